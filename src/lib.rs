@@ -1,0 +1,4 @@
+//! tradingd
+pub mod io;
+pub mod sim;
+pub mod types;

@@ -1,0 +1,3 @@
+//! The daemon's entry: arguments to exit code; nothing else.
+
+fn main() {}

@@ -1,0 +1,205 @@
+//! What happened. Facts are the matching engine's only output beside the reply, in the order in which they became true.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, OrderKey, OrderKind, PairId};
+use crate::types::{
+    AssetCode, ClOrdId, Decimal, ExecId, Liquidity, OrderId, Price, Quantity, Side, TimeInForce,
+    Timestamp,
+};
+
+/// One thing that happened.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Fact {
+    /// An order was accepted (`pending_new`, then `new`). It may trade or be canceled by the facts that follow.
+    Accepted(OrderFact),
+    /// Two orders met. One per pair of orders; [`Fact::Fill`]s of accounts follow it.
+    Trade(TradeFact),
+    /// One account's side of the trade before it (agents have none).
+    Fill(FillFact),
+    /// An order is completely filled.
+    Filled {
+        /// The order after its last fill.
+        order: OrderState,
+    },
+    /// An order was changed by its owner.
+    Amended(AmendFact),
+    /// An order left the book unfilled, in whole or part.
+    Canceled {
+        /// The order as it ended.
+        order: OrderState,
+        /// Why.
+        reason: CancelReason,
+    },
+    /// A balance changed (agents have none). Two per fill: base, then quote.
+    Ledger(LedgerFact),
+    /// The visible total of a price level changed.
+    Level(LevelFact),
+}
+
+/// An order with all that the venue tells about it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct OrderState {
+    /// The exchange's number.
+    pub key: OrderKey,
+    /// Public id, `O…`.
+    pub order_id: OrderId,
+    /// Owner.
+    pub account: AccountId,
+    /// Pair.
+    pub pair: PairId,
+    /// Direction.
+    pub side: Side,
+    /// Limit or market.
+    pub kind: OrderKind,
+    /// Total quantity, fills included.
+    pub qty: Quantity,
+    /// Filled so far.
+    pub filled: Quantity,
+    /// Price × quantity of the fills, in quote, at the pair's `cost_precision`.
+    pub cost: Decimal,
+    /// Fees so far, in quote.
+    pub fee: Decimal,
+    /// Time in force.
+    pub time_in_force: TimeInForce,
+    /// Post-only.
+    pub post_only: bool,
+    /// Client's id.
+    pub cl_ord_id: Option<ClOrdId>,
+    /// Client's number.
+    pub userref: Option<i32>,
+    /// Whether it was ever amended.
+    pub amended: bool,
+    /// When it was accepted.
+    pub opened: Timestamp,
+    /// When it was accepted or last amended; the age of the rate penalties.
+    pub touched: Timestamp,
+}
+
+/// An accepted order.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct OrderFact {
+    /// The order before any fill.
+    pub order: OrderState,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A public trade.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct TradeFact {
+    /// Pair.
+    pub pair: PairId,
+    /// Number in this book, rising by one.
+    pub trade_id: u64,
+    /// Price.
+    pub price: Price,
+    /// Quantity.
+    pub qty: Quantity,
+    /// Direction of the order that took.
+    pub taker_side: Side,
+    /// Whether the order that took was a market order.
+    pub taker_market: bool,
+    /// The resting order.
+    pub maker: OrderKey,
+    /// The order that took.
+    pub taker: OrderKey,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One account's fill.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct FillFact {
+    /// The order after this fill.
+    pub order: OrderState,
+    /// Id of the fill, `T…`.
+    pub exec_id: ExecId,
+    /// Number of the public trade.
+    pub trade_id: u64,
+    /// Price.
+    pub price: Price,
+    /// Quantity of this fill.
+    pub qty: Quantity,
+    /// Price × quantity in quote, at `cost_precision`.
+    pub cost: Decimal,
+    /// Fee of this fill, in quote, at `cost_precision`.
+    pub fee: Decimal,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A change by the owner.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct AmendFact {
+    /// The order after the change.
+    pub order: OrderState,
+    /// Id of the change, `T…`.
+    pub amend_id: ExecId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A ledger entry.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LedgerFact {
+    /// Whose.
+    pub account: AccountId,
+    /// Id of the entry, `L…`.
+    pub ledger_id: ExecId,
+    /// The fill it belongs to.
+    pub ref_id: ExecId,
+    /// Modern asset code.
+    pub asset: AssetCode,
+    /// Signed change without the fee.
+    pub amount: Decimal,
+    /// Fee on top; the balance falls by it.
+    pub fee: Decimal,
+    /// Balance after the entry.
+    pub balance: Decimal,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A price level after a change.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LevelFact {
+    /// Pair.
+    pub pair: PairId,
+    /// Bids are `Buy`, asks `Sell`.
+    pub side: Side,
+    /// Price of the level.
+    pub price: Price,
+    /// Total quantity now; zero when the level is gone.
+    pub qty: Quantity,
+}
+
+/// Why an order was canceled.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum CancelReason {
+    /// `User requested`
+    User,
+    /// `Post only order`: it would have taken.
+    PostOnly,
+    /// The rest of an immediate-or-cancel or market order.
+    Immediate,
+    /// It would have traded against an order of the same account.
+    SelfTrade,
+    /// Amended to no more than its filled quantity.
+    AmendedToFilled,
+}
+
+impl CancelReason {
+    /// The venue's text.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::User | Self::AmendedToFilled => "User requested",
+            Self::PostOnly => "Post only order",
+            Self::Immediate => "Immediate or cancel",
+            Self::SelfTrade => "Self trade prevention",
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What can be asked of the matching engine, and what it answers at once.
+
+use serde::{Deserialize, Serialize};
+
+use super::PairId;
+use crate::types::{ClOrdId, OrderId, Price, Quantity, Side, TimeInForce, Timestamp};
+
+/// Who asks. Agents of the market have accounts too, with funds that never end.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct AccountId(pub u32);
+
+/// The exchange's number of an order; larger is later. Its public form is [`OrderId`].
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct OrderKey(pub u64);
+
+/// A request that may change the state.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Places an order, or only checks it.
+    Place(NewOrder),
+    /// Changes a resting order in place.
+    Amend(Amend),
+    /// Cancels one order.
+    Cancel(Cancel),
+    /// Cancels every order of the account.
+    CancelAll,
+}
+
+/// How an order prices itself.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum OrderKind {
+    /// At this price or better.
+    Limit(Price),
+    /// At whatever price is there; what finds none within the protection band is canceled.
+    Market,
+}
+
+/// A new order. The account comes beside it.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// Which pair.
+    pub pair: PairId,
+    /// Which way.
+    pub side: Side,
+    /// Limit or market.
+    pub kind: OrderKind,
+    /// How much, in base.
+    pub qty: Quantity,
+    /// How long.
+    pub time_in_force: TimeInForce,
+    /// Canceled rather than taking.
+    pub post_only: bool,
+    /// The client's id, unique among the account's open orders.
+    pub cl_ord_id: Option<ClOrdId>,
+    /// The client's free number.
+    pub userref: Option<i32>,
+    /// The order must not match after this instant.
+    pub deadline: Option<Timestamp>,
+    /// Check only.
+    pub validate: bool,
+}
+
+/// Which order is meant.
+#[derive(Clone, Copy, Debug)]
+pub enum CancelTarget {
+    /// By the venue's id.
+    Order(OrderId),
+    /// By the client's id.
+    Client(ClOrdId),
+}
+
+/// A change in place. Absent values stay.
+#[derive(Clone, Debug)]
+pub struct Amend {
+    /// Which order.
+    pub target: CancelTarget,
+    /// New total quantity, fills included.
+    pub qty: Option<Quantity>,
+    /// New limit price.
+    pub price: Option<Price>,
+    /// Refuse the change if the new price would take.
+    pub post_only: bool,
+    /// The change must not take effect after this instant.
+    pub deadline: Option<Timestamp>,
+}
+
+/// A cancel.
+#[derive(Clone, Copy, Debug)]
+pub struct Cancel {
+    /// Which order.
+    pub target: CancelTarget,
+}
+
+/// The answer to a request that was accepted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Reply {
+    /// The order is in.
+    Placed {
+        /// The venue's id.
+        order_id: OrderId,
+    },
+    /// The order would be accepted.
+    Valid,
+    /// The order was changed.
+    Amended {
+        /// Id of the change.
+        amend_id: crate::types::ExecId,
+        /// The venue's id of the order.
+        order_id: OrderId,
+    },
+    /// The order will be gone.
+    Canceled {
+        /// The venue's id of the order.
+        order_id: OrderId,
+    },
+    /// So many orders will be gone.
+    CanceledAll {
+        /// How many.
+        count: u32,
+    },
+}
+
+/// Why a request was refused; the server words it as the venue does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// `EGeneral:Invalid arguments:volume minimum not met`
+    VolumeMinimum,
+    /// `EOrder:Cost minimum not met`
+    CostMinimum,
+    /// `EOrder:Tick size check failed`
+    TickSize,
+    /// `EGeneral:Invalid arguments:cl_ord_id not unique`
+    DuplicateClOrdId,
+    /// `EOrder:Rate limit exceeded`
+    RateLimit,
+    /// `EOrder:Orders limit exceeded`
+    OrdersLimit,
+    /// `EOrder:Insufficient funds`
+    InsufficientFunds,
+    /// `EService:Deadline elapsed`
+    DeadlineElapsed,
+    /// `EOrder:Post only order`
+    PostOnly,
+    /// `EOrder:Unknown order`: it existed and is over.
+    UnknownOrder,
+    /// `EOrder:Invalid order`: it never existed.
+    InvalidOrder,
+    /// `EOrder:No amendable parameters specified`
+    NothingToAmend,
+    /// `EOrder:Invalid price`: too many decimals, or a limit price where none belongs.
+    InvalidPrice,
+    /// `EService:Market in cancel_only mode`
+    CancelOnly,
+    /// `EService:Market in post_only mode`
+    PostOnlyMode,
+    /// `EService:Market in limit_only mode`
+    LimitOnly,
+    /// `EService:Unavailable`: maintenance.
+    Unavailable,
+}

@@ -1,0 +1,6 @@
+//! The simulated Kraken: a matching engine, a market of agents, and a server that speaks Kraken's REST and WebSocket v2.
+//!
+//! For: running, testing and demonstrating anything that talks to Kraken Spot, on one machine, strictly and repeatably.
+//! Left out: the client side. This side has its own wire code, written from the protocol, so that a mistake in one is caught by the other.
+
+pub mod matching;
