@@ -1,4 +1,6 @@
 //! tradingd
+pub mod engine;
 pub mod io;
 pub mod sim;
 pub mod types;
+pub mod venue;
