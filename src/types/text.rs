@@ -49,6 +49,23 @@ impl<const N: usize> InlineText<N> {
         Ok(Self { bytes, length })
     }
 
+    /// As much of a text as fits; what is no printable ASCII becomes a question mark, as does an empty text.
+    #[must_use]
+    pub fn clipped(text: &str) -> Self {
+        let text = if text.is_empty() { "?" } else { text };
+        let (mut bytes, mut length) = ([0; N], 0);
+        for (place, letter) in bytes.iter_mut().zip(text.chars()) {
+            let printable = letter.is_ascii_graphic() || letter == ' ';
+            *place = if printable {
+                u8::try_from(letter).unwrap_or(b'?')
+            } else {
+                b'?'
+            };
+            length += 1;
+        }
+        Self { bytes, length }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -110,6 +127,15 @@ impl<'de, const N: usize> Deserialize<'de> for InlineText<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clipping_keeps_what_fits_and_what_is_printable() {
+        assert_eq!(
+            InlineText::<8>::clipped("caf\u{e9} au lait").as_str(),
+            "caf? au "
+        );
+        assert_eq!(InlineText::<8>::clipped("").as_str(), "?");
+    }
 
     #[test]
     fn texts_that_do_not_fit_are_refused() {

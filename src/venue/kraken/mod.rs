@@ -1,3 +1,13 @@
 //! Kraken Spot: WebSocket v2 and REST, from the client's side.
 //!
 //! For: turning frames into messages and events, and commands into bytes. Left out: opinions; what to do is the engine's.
+
+pub mod account;
+pub mod auth;
+pub mod catalog;
+pub mod error;
+pub mod names;
+pub mod nonce;
+pub mod rate_limit;
+pub mod rest;
+pub mod settings;
