@@ -216,6 +216,8 @@ pub struct Fill {
     pub liquidity: Option<Liquidity>,
     /// Fees of this fill, each in its own asset.
     pub fees: Vec<(AssetCode, Decimal)>,
+    /// The venue's time.
+    pub at: Timestamp,
 }
 
 /// An asset's total, holds included.
@@ -319,6 +321,7 @@ pub struct LookedUp {
 }
 
 /// Result of a look-up.
+#[expect(clippy::large_enum_variant, reason = "travels boxed, inside `LookedUp`")]
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Found {
     /// The venue knows it.
