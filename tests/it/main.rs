@@ -1,1 +1,4 @@
 //! The integration tests: one binary, real sockets, the real program.
+
+mod client;
+mod support;

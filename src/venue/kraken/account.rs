@@ -341,6 +341,7 @@ impl Account {
                 false => Liquidity::Taker,
             }),
             fees,
+            at: row.time.0,
         };
         Ok((order, fill))
     }

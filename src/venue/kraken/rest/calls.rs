@@ -330,6 +330,8 @@ pub struct TradeRow {
     pub ordertxid: String,
     /// Pair, as id or alternative name.
     pub pair: String,
+    /// When.
+    pub time: Seconds,
     /// Price.
     pub price: Amount,
     /// What was paid or received, in quote.
