@@ -3,11 +3,17 @@
 //! For: turning frames into messages and events, and commands into bytes. Left out: opinions; what to do is the engine's.
 
 pub mod account;
+pub mod address;
 pub mod auth;
 pub mod catalog;
 pub mod error;
+pub mod lanes;
 pub mod names;
 pub mod nonce;
+pub mod private;
+pub mod queries;
 pub mod rate_limit;
 pub mod rest;
 pub mod settings;
+pub mod socket;
+pub mod tls;

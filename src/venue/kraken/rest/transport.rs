@@ -8,7 +8,13 @@ use std::{error::Error as StdError, fmt};
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
-use crate::{io::net::Connector, venue::kraken::settings::Settings};
+use crate::{
+    io::net::Connector,
+    venue::kraken::{
+        address::{Address, InvalidAddress, Kind},
+        settings::Settings,
+    },
+};
 
 /// Largest body accepted. AssetPairs is about 1 MB.
 const LARGEST_BODY: usize = 16 << 20;
@@ -81,21 +87,28 @@ pub enum Failure {
 #[derive(Clone, Debug)]
 pub struct Http {
     client: reqwest::Client,
-    base: String,
+    base: Address,
 }
 
 /// An HTTP client that could not be built.
 #[derive(Debug, Error)]
-#[error("cannot build the HTTP client: {0}")]
-pub struct InvalidClient(#[from] reqwest::Error);
+pub enum InvalidClient {
+    /// The address cannot be used.
+    #[error("REST address {0}")]
+    Address(#[from] InvalidAddress),
+    /// The TLS settings cannot be used.
+    #[error("cannot build the HTTP client")]
+    Client(#[from] reqwest::Error),
+}
 
 impl Http {
     /// A client for the API at `settings.rest`, trusting what the sockets trust.
     ///
     /// # Errors
     ///
-    /// When TLS settings cannot be used.
+    /// When the address or the TLS settings cannot be used.
     pub fn new(settings: &Settings, connector: &Connector) -> Result<Self, InvalidClient> {
+        let base = Address::parse(&settings.rest, Kind::Rest)?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(connector.tls().clone())
             .user_agent(concat!("tradingd/", env!("CARGO_PKG_VERSION")))
@@ -106,10 +119,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .build()?;
-        Ok(Self {
-            client,
-            base: settings.rest.trim_end_matches('/').to_owned(),
-        })
+        Ok(Self { client, base })
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, Failure> {

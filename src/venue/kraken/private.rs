@@ -1,0 +1,2 @@
+//! The private socket.
+mod desk;
