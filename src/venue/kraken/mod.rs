@@ -6,6 +6,7 @@ pub mod account;
 pub mod address;
 pub mod auth;
 pub mod catalog;
+pub mod counters;
 pub mod error;
 pub mod lanes;
 pub mod names;

@@ -90,11 +90,6 @@ impl<P> Desk<P> {
         }
     }
 
-    /// Whether orders or amends wait.
-    pub(super) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     /// Notes that a request's first byte is about to leave.
     pub(super) fn sending(&mut self, id: CommandId, permit: Option<P>, now: Timestamp) {
         self.in_flight.insert(id, InFlight { sent: now, permit });
@@ -149,9 +144,9 @@ impl<P> Desk<P> {
         self.outcomes.pop_front()
     }
 
-    /// Whether outcomes wait to be told.
-    pub(super) fn has_outcomes(&self) -> bool {
-        !self.outcomes.is_empty()
+    /// Number of requests that wait for their answer.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
     }
 }
 
@@ -242,7 +237,7 @@ mod tests {
         desk.take(amend(2, "a"));
         assert_eq!(desk.cancel(cancel(3, "a")), Some(cancel(3, "a")));
         assert_eq!(outcomes(&mut desk), [(2, WITHDRAWN)]);
-        assert!(!desk.has_waiting());
+        assert!(desk.next_entry(at(0)).is_none());
     }
 
     #[test]
@@ -264,7 +259,7 @@ mod tests {
         assert_eq!(desk.expire(at(5_000)), ["permit"]);
         assert_eq!(outcomes(&mut desk), [(1, Answer::Unanswered)]);
         assert_eq!(desk.answered(CommandId(1), ACCEPTED), None);
-        assert!(!desk.has_outcomes());
+        assert_eq!(desk.next_outcome(), None);
         assert_eq!(desk.next_due(), Some(at(5_100)));
     }
 
