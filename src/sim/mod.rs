@@ -6,6 +6,7 @@
 pub mod history;
 mod log;
 pub mod matching;
+pub mod server;
 mod venue;
 
 pub use log::LogError;
