@@ -160,10 +160,11 @@ impl Bench {
         account: AccountId,
         order: NewOrder,
     ) -> Result<OrderId, Refusal> {
-        match self.act(account, Request::Place(order))? {
-            Reply::Placed { order_id } => Ok(order_id),
-            other => panic!("{other:?}"),
-        }
+        let reply = self.act(account, Request::Place(order))?;
+        let Reply::Placed { order_id } = reply else {
+            panic!("{reply:?}");
+        };
+        Ok(order_id)
     }
 
     pub(in crate::sim) fn amend(
@@ -210,10 +211,12 @@ impl Bench {
 
     /// Prices and quantities of all trades so far.
     pub(in crate::sim) fn trades(&self) -> Vec<(i64, i64)> {
-        let trades = self.facts.iter().filter_map(|(_, fact)| match fact {
-            Fact::Trade(trade) => Some((trade.price.units(), trade.qty.units())),
-            _ => None,
-        });
-        trades.collect()
+        let mut trades = Vec::new();
+        for (_, fact) in &self.facts {
+            if let Fact::Trade(trade) = fact {
+                trades.push((trade.price.units(), trade.qty.units()));
+            }
+        }
+        trades
     }
 }

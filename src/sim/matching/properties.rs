@@ -313,9 +313,9 @@ fn check_trades(exchange: &Exchange, facts: &[(Timestamp, Fact)]) {
         let after = facts[position + 1..].iter().map(|(_, fact)| fact);
         let fills: Vec<&FillFact> = after
             .take_while(|fact| !matches!(fact, Fact::Trade(_)))
-            .filter_map(|fact| match fact {
-                Fact::Fill(fill) => Some(fill),
-                _ => None,
+            .filter_map(|fact| {
+                let Fact::Fill(fill) = fact else { return None };
+                Some(fill)
             })
             .collect();
         for fill in &fills {
