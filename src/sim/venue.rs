@@ -159,6 +159,7 @@ impl Venue {
     }
 
     /// Hears everything that happens from now on: under the lock, in order, after the history took it in.
+    /// A listener must not call the venue; it would wait for itself.
     pub fn listen(&self, listener: Listener) {
         self.lock().listeners.push(listener);
     }
