@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 use super::names;
 use crate::{
     sim::matching::{
-        FillFact, LedgerFact, Order, OrderKind, OrderState, OrderStatus, PairSpec,
-        Universe,
+        FillFact, LedgerFact, Order, OrderKind, OrderState, OrderStatus, PairSpec, Universe,
     },
     types::{Decimal, ExecId, Liquidity, OrderId, Price, TimeInForce, Timestamp},
 };

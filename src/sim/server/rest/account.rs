@@ -15,14 +15,9 @@ use crate::{
     sim::{
         View,
         matching::{FeeTier, OrderKind, PairSpec},
-        server::{
-            auth::Permission,
-            names,
-            render::Entries,
-            tokens,
-        },
+        server::{auth::Permission, names, render::Entries, tokens},
     },
-    types::{AssetCode, Decimal, Side, Timestamp},
+    types::{AssetCode, Decimal, Timestamp},
 };
 
 /// Fees go by the volume of this long.
@@ -94,7 +89,8 @@ pub(super) fn trade_balance(call: &Call<'_>) -> Answer {
         let worth = |asset: AssetCode, amount: Decimal| worth(view, asset, target.code, amount);
         let balances = view.exchange.balances(call.account());
         let equity = total(balances.filter_map(|(asset, balance)| worth(asset, balance.total)));
-        let unexecuted = total(unexecuted(call, view).filter_map(|(asset, cost)| worth(asset, cost)));
+        let unexecuted =
+            total(unexecuted(call, view).filter_map(|(asset, cost)| worth(asset, cost)));
         let (equity, zero) = (show(equity), show(Decimal::ZERO));
         result(&TradeBalance {
             eb: equity.clone(),
@@ -131,8 +127,7 @@ fn unexecuted<'a>(
     open.filter_map(move |order| {
         let pair = &view.exchange.universe().pair(order.state.pair)?.instrument;
         let left = order.state.qty.saturating_sub(order.state.filled);
-        let (OrderKind::Limit(price), Side::Buy | Side::Sell) = (order.state.kind, order.state.side)
-        else {
+        let OrderKind::Limit(price) = order.state.kind else {
             return None;
         };
         let cost = price.notional(left).to_decimal(pair.notional_scale());

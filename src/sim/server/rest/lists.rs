@@ -100,7 +100,11 @@ pub(super) fn query_orders(call: &Call<'_>) -> Answer {
     }
     call.state.venue.read(|view| {
         let may_see = |order: &Order| {
-            let needed = if order.closed_at.is_some() { closed } else { open };
+            let needed = if order.closed_at.is_some() {
+                closed
+            } else {
+                open
+            };
             call.owner.may(needed) && filter.holds(order)
         };
         let found: Vec<&Order> = if ids.is_empty() {
@@ -110,7 +114,9 @@ pub(super) fn query_orders(call: &Call<'_>) -> Answer {
                 .take(MOST_ORDERS)
                 .collect()
         } else {
-            let found = ids.iter().filter_map(|id| own_order(view.exchange, call, id));
+            let found = ids
+                .iter()
+                .filter_map(|id| own_order(view.exchange, call, id));
             found.filter(|order| may_see(order)).collect()
         };
         result(&render_orders(view, call.params, found.into_iter()))
@@ -188,8 +194,12 @@ pub(super) fn trades_history(call: &Call<'_>) -> Answer {
             fills.find(|fill| *fill.exec_id == *id).map(|fill| fill.at)
         })?;
         let fills = view.exchange.fills(call.account());
-        let trades = consolidated(view, fills.filter(|fill| any && range.holds(fill.at)), merge);
-        let page = trades.iter().rev().skip(offset(call)?).take(PAGE);
+        let trades = consolidated(
+            view,
+            fills.filter(|fill| any && range.holds(fill.at)),
+            merge,
+        );
+        let page = trades.iter().rev().skip(offset(call)?).take(PAGE).cloned();
         result(&Trades {
             trades: render_trades(call, view, page),
             count: count(call, || trades.len()),
@@ -205,7 +215,7 @@ pub(super) fn query_trades(call: &Call<'_>) -> Answer {
         let fills = view.exchange.fills(call.account());
         let found = fills.filter(|fill| ids.contains(&fill.exec_id.as_str()));
         let found = consolidated(view, found, false);
-        result(&render_trades(call, view, found.iter()))
+        result(&render_trades(call, view, found.into_iter()))
     })
 }
 
@@ -232,10 +242,10 @@ fn consolidated<'a>(
     trades
 }
 
-fn render_trades<'a, 'b: 'a>(
+fn render_trades<'a>(
     call: &Call<'_>,
     view: View<'a>,
-    page: impl Iterator<Item = &'b (&'a PairSpec, Trade<'a>)>,
+    page: impl Iterator<Item = (&'a PairSpec, Trade<'a>)>,
 ) -> Entries<ExecId, TradeRow<'a>> {
     let page: Vec<_> = page.collect();
     let mut ledgers = call.params.flag("ledgers").then(|| {
@@ -288,8 +298,7 @@ pub(super) fn ledgers(call: &Call<'_>) -> Answer {
                 .map(|entry| entry.at)
         })?;
         let wanted = |entry: &&LedgerFact| {
-            any && range.holds(entry.at)
-                && (assets.is_empty() || assets.contains(&entry.asset))
+            any && range.holds(entry.at) && (assets.is_empty() || assets.contains(&entry.asset))
         };
         let matches = || view.exchange.ledger(call.account()).rev().filter(wanted);
         let page = matches().skip(offset(call)?).take(PAGE);
@@ -367,10 +376,7 @@ struct Range {
 
 impl Range {
     /// Reads both ends: seconds, or an id whose time `look_up` knows.
-    fn read(
-        call: &Call<'_>,
-        look_up: impl Fn(&str) -> Option<Timestamp>,
-    ) -> Result<Self, Failure> {
+    fn read(call: &Call<'_>, look_up: impl Fn(&str) -> Option<Timestamp>) -> Result<Self, Failure> {
         let end = |name: &str, open: Timestamp| {
             let Some(text) = call.params.text(name) else {
                 return Ok(open);

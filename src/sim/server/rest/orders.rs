@@ -96,7 +96,10 @@ pub(super) fn add_batch(call: &Call<'_>) -> Answer {
         return Err(Failure::argument("orders"));
     }
     let parse_row = |mut row: Params| {
-        row.inherit(call.params, &["pair", "deadline", "validate", "asset_class"]);
+        row.inherit(
+            call.params,
+            &["pair", "deadline", "validate", "asset_class"],
+        );
         parse(&row, call)
     };
     let parsed: Result<Vec<Parsed>, Failure> = rows.into_iter().map(parse_row).collect();
@@ -130,7 +133,9 @@ const fn placed(reply: &Reply) -> Option<OrderId> {
 }
 
 fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
-    let name = params.text("pair").ok_or_else(|| Failure::argument("pair"))?;
+    let name = params
+        .text("pair")
+        .ok_or_else(|| Failure::argument("pair"))?;
     let (pair, spec) = call.state.venue.read(|view| {
         let named = names::pair(view.exchange.universe(), name).ok_or(Failure::UNKNOWN_PAIR)?;
         Ok::<_, Failure>((named.id, named.spec.clone()))

@@ -200,7 +200,11 @@ fn param(json: &str, depth: usize) -> Option<Option<Param>> {
     }
     let param = match json.as_bytes().first()? {
         b'n' => return Some(None),
-        b'"' => Param::Text(serde_json::from_str::<Cow<'_, str>>(json).ok()?.into_owned()),
+        b'"' => Param::Text(
+            serde_json::from_str::<Cow<'_, str>>(json)
+                .ok()?
+                .into_owned(),
+        ),
         b'{' => {
             let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
             let mut params = BTreeMap::new();
@@ -247,7 +251,9 @@ mod tests {
 
     #[test]
     fn batches_keep_their_order_in_every_spelling() {
-        let numbers: Vec<String> = (0..12).map(|n| format!("orders[{n}][volume]={n}")).collect();
+        let numbers: Vec<String> = (0..12)
+            .map(|n| format!("orders[{n}][volume]={n}"))
+            .collect();
         let form = Params::from_form(numbers.join("&").as_bytes());
         let volumes: Vec<_> = form
             .rows("orders")

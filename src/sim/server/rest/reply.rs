@@ -65,9 +65,7 @@ pub(super) fn response(answer: &Answer) -> Response {
         Err(Failure(text)) => serde_json::to_string(&Bad { error: [text] }),
     };
     match body {
-        Ok(body) => {
-            ([(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
-        }
+        Ok(body) => ([(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response(),
         Err(_unwritable) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -12,7 +12,11 @@ const DIGITS: u8 = 15;
 pub(super) fn rate(exchange: &Exchange, from: &str, to: &str) -> Option<Decimal> {
     direct(exchange, from, to).or_else(|| {
         let (first, second) = (direct(exchange, from, "USD")?, direct(exchange, "USD", to)?);
-        first.checked_mul(second).ok()?.rounded_toward_zero(DIGITS).ok()
+        first
+            .checked_mul(second)
+            .ok()?
+            .rounded_toward_zero(DIGITS)
+            .ok()
     })
 }
 
