@@ -2,6 +2,7 @@
 
 mod account;
 mod rest;
+mod sim;
 
 use secrecy::SecretString;
 use tradingd::{
