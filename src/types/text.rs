@@ -49,19 +49,20 @@ impl<const N: usize> InlineText<N> {
         Ok(Self { bytes, length })
     }
 
-    /// As much of a text as fits; what is no printable ASCII becomes a question mark, as does an empty text.
+    /// Takes what is printable ASCII of a text, cut to `N` characters; `?` when nothing is left.
     #[must_use]
-    pub fn clipped(text: &str) -> Self {
-        let text = if text.is_empty() { "?" } else { text };
+    pub fn cut(text: &str) -> Self {
         let (mut bytes, mut length) = ([0; N], 0);
-        for (place, letter) in bytes.iter_mut().zip(text.chars()) {
-            let printable = letter.is_ascii_graphic() || letter == ' ';
-            *place = if printable {
-                u8::try_from(letter).unwrap_or(b'?')
-            } else {
-                b'?'
-            };
+        let printable = text
+            .bytes()
+            .filter(|byte| byte.is_ascii_graphic() || *byte == b' ');
+        for (target, byte) in bytes.iter_mut().zip(printable) {
+            *target = byte;
             length += 1;
+        }
+        if let (0, Some(first)) = (length, bytes.first_mut()) {
+            *first = b'?';
+            length = 1;
         }
         Self { bytes, length }
     }
@@ -129,20 +130,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clipping_keeps_what_fits_and_what_is_printable() {
-        assert_eq!(
-            InlineText::<8>::clipped("caf\u{e9} au lait").as_str(),
-            "caf? au "
-        );
-        assert_eq!(InlineText::<8>::clipped("").as_str(), "?");
-    }
-
-    #[test]
     fn texts_that_do_not_fit_are_refused() {
         assert!(AssetCode::new("").is_err());
         assert!(AssetCode::new("seventeen letters").is_err());
         assert!(AssetCode::new("caf\u{e9}").is_err());
         assert!(AssetCode::new("a\nb").is_err());
         assert_eq!(AssetCode::new("BTC").unwrap().as_str(), "BTC");
+    }
+
+    #[test]
+    fn cutting_keeps_what_fits() {
+        assert_eq!(InlineText::<4>::cut("a\u{e9}b\ncde").as_str(), "abcd");
+        assert_eq!(InlineText::<4>::cut("").as_str(), "?");
     }
 }

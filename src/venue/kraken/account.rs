@@ -100,7 +100,7 @@ impl Account {
             names,
             clock,
             passes: settings.look_up_passes.max(1),
-            pause: settings.look_up_pause(),
+            pause: settings.look_up_pause,
         }
     }
 

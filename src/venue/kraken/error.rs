@@ -174,7 +174,7 @@ pub fn answer_to(text: &str) -> Answer {
     match classify(text).certain() {
         Some(reason) => Answer::Rejected(Rejection {
             reason,
-            text: InlineText::clipped(text),
+            text: InlineText::cut(text),
         }),
         None => Answer::Unanswered,
     }
@@ -301,6 +301,18 @@ impl Error {
                 Class::Denied(Denied::Key | Denied::Permission | Denied::Lockout) => Remedy::GiveUp,
                 Class::Ambiguous => Remedy::Reconcile,
             },
+        }
+    }
+
+    /// What the venue's refusal means, where it refused.
+    #[must_use]
+    pub const fn class(&self) -> Option<Class> {
+        match self {
+            Self::Refused { class, .. } => Some(*class),
+            Self::NotSent { .. }
+            | Self::NoAnswer { .. }
+            | Self::Status { .. }
+            | Self::Unreadable { .. } => None,
         }
     }
 

@@ -7,6 +7,7 @@ pub mod address;
 pub mod auth;
 pub mod catalog;
 pub mod counters;
+pub mod decode;
 pub mod error;
 pub mod lanes;
 pub mod names;
@@ -14,7 +15,12 @@ pub mod nonce;
 pub mod private;
 pub mod queries;
 pub mod rate_limit;
+mod redial;
 pub mod rest;
 pub mod settings;
 pub mod socket;
 pub mod tls;
+pub mod wire;
+
+#[cfg(test)]
+mod testing;

@@ -188,7 +188,7 @@ impl Inner {
 
     /// Doubles with each try; half of it is random.
     fn pause(&self, tries: u32) -> Duration {
-        let whole = self.settings.read_pause() * 2_u32.saturating_pow(tries - 1);
+        let whole = self.settings.read_pause * 2_u32.saturating_pow(tries - 1);
         let half = whole / 2;
         half + half.mul_f64(locked(&self.rng).random::<f64>())
     }
@@ -214,7 +214,7 @@ impl Inner {
 
     async fn private_once<C: Call>(&self, call: &C, cost: u32) -> Result<C::Answer, Error> {
         let signer = self.signer::<C>()?;
-        let waiting = timeout(self.settings.turn(), self.take_turn(signer, cost));
+        let waiting = timeout(self.settings.turn, self.take_turn(signer, cost));
         let _turn = waiting.await.map_err(|_elapsed| Error::NotSent {
             endpoint: C::NAME,
             why: NotSent::DeadlinePassed,
@@ -274,7 +274,7 @@ impl Inner {
     /// Sends one request and reads the answer.
     async fn exchange<C: Call>(&self, request: Request) -> Result<C::Answer, Error> {
         let sending = self.transport.send(request);
-        let response = match timeout(self.settings.request(), sending).await {
+        let response = match timeout(self.settings.request, sending).await {
             Ok(Ok(response)) => response,
             Ok(Err(Failure::Unreachable(cause))) => {
                 return Err(Error::NotSent {

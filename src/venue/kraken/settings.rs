@@ -3,63 +3,83 @@
 use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-use super::rate_limit::Tier;
+use super::{
+    address::{Address, InvalidAddress, Kind},
+    rate_limit::Tier,
+};
+use crate::{
+    resilience::{backoff, budget},
+    types::duration,
+};
 
-/// Kraken's addresses, deadlines and budgets. Durations are in milliseconds.
+/// Depths that the venue serves.
+const DEPTHS: [u32; 5] = [10, 25, 100, 500, 1000];
+
+/// Kraken's addresses, deadlines and budgets.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Base address of REST, without `/0`. Plain `http` only to loopback.
+    /// Address of REST, without `/0`. Plain `http` only to loopback.
     pub rest: String,
     /// Address of the public socket. Plain `ws` only to loopback.
     pub ws: String,
     /// Address of the private socket. Plain `ws` only to loopback.
     pub ws_auth: String,
-    /// PEM file with a root certificate to trust beside the well-known ones.
+    /// PEM file with root certificates to trust beside the well-known ones.
     pub ca_file: Option<PathBuf>,
     /// Verification level of the account; sets the limit of the REST counter.
     pub tier: Tier,
     /// Depth of book subscriptions: 10, 25, 100, 500 or 1000.
-    pub book_depth: u16,
+    pub book_depth: u32,
     /// Longest wait for a TCP connection.
-    pub connect_ms: u64,
+    #[serde(with = "duration")]
+    pub connect: Duration,
     /// Longest TLS handshake.
-    pub tls_ms: u64,
+    #[serde(with = "duration")]
+    pub tls: Duration,
     /// Longest WebSocket upgrade.
-    pub upgrade_ms: u64,
+    #[serde(with = "duration")]
+    pub upgrade: Duration,
     /// Longest wait for the answer to a subscription and for its first snapshot.
-    pub subscribe_ms: u64,
+    #[serde(with = "duration")]
+    pub subscribe: Duration,
     /// Longest silence on a socket before it counts as dead.
-    pub idle_ms: u64,
+    #[serde(with = "duration")]
+    pub idle: Duration,
     /// Pause between two pings.
-    pub ping_ms: u64,
+    #[serde(with = "duration")]
+    pub ping: Duration,
+    /// Longest time that writing one frame may take before the socket counts as dead.
+    #[serde(with = "duration")]
+    pub write: Duration,
     /// Longest wait for the answer to an order, amend or cancel.
-    pub order_answer_ms: u64,
+    #[serde(with = "duration")]
+    pub order_answer: Duration,
     /// Longest wait for the answer to one REST call.
-    pub request_ms: u64,
+    #[serde(with = "duration")]
+    pub request: Duration,
     /// Longest time a REST read may wait for its turn (one call at a time, rate limit).
-    pub turn_ms: u64,
+    #[serde(with = "duration")]
+    pub turn: Duration,
     /// Longest time to close a socket in good order.
-    pub close_ms: u64,
+    #[serde(with = "duration")]
+    pub close: Duration,
     /// Attempts of one REST read, the first included.
     pub read_attempts: u32,
     /// First pause between two attempts of a REST read; doubles, with jitter.
-    pub read_pause_ms: u64,
+    #[serde(with = "duration")]
+    pub read_pause: Duration,
     /// How often open and closed orders are asked before an order counts as absent.
     pub look_up_passes: u32,
     /// Pause between two such passes.
-    pub look_up_pause_ms: u64,
-    /// Second pause between two connection attempts (the first follows at once); doubles, with jitter.
-    pub reconnect_min_ms: u64,
-    /// Longest pause between two connection attempts.
-    pub reconnect_max_ms: u64,
-    /// A connection that lasted this long starts the pauses anew.
-    pub stable_ms: u64,
-    /// Connection attempts in ten minutes, over all sockets. Kraken bans an address at about 150.
-    pub connect_budget: u32,
-    /// Orders and amends that may wait in the private socket's queue.
-    pub queue: usize,
+    #[serde(with = "duration")]
+    pub look_up_pause: Duration,
+    /// Pauses between attempts to connect.
+    pub reconnect: backoff::Settings,
+    /// Attempts to connect over all sockets. Kraken bans an address at about 150 in ten minutes.
+    pub connections: budget::Settings,
 }
 
 impl Default for Settings {
@@ -71,57 +91,130 @@ impl Default for Settings {
             ca_file: None,
             tier: Tier::Starter,
             book_depth: 10,
-            connect_ms: 5_000,
-            tls_ms: 5_000,
-            upgrade_ms: 5_000,
-            subscribe_ms: 10_000,
-            idle_ms: 10_000,
-            ping_ms: 5_000,
-            order_answer_ms: 5_000,
-            request_ms: 10_000,
-            turn_ms: 30_000,
-            close_ms: 1_000,
+            connect: Duration::from_secs(5),
+            tls: Duration::from_secs(5),
+            upgrade: Duration::from_secs(5),
+            subscribe: Duration::from_secs(10),
+            idle: Duration::from_secs(10),
+            ping: Duration::from_secs(5),
+            write: Duration::from_secs(2),
+            order_answer: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+            turn: Duration::from_secs(60),
+            close: Duration::from_secs(1),
             read_attempts: 3,
-            read_pause_ms: 500,
+            read_pause: Duration::from_millis(500),
             look_up_passes: 2,
-            look_up_pause_ms: 1_000,
-            reconnect_min_ms: 500,
-            reconnect_max_ms: 30_000,
-            stable_ms: 30_000,
-            connect_budget: 120,
-            queue: 256,
+            look_up_pause: Duration::from_secs(1),
+            reconnect: backoff::Settings::default(),
+            connections: budget::Settings::default(),
         }
     }
 }
 
-macro_rules! durations {
-    ($($name:ident, $field:ident, $doc:literal;)*) => {
-        impl Settings {
-            $(
-                #[doc = $doc]
-                #[must_use]
-                pub const fn $name(&self) -> Duration {
-                    Duration::from_millis(self.$field)
-                }
-            )*
-        }
-    };
+/// A setting that cannot be meant.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum InvalidSettings {
+    /// An address.
+    #[error("{key}: {source}")]
+    Address {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong with it.
+        source: InvalidAddress,
+    },
+    /// A depth that the venue does not serve.
+    #[error("book_depth: {0} is none of 10, 25, 100, 500, 1000")]
+    Depth(u32),
+    /// Something that must be more than nothing.
+    #[error("{0} must be more than nothing")]
+    Zero(&'static str),
+    /// A ping that comes after the silence that it should prevent.
+    #[error("ping must be shorter than idle")]
+    Ping,
+    /// Pauses between connections.
+    #[error("reconnect: {0}")]
+    Reconnect(#[from] backoff::InvalidSettings),
+    /// The budget of connections.
+    #[error("connections: {0}")]
+    Connections(#[from] budget::InvalidSettings),
 }
 
-durations! {
-    connect, connect_ms, "Longest wait for a TCP connection.";
-    tls, tls_ms, "Longest TLS handshake.";
-    upgrade, upgrade_ms, "Longest WebSocket upgrade.";
-    subscribe, subscribe_ms, "Longest wait for a subscription and its first snapshot.";
-    idle, idle_ms, "Longest silence on a socket.";
-    ping, ping_ms, "Pause between two pings.";
-    order_answer, order_answer_ms, "Longest wait for the answer to an order command.";
-    request, request_ms, "Longest wait for the answer to one REST call.";
-    turn, turn_ms, "Longest wait of a REST read for its turn.";
-    close, close_ms, "Longest time to close a socket in good order.";
-    read_pause, read_pause_ms, "First pause between two attempts of a read.";
-    look_up_pause, look_up_pause_ms, "Pause between two passes of a look-up.";
-    reconnect_min, reconnect_min_ms, "Second pause between connection attempts.";
-    reconnect_max, reconnect_max_ms, "Longest pause between connection attempts.";
-    stable, stable_ms, "Age at which a connection counts as stable.";
+impl Settings {
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that cannot be meant.
+    pub fn validate(&self) -> Result<(), InvalidSettings> {
+        for (key, text, kind) in [
+            ("rest", &self.rest, Kind::Rest),
+            ("ws", &self.ws, Kind::Socket),
+            ("ws_auth", &self.ws_auth, Kind::Socket),
+        ] {
+            Address::parse(text, kind)
+                .map_err(|source| InvalidSettings::Address { key, source })?;
+        }
+        if !DEPTHS.contains(&self.book_depth) {
+            return Err(InvalidSettings::Depth(self.book_depth));
+        }
+        for (key, duration) in [
+            ("connect", self.connect),
+            ("tls", self.tls),
+            ("upgrade", self.upgrade),
+            ("subscribe", self.subscribe),
+            ("idle", self.idle),
+            ("ping", self.ping),
+            ("write", self.write),
+            ("order_answer", self.order_answer),
+            ("request", self.request),
+            ("turn", self.turn),
+        ] {
+            if duration.is_zero() {
+                return Err(InvalidSettings::Zero(key));
+            }
+        }
+        for (key, count) in [
+            ("read_attempts", self.read_attempts),
+            ("look_up_passes", self.look_up_passes),
+        ] {
+            if count == 0 {
+                return Err(InvalidSettings::Zero(key));
+            }
+        }
+        if self.ping >= self.idle {
+            return Err(InvalidSettings::Ping);
+        }
+        self.reconnect.validate()?;
+        Ok(self.connections.validate()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_read_what_they_write() {
+        let settings = Settings::default();
+        settings.validate().unwrap();
+        let text = toml::to_string(&settings).unwrap();
+        assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
+        assert!(toml::from_str::<Settings>("unheard_of = 1").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let check = |change: &dyn Fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            assert!(settings.validate().is_err(), "{settings:?}");
+        };
+        check(&|settings| settings.ws = "ws://ws.kraken.com/v2".to_owned());
+        check(&|settings| settings.book_depth = 11);
+        check(&|settings| settings.request = Duration::ZERO);
+        check(&|settings| settings.read_attempts = 0);
+        check(&|settings| settings.ping = settings.idle);
+        check(&|settings| settings.connections.attempts = 0);
+    }
 }

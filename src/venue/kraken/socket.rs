@@ -93,14 +93,14 @@ pub async fn open(
     settings: &Settings,
 ) -> Result<Socket, ConnectError> {
     let connecting = connector.tcp(address.host(), address.port());
-    let tcp = step(Step::Connect, settings.connect(), connecting).await?;
+    let tcp = step(Step::Connect, settings.connect, connecting).await?;
     let stream = if address.is_secure() {
         let securing = connector.secure(address.host(), tcp);
-        step(Step::Secure, settings.tls(), securing).await?
+        step(Step::Secure, settings.tls, securing).await?
     } else {
         Stream::Plain(tcp)
     };
-    upgrade(stream, address, settings.upgrade()).await
+    upgrade(stream, address, settings.upgrade).await
 }
 
 async fn step<T>(

@@ -16,6 +16,7 @@ use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
 
 use super::{
     auth::Credentials,
+    lanes::Entry,
     nonce::{Nonces, Volatile},
     rest::{
         Rest,
@@ -24,9 +25,77 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    engine::{
+        command::{Amend, Cancel, Change, CommandId, NewOrder, Submit},
+        risk::Approved,
+    },
     io::{Clock, net::Connector, rng},
-    types::Timestamp,
+    types::{
+        ClOrdId, Decimal, Fees, Instrument, InstrumentId, Price, Quantity, Side, TimeInForce,
+        Timestamp, TradingStatus,
+    },
 };
+
+/// An order of 0.02 at 61000.0.
+pub(super) fn submit(id: u64, name: &str, deadline: Timestamp) -> Entry {
+    Entry::Submit(Submit {
+        id: CommandId(id),
+        cl_ord_id: ClOrdId::new(name).unwrap(),
+        order: Approved::unchecked(NewOrder {
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            price: Price::new(610_000).unwrap(),
+            qty: Quantity::new(2_000_000).unwrap(),
+            time_in_force: TimeInForce::Gtc,
+            post_only: true,
+        }),
+        deadline,
+    })
+}
+
+/// An amend to 0.03 at 61010.0.
+pub(super) fn amend(id: u64, name: &str, deadline: Timestamp) -> Entry {
+    Entry::Amend(Amend {
+        id: CommandId(id),
+        change: Approved::unchecked(Change {
+            cl_ord_id: ClOrdId::new(name).unwrap(),
+            instrument: InstrumentId(0),
+            price: Price::new(610_100).unwrap(),
+            qty: Quantity::new(3_000_000).unwrap(),
+            post_only: true,
+        }),
+        deadline,
+    })
+}
+
+pub(super) fn cancel(id: u64, name: &str) -> Cancel {
+    Cancel {
+        id: CommandId(id),
+        cl_ord_id: ClOrdId::new(name).unwrap(),
+        order_id: None,
+    }
+}
+
+/// BTC/USD.
+pub(super) fn instrument() -> Instrument {
+    Instrument {
+        symbol: "BTC/USD".parse().unwrap(),
+        base: "BTC".parse().unwrap(),
+        quote: "USD".parse().unwrap(),
+        price_precision: 1,
+        tick: Price::new(1).unwrap(),
+        qty_precision: 8,
+        lot: Quantity::new(1).unwrap(),
+        qty_min: Quantity::new(5_000).unwrap(),
+        cost_precision: 5,
+        cost_min: Decimal::ZERO,
+        fees: Fees {
+            maker: Decimal::ZERO,
+            taker: Decimal::ZERO,
+        },
+        status: TradingStatus::Online,
+    }
+}
 
 /// The one generous limit for what happens at once on a healthy machine.
 pub(super) async fn within<T>(what: impl Future<Output = T>) -> T {
@@ -80,7 +149,13 @@ impl Api {
         let credentials = Credentials::new("KEY".to_owned(), &secret.into()).unwrap();
         let nonces = Nonces::open(Box::new(Volatile), clock.clone()).unwrap();
         let key = Some((credentials, nonces));
-        Rest::new(self.clone(), key, settings, clock.clone(), rng::stream(1, 1))
+        Rest::new(
+            self.clone(),
+            key,
+            settings,
+            clock.clone(),
+            rng::stream(1, 1),
+        )
     }
 }
 
@@ -144,7 +219,10 @@ impl Peer {
     }
 
     pub(super) async fn send_binary(&mut self, bytes: &'static [u8]) {
-        self.0.send(Message::binary(bytes)).await.unwrap_or_default();
+        self.0
+            .send(Message::binary(bytes))
+            .await
+            .unwrap_or_default();
     }
 }
 

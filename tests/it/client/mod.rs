@@ -4,6 +4,8 @@ mod account;
 mod rest;
 mod sim;
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use tradingd::{
     io::rng,
@@ -30,10 +32,10 @@ fn settings(rest: &str) -> Settings {
     Settings {
         rest: rest.to_owned(),
         tier: Tier::Pro,
-        request_ms: 400,
-        turn_ms: 5_000,
-        read_pause_ms: 10,
-        look_up_pause_ms: 10,
+        request: Duration::from_millis(400),
+        turn: Duration::from_secs(5),
+        read_pause: Duration::from_millis(10),
+        look_up_pause: Duration::from_millis(10),
         ..Settings::default()
     }
 }

@@ -221,7 +221,7 @@ async fn a_cancel_overtaken_by_another_goes_again_with_a_fresh_nonce() {
 async fn a_call_that_waits_too_long_for_its_turn_is_not_sent() {
     let server = Server::start(|_| refusal("EAPI:Rate limit exceeded")).await;
     let mut settings = settings(&server.address);
-    settings.turn_ms = 100;
+    settings.turn = Duration::from_millis(100);
     settings.read_attempts = 2;
     let error = within(rest_with(&settings).read(&Balance))
         .await

@@ -153,56 +153,12 @@ impl<P> Desk<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        engine::{
-            command::{Amend, Change, NewOrder, Submit},
-            risk::Approved,
-        },
-        types::{ClOrdId, InstrumentId, Price, Quantity, Side, TimeInForce},
-    };
+    use crate::venue::kraken::testing::{amend, cancel, submit};
 
     const PATIENCE: Duration = Duration::from_secs(5);
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_nanos(millis * 1_000_000)
-    }
-
-    fn submit(id: u64, name: &str) -> Entry {
-        Entry::Submit(Submit {
-            id: CommandId(id),
-            cl_ord_id: ClOrdId::new(name).unwrap(),
-            order: Approved::unchecked(NewOrder {
-                instrument: InstrumentId(0),
-                side: Side::Buy,
-                price: Price::new(1).unwrap(),
-                qty: Quantity::ZERO,
-                time_in_force: TimeInForce::Gtc,
-                post_only: true,
-            }),
-            deadline: at(1_000),
-        })
-    }
-
-    fn amend(id: u64, name: &str) -> Entry {
-        Entry::Amend(Amend {
-            id: CommandId(id),
-            change: Approved::unchecked(Change {
-                cl_ord_id: ClOrdId::new(name).unwrap(),
-                instrument: InstrumentId(0),
-                price: Price::new(1).unwrap(),
-                qty: Quantity::ZERO,
-                post_only: true,
-            }),
-            deadline: at(1_000),
-        })
-    }
-
-    fn cancel(id: u64, name: &str) -> Cancel {
-        Cancel {
-            id: CommandId(id),
-            cl_ord_id: ClOrdId::new(name).unwrap(),
-            order_id: None,
-        }
     }
 
     fn outcomes(desk: &mut Desk<&'static str>) -> Vec<(u64, Answer)> {
@@ -217,7 +173,11 @@ mod tests {
     #[test]
     fn a_cancel_withdraws_a_create_that_still_waits_and_is_then_done() {
         let mut desk = Desk::new(PATIENCE);
-        for entry in [submit(1, "a"), submit(2, "b"), amend(3, "a")] {
+        for entry in [
+            submit(1, "a", at(1_000)),
+            submit(2, "b", at(1_000)),
+            amend(3, "a", at(1_000)),
+        ] {
             desk.take(entry);
         }
         assert_eq!(desk.cancel(cancel(4, "a")), None);
@@ -231,10 +191,10 @@ mod tests {
     #[test]
     fn a_cancel_of_a_written_create_goes_out_and_takes_waiting_amends_with_it() {
         let mut desk = Desk::new(PATIENCE);
-        desk.take(submit(1, "a"));
+        desk.take(submit(1, "a", at(1_000)));
         let entry = desk.next_entry(at(0)).unwrap();
         desk.sending(entry.id(), Some("permit"), at(0));
-        desk.take(amend(2, "a"));
+        desk.take(amend(2, "a", at(1_000)));
         assert_eq!(desk.cancel(cancel(3, "a")), Some(cancel(3, "a")));
         assert_eq!(outcomes(&mut desk), [(2, WITHDRAWN)]);
         assert!(desk.next_entry(at(0)).is_none());
@@ -243,7 +203,7 @@ mod tests {
     #[test]
     fn a_deadline_that_passes_in_the_queue_keeps_the_order_home() {
         let mut desk = Desk::new(PATIENCE);
-        desk.take(submit(1, "a"));
+        desk.take(submit(1, "a", at(1_000)));
         assert!(desk.next_entry(at(1_000)).is_none());
         let passed = Answer::Unsent(Unsent::DeadlinePassed);
         assert_eq!(outcomes(&mut desk), [(1, passed)]);
@@ -267,7 +227,7 @@ mod tests {
     fn a_lost_connection_leaves_written_requests_unanswered_and_waiting_ones_unsent() {
         let mut desk = Desk::new(PATIENCE);
         desk.sending(CommandId(1), Some("permit"), at(0));
-        desk.take(submit(2, "b"));
+        desk.take(submit(2, "b", at(1_000)));
         desk.lost(Unsent::NotConnected);
         let unsent = Answer::Unsent(Unsent::NotConnected);
         assert_eq!(outcomes(&mut desk), [(1, Answer::Unanswered), (2, unsent)]);

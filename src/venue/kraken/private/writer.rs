@@ -93,6 +93,8 @@ pub(super) struct Line {
     /// None while a new one is fetched.
     pub(super) token: Option<SecretString>,
     pub(super) ping: Ping,
+    /// Venue clock minus ours, in nanoseconds, as first measured.
+    pub(super) offset: Option<i64>,
 }
 
 /// Pings sent and answered.
@@ -101,6 +103,15 @@ pub(super) struct Ping {
     pub(super) number: u64,
     pub(super) sent: Timestamp,
     pub(super) answered: Timestamp,
+}
+
+impl Ping {
+    /// Venue clock minus ours. The venue read its clock about half way between our two readings.
+    pub(super) fn offset(&self, venue_time: Timestamp) -> i64 {
+        let half = self.answered.since(self.sent) / 2;
+        let ours = self.sent.after(half);
+        venue_time.as_nanos().saturating_sub(ours.as_nanos())
+    }
 }
 
 /// Why the work over a connection ended.
@@ -134,7 +145,7 @@ pub(super) struct Parts {
 impl Writer {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
-            desk: Desk::new(parts.settings.order_answer()),
+            desk: Desk::new(parts.settings.order_answer),
             cancels: parts.cancels,
             entries: parts.entries,
             account: parts.account,
@@ -160,24 +171,25 @@ impl Writer {
     pub(super) async fn offline(&mut self) -> End {
         loop {
             self.tell();
-            tokio::select! {
+            let turn = tokio::select! {
                 biased;
-                cancel = self.cancels.recv() => match cancel {
-                    Some(cancel) => self.cancel_offline(cancel),
-                    None => return End::Abandoned,
-                },
-                room = self.account.reserve(), if !self.news.is_empty() => match room {
-                    Ok(room) => send_next(room, &mut self.news),
-                    Err(_closed) => return End::Abandoned,
-                },
-                Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => {
-                    // Without a line nothing can break.
-                    self.take_errand(None, errand).unwrap_or_default();
+                cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
+                room = self.account.reserve(), if !self.news.is_empty() => told(room, &mut self.news),
+                Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
+                entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
+            };
+            match turn {
+                Turn::Cancel(cancel) => self.cancel_offline(cancel),
+                Turn::Entry(entry) => {
+                    let unsent = Answer::Unsent(Unsent::NotConnected);
+                    self.desk.settle(entry.id(), unsent);
                 }
-                entry = self.entries.recv() => match entry {
-                    Some(entry) => self.desk.settle(entry.id(), Answer::Unsent(Unsent::NotConnected)),
-                    None => return End::Abandoned,
-                },
+                // Without a line nothing can break.
+                Turn::Errand(errand) => self.take_errand(None, errand).unwrap_or_default(),
+                Turn::Told => {}
+                Turn::Stop | Turn::Reply(_) | Turn::Due | Turn::Lost | Turn::Abandoned => {
+                    return End::Abandoned;
+                }
             }
         }
     }
@@ -188,6 +200,9 @@ impl Writer {
     ///
     /// None: a frame may be half written.
     pub(super) async fn online(&mut self, line: &mut Line, stop: &CancellationToken) -> End {
+        if let Some(offset) = line.offset {
+            self.tell_offset(offset);
+        }
         self.news.push_back(Event::Account(Link::Up));
         loop {
             self.give_up_late();
@@ -197,34 +212,59 @@ impl Writer {
             }
             self.tell();
             let wake = self.until_next_wake(line);
-            tokio::select! {
+            let turn = tokio::select! {
                 biased;
-                () = stop.cancelled() => return End::Stopping,
-                cancel = self.cancels.recv() => match cancel {
-                    Some(cancel) => self.take_cancel(cancel),
-                    None => return End::Abandoned,
-                },
-                reply = line.replies.recv() => match reply {
-                    Some(reply) => self.take_reply(line, reply),
-                    None => return End::Lost,
-                },
-                room = self.account.reserve(), if !self.news.is_empty() => match room {
-                    Ok(room) => send_next(room, &mut self.news),
-                    Err(_closed) => return End::Abandoned,
-                },
-                Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => {
+                () = stop.cancelled() => Turn::Stop,
+                cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
+                reply = line.replies.recv() => reply.map_or(Turn::Lost, Turn::Reply),
+                room = self.account.reserve(), if !self.news.is_empty() => told(room, &mut self.news),
+                Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
+                entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
+                () = sleep(wake) => Turn::Due,
+            };
+            match turn {
+                Turn::Cancel(cancel) => self.take_cancel(cancel),
+                Turn::Reply(reply) => self.take_reply(line, reply),
+                Turn::Errand(errand) => {
                     if let Err(Broken) = self.take_errand(Some(line), errand) {
                         return End::Lost;
                     }
                 }
-                entry = self.entries.recv() => match entry {
-                    Some(entry) => self.desk.take(entry),
-                    None => return End::Abandoned,
-                },
-                () = sleep(wake) => {}
+                Turn::Entry(entry) => self.desk.take(entry),
+                Turn::Told | Turn::Due => {}
+                Turn::Stop => return End::Stopping,
+                Turn::Lost => return End::Lost,
+                Turn::Abandoned => return End::Abandoned,
             }
         }
     }
+}
+
+/// What came first.
+enum Turn {
+    Stop,
+    Cancel(Cancel),
+    Reply(Reply),
+    Told,
+    Errand(Result<Errand, JoinError>),
+    Entry(Entry),
+    Due,
+    Lost,
+    Abandoned,
+}
+
+/// Puts the oldest event into the room that was found for it.
+fn told(
+    room: Result<mpsc::Permit<'_, Event>, mpsc::error::SendError<()>>,
+    news: &mut VecDeque<Event>,
+) -> Turn {
+    let Ok(room) = room else {
+        return Turn::Abandoned;
+    };
+    if let Some(event) = news.pop_front() {
+        room.send(event);
+    }
+    Turn::Told
 }
 
 /// Lanes, desk and wire.
@@ -273,7 +313,7 @@ impl Writer {
 
     async fn write_ping(&mut self, line: &mut Line) -> Result<(), Broken> {
         let now = self.clock.now();
-        if now < line.ping.sent.after(self.settings.ping()) {
+        if now < line.ping.sent.after(self.settings.ping) {
             return Ok(());
         }
         line.ping.number += 1;
@@ -313,14 +353,15 @@ impl Writer {
             self.desk.settle(entry.id(), unsent);
             return Ok(());
         };
-        self.desk.sending(entry.id(), Some(permit), self.clock.now());
+        self.desk
+            .sending(entry.id(), Some(permit), self.clock.now());
         self.write(line, frame).await
     }
 
     /// Writes one frame. A peer that does not read for so long is gone.
     async fn write(&self, line: &mut Line, frame: String) -> Result<(), Broken> {
         let writing = line.sink.send(Message::text(frame));
-        match timeout(self.settings.write(), writing).await {
+        match timeout(self.settings.write, writing).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "private socket broke while writing");
@@ -338,13 +379,16 @@ impl Writer {
             Reply::Pong { number, venue_time } => self.take_pong(line, number, venue_time),
             Reply::Answer { id, result } => {
                 let answer = match &result {
-                    Ok(order_id) => Answer::Accepted { order_id: *order_id },
+                    Ok(order_id) => Answer::Accepted {
+                        order_id: *order_id,
+                    },
                     Err(text) => error::answer_to(text),
                 };
-                if result.is_err_and(|text| error::classify(&text) == Class::Denied(Denied::Token)) {
+                if result.is_err_and(|text| error::classify(&text) == Class::Denied(Denied::Token))
+                {
                     self.fetch_token(line);
                 }
-                match self.desk.answered(id, answer) {
+                match self.desk.answered(CommandId(id), answer) {
                     Some(answered) => self.gate.record(answered.permit, answer),
                     None => self.counters.late_answers.add(1),
                 }
@@ -353,17 +397,19 @@ impl Writer {
     }
 
     fn take_pong(&mut self, line: &mut Line, number: u64, venue_time: Option<Timestamp>) {
-        let now = self.clock.now();
-        line.ping.answered = now;
         if number != line.ping.number {
             return;
         }
-        let Some(venue_time) = venue_time else { return };
-        // The venue read its clock about half way between our two readings.
-        let half = now.since(line.ping.sent) / 2;
-        let ours = line.ping.sent.after(half);
-        let offset = venue_time.as_nanos().saturating_sub(ours.as_nanos());
-        let moved = self.offset.is_none_or(|told| told.abs_diff(offset) >= OFFSET_STEP);
+        line.ping.answered = self.clock.now();
+        if let Some(venue_time) = venue_time {
+            self.tell_offset(line.ping.offset(venue_time));
+        }
+    }
+
+    fn tell_offset(&mut self, offset: i64) {
+        let moved = self
+            .offset
+            .is_none_or(|told| told.abs_diff(offset) >= OFFSET_STEP);
         if moved {
             self.offset = Some(offset);
             self.news.push_back(Event::ClockOffset(offset));
@@ -383,7 +429,7 @@ impl Writer {
     }
 
     fn until_next_wake(&self, line: &Line) -> Duration {
-        let ping = line.ping.sent.after(self.settings.ping());
+        let ping = line.ping.sent.after(self.settings.ping);
         let due = [Some(ping), self.desk.next_due(), self.gate.next_probe()];
         let next = due.into_iter().flatten().min();
         next.map_or(IDLE, |next| next.since(self.clock.now()))
@@ -391,7 +437,8 @@ impl Writer {
 
     /// Moves what is to be told into the queue of events.
     fn tell(&mut self) {
-        self.news.extend(self.gate.transition().map(Event::OrderEntry));
+        self.news
+            .extend(self.gate.transition().map(Event::OrderEntry));
         while let Some(outcome) = self.desk.next_outcome() {
             self.news.push_back(Event::Outcome(outcome));
         }
@@ -418,9 +465,10 @@ impl Writer {
         }
         self.desk.lost(Unsent::Stopping);
         for cancel in std::mem::take(&mut self.urgent) {
-            self.desk.settle(cancel.id, Answer::Unsent(Unsent::Stopping));
+            self.desk
+                .settle(cancel.id, Answer::Unsent(Unsent::Stopping));
         }
-        let limit = self.settings.close();
+        let limit = self.settings.close;
         let errands = async {
             while let Some(errand) = self.errands.join_next().await {
                 if let Ok(Errand::Cancel(id, answer)) = errand {
@@ -517,18 +565,13 @@ impl Writer {
             // A new connection fetches a token of its own.
             (Ok(Errand::Token(None)), Some(_)) => return Err(Broken),
             (Ok(Errand::Probe(read)), Some(line)) => {
-                self.gate.end_probe(read && line.ping.answered >= line.ping.sent);
+                self.gate
+                    .end_probe(read && line.ping.answered >= line.ping.sent);
             }
             // Asked for over a connection that is gone.
             (Ok(Errand::Token(_) | Errand::Probe(_)), None) => {}
             (Err(error), _) => tracing::error!(%error, "an errand failed"),
         }
         Ok(())
-    }
-}
-
-fn send_next(room: mpsc::Permit<'_, Event>, news: &mut VecDeque<Event>) {
-    if let Some(event) = news.pop_front() {
-        room.send(event);
     }
 }

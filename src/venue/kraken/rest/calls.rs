@@ -175,9 +175,7 @@ impl Call for OpenOrders {
         form.add_some("cl_ord_id", self.cl_ord_id);
     }
 }
-impl Read for OpenOrders {
-    const COST: u32 = 2;
-}
+impl Read for OpenOrders {}
 
 /// Answer to [`OpenOrders`].
 #[derive(Clone, Debug, Deserialize)]
@@ -208,9 +206,7 @@ impl Call for ClosedOrders {
         form.add("consolidate_taker", false);
     }
 }
-impl Read for ClosedOrders {
-    const COST: u32 = 2;
-}
+impl Read for ClosedOrders {}
 
 /// Answer to [`ClosedOrders`].
 #[derive(Clone, Debug, Deserialize)]

@@ -112,7 +112,7 @@ impl Http {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(connector.tls().clone())
             .user_agent(concat!("tradingd/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(settings.connect())
+            .connect_timeout(settings.connect)
             .tcp_nodelay(true)
             .http1_only()
             .no_proxy()
