@@ -1,4 +1,5 @@
 //! tradingd
 pub mod io;
+pub mod resilience;
 pub mod sim;
 pub mod types;
