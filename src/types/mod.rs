@@ -14,6 +14,7 @@
 mod amount;
 mod decimal;
 pub mod digits;
+pub mod duration;
 mod instrument;
 mod text;
 mod timestamp;
