@@ -49,6 +49,23 @@ impl<const N: usize> InlineText<N> {
         Ok(Self { bytes, length })
     }
 
+    /// As much of a text as fits: cut at `N` bytes, every byte that is not printable ASCII as `?`, nothing as `-`.
+    #[must_use]
+    pub fn lossy(text: &str) -> Self {
+        let mut bytes = [0; N];
+        let mut length = 0;
+        let text = if text.is_empty() { "-" } else { text };
+        for (slot, byte) in bytes.iter_mut().zip(text.bytes()).take(255) {
+            *slot = if byte.is_ascii_graphic() || byte == b' ' {
+                byte
+            } else {
+                b'?'
+            };
+            length += 1;
+        }
+        Self { bytes, length }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
