@@ -3,4 +3,10 @@
 //! For: running, testing and demonstrating anything that talks to Kraken Spot, on one machine, strictly and repeatably.
 //! Left out: the client side. This side has its own wire code, written from the protocol, so that a mistake in one is caught by the other.
 
+pub mod history;
+mod log;
 pub mod matching;
+mod venue;
+
+pub use log::LogError;
+pub use venue::{Listener, Venue, VenueError, View};
