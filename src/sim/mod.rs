@@ -6,6 +6,7 @@
 pub mod history;
 mod log;
 pub mod matching;
+mod universe;
 mod venue;
 
 pub use log::LogError;
