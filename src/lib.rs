@@ -1,6 +1,7 @@
 //! tradingd
 pub mod engine;
 pub mod io;
+pub mod journal;
 pub mod sim;
 pub mod types;
 pub mod venue;

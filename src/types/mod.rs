@@ -15,6 +15,7 @@ mod amount;
 mod decimal;
 pub mod digits;
 mod instrument;
+pub mod span;
 mod text;
 mod timestamp;
 

@@ -1,1 +1,8 @@
 //! The integration tests: one binary, real sockets, the real program.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod journal;
