@@ -11,9 +11,11 @@
     clippy::cast_sign_loss
 )]
 
+pub mod book;
 pub mod command;
 pub mod event;
 pub mod risk;
 
+pub use book::Book;
 pub use command::Command;
 pub use event::Event;
