@@ -1,4 +1,6 @@
 //! tradingd
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod io;
 pub mod journal;
