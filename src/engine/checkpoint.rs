@@ -35,6 +35,14 @@ struct Saved {
 #[error("not a checkpoint of this build")]
 pub struct CheckpointError(#[from] postcard::Error);
 
+impl CheckpointError {
+    /// The encoder's word.
+    #[must_use]
+    pub fn into_inner(self) -> postcard::Error {
+        self.0
+    }
+}
+
 impl Checkpoint {
     /// Reads what [`Engine::checkpoint`] wrote.
     ///

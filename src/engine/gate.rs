@@ -152,6 +152,14 @@ impl Core {
             wake: None,
         });
         self.state.orders.fly(command, cl_ord_id, What::Create);
+        out.note(Note::Sent {
+            cl_ord_id,
+            instrument: order.instrument,
+            what: What::Create,
+            side: order.side,
+            price: order.price,
+            qty: order.qty,
+        });
         let deadline = self.venue_time(deadline);
         out.command(Command::Submit(Submit {
             id: command,
@@ -187,11 +195,15 @@ impl Core {
         let command = self.state.orders.next_command();
         let deadline = now.after(self.settings.orders.ttl);
         if let Some(order) = self.state.orders.get_mut(&change.cl_ord_id) {
-            order.change_sent(ChangeState::Sent {
-                command,
-                price: change.price,
-                qty: change.qty,
-                deadline,
+            let (price, qty) = (change.price, change.qty);
+            order.change_sent(ChangeState::Sent { command, price, qty, deadline });
+            out.note(Note::Sent {
+                cl_ord_id: change.cl_ord_id,
+                instrument: change.instrument,
+                what: What::Amend,
+                side: order.side,
+                price,
+                qty,
             });
         }
         self.state

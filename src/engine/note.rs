@@ -3,6 +3,7 @@
 use super::{
     event::{Fill, Rejection},
     order::End,
+    orders::What,
     risk::Refusal,
 };
 use crate::types::{ClOrdId, InlineText, InstrumentId, OrderId, Price, Quantity, Side};
@@ -16,6 +17,21 @@ pub enum Note {
         instrument: InstrumentId,
         /// Why.
         refusal: Refusal,
+    },
+    /// A command that makes, changes or ends an order is on its way.
+    Sent {
+        /// Which order.
+        cl_ord_id: ClOrdId,
+        /// Which instrument.
+        instrument: InstrumentId,
+        /// What is sent.
+        what: What,
+        /// Direction.
+        side: Side,
+        /// Limit price that it has or is to have.
+        price: Price,
+        /// Total quantity likewise.
+        qty: Quantity,
     },
     /// A fill of ours.
     Filled {

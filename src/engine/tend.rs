@@ -108,6 +108,9 @@ impl Core {
         {
             cancel.command = Some(command);
             cancel.sent += 1;
+            let (side, price, qty) = (order.side, order.price, order.qty);
+            let what = What::Cancel;
+            out.note(Note::Sent { cl_ord_id: *id, instrument, what, side, price, qty });
         }
         out.command(Command::Cancel(Cancel {
             id: command,
