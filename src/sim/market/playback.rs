@@ -78,7 +78,7 @@ impl Playback {
             };
             Some(Reel {
                 pit,
-                rows: tape.rows().to_vec(),
+                rows: tape.into_rows(),
                 next: 0,
                 origin,
             })

@@ -168,6 +168,10 @@ impl Tape {
     pub(super) fn rows(&self) -> &[Row] {
         &self.rows
     }
+
+    pub(super) fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
 }
 
 fn locate(argument: &str, universe: &Universe) -> Result<(PairId, PathBuf), TapeError> {

@@ -524,3 +524,29 @@ async fn speed_shortens_the_gaps_and_nothing_else() {
     assert!(slow > 20 && fast > 5 * slow, "{slow} {fast}");
     assert!(last.unwrap() <= START.after(seconds(61)));
 }
+
+#[test]
+fn whoever_comes_after_the_warm_up_finds_books_and_tickers() {
+    let universe = Universe::default_universe();
+    let history = crate::sim::history::History::new(&universe);
+    let mut sources = sources(&universe, vec![tape("XBTUSD_1.csv", SHORT)], 17, 30.0);
+    let exchange = Exchange::new(universe, Rules::default());
+    let (clock, _hand) = crate::io::Clock::manual(START);
+    let venue = crate::sim::Venue::open(exchange, history, None, clock).unwrap();
+    warm_up(&venue, &mut sources);
+    warm_up(&venue, &mut sources);
+    venue.read(|view| {
+        for pair in [BTC, ETH, PairId(5)] {
+            let best = |side| view.exchange.best(pair, side).unwrap().0;
+            assert!(best(Side::Buy) < best(Side::Sell));
+            let spread = view.history.spreads(pair).next_back().unwrap();
+            assert_eq!(
+                (spread.bid, spread.ask),
+                (best(Side::Buy), best(Side::Sell))
+            );
+        }
+        assert!(view.history.ticker(ETH, START).unwrap().day.trades > 0);
+        assert_eq!(view.history.candles(ETH, 1).count(), 1);
+        assert_eq!(view.history.trades(BTC).count(), 0);
+    });
+}
