@@ -5,6 +5,7 @@
 
 pub mod history;
 mod log;
+pub mod market;
 pub mod matching;
 mod universe;
 mod venue;
