@@ -3,7 +3,10 @@
 //! For: finding an order by any of its names and moving it. Left out: why it moves.
 //! Always true: an id is given once; a fill counts once; every command in flight leads to its order.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
