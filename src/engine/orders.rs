@@ -60,10 +60,10 @@ impl What {
 }
 
 impl Orders {
-    /// No orders; fills from before `now` are not ours to count.
+    /// No orders; fills from before `now` are not ours to count, give or take what the venue's clock may differ unnoticed.
     pub(super) fn beginning(now: Timestamp) -> Self {
         Self {
-            fills_forgotten_before: Some(now),
+            fills_forgotten_before: Some(now.before(Duration::from_secs(2))),
             ..Self::default()
         }
     }
