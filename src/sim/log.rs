@@ -170,6 +170,12 @@ impl Log {
         Ok(())
     }
 
+    /// Makes every later append fail, as a full disk would.
+    #[cfg(test)]
+    pub(super) fn break_file(&mut self) {
+        self.file = File::open(entries_path(&self.directory)).unwrap();
+    }
+
     fn cut(&self, length: u64) -> Result<(), LogError> {
         let path = entries_path(&self.directory);
         self.file
@@ -245,4 +251,118 @@ fn framed_body(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).ok()?;
     let (body, rest) = rest.split_at_checked(length)?;
     (length <= LONGEST_ENTRY && header(body) == *front).then_some((body, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::matching::fixture;
+
+    fn entry(seconds: i64) -> Entry {
+        Entry {
+            at: Timestamp::from_secs(seconds),
+            ..Entry::default()
+        }
+    }
+
+    fn instants(found: &Found) -> Vec<i64> {
+        found
+            .entries
+            .iter()
+            .map(|entry| entry.at.as_secs())
+            .collect()
+    }
+
+    #[test]
+    fn entries_come_back_and_a_torn_end_costs_the_last_one_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut log, _) = Log::open(directory.path()).unwrap();
+        for seconds in 1..=3 {
+            log.append(entry(seconds)).unwrap();
+        }
+        drop(log);
+        let path = entries_path(directory.path());
+        let whole = std::fs::read(&path).unwrap();
+        let two = whole.len() / 3 * 2;
+        for cut in two..whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let (mut log, found) = Log::open(directory.path()).unwrap();
+            assert_eq!(instants(&found), [1, 2], "cut at {cut}");
+            log.append(entry(9)).unwrap();
+            drop(log);
+            let (_, found) = Log::open(directory.path()).unwrap();
+            assert_eq!(instants(&found), [1, 2, 9]);
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_ends_the_log_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut log, _) = Log::open(directory.path()).unwrap();
+        for seconds in 1..=3 {
+            log.append(entry(seconds)).unwrap();
+        }
+        drop(log);
+        let path = entries_path(directory.path());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let third = bytes.len() / 3;
+        for at in third..2 * third {
+            bytes[at] ^= 4;
+            let (entries, whole) = read_entries(&bytes, 0);
+            assert_eq!(
+                (entries.len(), whole),
+                (1, third as u64),
+                "bit of byte {at}"
+            );
+            bytes[at] ^= 4;
+        }
+    }
+
+    #[test]
+    fn entries_that_the_snapshot_holds_are_skipped() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut log, _) = Log::open(directory.path()).unwrap();
+        log.append(entry(1)).unwrap();
+        log.append(entry(2)).unwrap();
+        let entries = std::fs::read(entries_path(directory.path())).unwrap();
+        log.fold(fixture::exchange(Default::default()).save())
+            .unwrap();
+        drop(log);
+        // As a crash between the snapshot and the cut leaves them.
+        std::fs::write(entries_path(directory.path()), entries).unwrap();
+        let (mut log, found) = Log::open(directory.path()).unwrap();
+        assert!(found.state.is_some());
+        assert_eq!(instants(&found), [] as [i64; 0]);
+        log.append(entry(3)).unwrap();
+        drop(log);
+        let (_, found) = Log::open(directory.path()).unwrap();
+        assert_eq!(instants(&found), [3]);
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_an_error_not_an_empty_venue() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut log, _) = Log::open(directory.path()).unwrap();
+        log.fold(fixture::exchange(Default::default()).save())
+            .unwrap();
+        drop(log);
+        let path = snapshot_path(directory.path());
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert!(matches!(
+            Log::open(directory.path()),
+            Err(LogError::Snapshot(_))
+        ));
+    }
+
+    #[test]
+    fn one_process_uses_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let _first = Log::open(directory.path()).unwrap();
+        assert!(matches!(
+            Log::open(directory.path()),
+            Err(LogError::Locked(_))
+        ));
+    }
 }

@@ -10,6 +10,7 @@ pub mod matching;
 pub mod server;
 pub mod settings;
 mod simulator;
+mod universe;
 mod venue;
 
 pub use log::LogError;

@@ -303,9 +303,11 @@ impl State {
             let price = (*new)?;
             (new != old).then_some((pair, price))
         });
-        let moved = moved.collect();
-        self.prices = prices;
-        self.prices_at = now;
+        let moved: Vec<_> = moved.collect();
+        if !moved.is_empty() {
+            self.prices = prices;
+            self.prices_at = now;
+        }
         moved
     }
 
@@ -358,4 +360,163 @@ fn recall(exchange: &mut Exchange, found: Found) -> Result<(), LoadError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        sim::matching::{NewOrder, Rules, Saved, fixture::*},
+        types::{OrderId, Side, TradingStatus},
+    };
+
+    const CENT: i64 = 1_000_000;
+
+    fn venue(directory: Option<&Path>) -> (Venue, crate::io::clock::ManualClock) {
+        let (clock, hand) = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let exchange = exchange(Rules::default());
+        let history = History::new(exchange.universe());
+        let venue = Venue::open(exchange, history, directory.map(Path::to_owned), clock);
+        (venue.unwrap(), hand)
+    }
+
+    fn place(venue: &Venue, account: AccountId, order: NewOrder) -> OrderId {
+        match venue.act(account, Request::Place(order)) {
+            Ok(Reply::Placed { order_id }) => order_id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What a restart must keep: numbers may be skipped, never repeated.
+    fn saved(venue: &Venue) -> Saved {
+        Saved {
+            next: Counters::default(),
+            ..venue.read(|view| view.exchange.save())
+        }
+    }
+
+    #[test]
+    fn a_venue_that_is_dropped_without_farewell_comes_back_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, hand) = venue(Some(directory.path()));
+        place(&first, AGENT, limit(Side::Sell, 610_000, 3 * CENT));
+        let partly = place(&first, ALICE, limit(Side::Buy, 610_000, 4 * CENT));
+        let resting = place(&first, BOB, limit(Side::Sell, 611_000, CENT));
+        hand.advance(Duration::from_secs(400));
+        let gone = place(&first, BOB, limit(Side::Buy, 600_000, CENT));
+        let cancel = crate::sim::matching::Cancel {
+            target: crate::sim::matching::CancelTarget::Order(gone),
+        };
+        first.act(BOB, Request::Cancel(cancel)).unwrap();
+        let (before, top) = (saved(&first), first.read(|v| v.exchange.counters().clone()));
+        drop(first);
+        for _ in 0..2 {
+            let (again, _hand) = venue(Some(directory.path()));
+            assert_eq!(saved(&again), before);
+            again.read(|view| {
+                assert_eq!(
+                    view.exchange.best(BTC_USD, Side::Buy),
+                    Some((price(610_000), qty(CENT)))
+                );
+                assert_eq!(view.exchange.order(&partly).unwrap().trades.len(), 1);
+                assert_eq!(view.exchange.order(&resting).unwrap().closed_at, None);
+                assert!(top.within(view.exchange.counters()));
+            });
+        }
+        let (again, _hand) = venue(Some(directory.path()));
+        let new = place(&again, ALICE, limit(Side::Buy, 500_000, CENT));
+        assert!(![partly, resting, gone].contains(&new));
+    }
+
+    #[test]
+    fn prices_go_on_from_the_last_trade_among_agents() {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, hand) = venue(Some(directory.path()));
+        for at in [610_000, 611_000] {
+            hand.advance(Duration::from_secs(2));
+            place(&first, AGENT, limit(Side::Sell, at, CENT));
+            place(&first, AGENT, limit(Side::Buy, at, CENT));
+        }
+        let trades = first.read(|view| view.exchange.counters().clone());
+        drop(first);
+        let (again, _hand) = venue(Some(directory.path()));
+        again.read(|view| {
+            assert_eq!(view.exchange.last_price(BTC_USD), Some(price(611_000)));
+            assert!(trades.within(view.exchange.counters()));
+        });
+    }
+
+    #[test]
+    fn the_answer_comes_before_the_facts_and_both_before_the_return() {
+        let (venue, _hand) = venue(None);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let listener = Arc::clone(&heard);
+        venue.listen(Box::new(move |_now, view, facts| {
+            let bid = view.exchange.best(BTC_USD, Side::Buy);
+            let text = format!("{} facts, bid {}", facts.len(), bid.is_some());
+            listener.lock().unwrap().push(text);
+        }));
+        let answered = Arc::clone(&heard);
+        let order = Request::Place(limit(Side::Buy, 600_000, CENT));
+        let result = venue.act_with(ALICE, order, |_now, result| {
+            answered
+                .lock()
+                .unwrap()
+                .push(format!("ok {}", result.is_ok()));
+        });
+        assert!(result.is_ok());
+        assert_eq!(*heard.lock().unwrap(), ["ok true", "2 facts, bid true"]);
+    }
+
+    #[test]
+    fn an_account_opened_later_survives_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, _hand) = venue(Some(directory.path()));
+        let carol = AccountId(7);
+        first.change(|exchange| {
+            let funds = [(asset("USD"), decimal("5"))];
+            exchange.open_account(carol, crate::sim::matching::Tier::Starter, &funds);
+            exchange.set_system_status(TradingStatus::CancelOnly);
+        });
+        drop(first);
+        let (again, _hand) = venue(Some(directory.path()));
+        again.read(|view| {
+            let balances: Vec<_> = view.exchange.balances(carol).collect();
+            assert_eq!(balances[0].1.total, decimal("5"));
+            assert_eq!(view.exchange.system_status(), TradingStatus::Online);
+        });
+    }
+
+    #[test]
+    fn a_log_of_another_universe_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(venue(Some(directory.path())));
+        let mut other = universe();
+        other.pairs.reverse();
+        let (history, exchange) = (History::new(&other), Exchange::new(other, Rules::default()));
+        let (clock, _hand) = Clock::manual(Timestamp::from_secs(0));
+        let opened = Venue::open(exchange, history, Some(directory.path().to_owned()), clock);
+        assert!(matches!(opened, Err(VenueError::Load(_))));
+    }
+
+    #[test]
+    fn a_venue_that_cannot_write_refuses_and_tells_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let (venue, _hand) = venue(Some(directory.path()));
+        let told = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&told);
+        venue.listen(Box::new(move |_now, _view, _facts| {
+            *count.lock().unwrap() += 1
+        }));
+        if let Some(log) = &mut venue.lock().log {
+            log.break_file();
+        }
+        for _ in 0..2 {
+            let order = Request::Place(limit(Side::Buy, 600_000, CENT));
+            assert_eq!(venue.act(ALICE, order), Err(Refusal::Unavailable));
+        }
+        assert_eq!(*told.lock().unwrap(), 0);
+    }
 }

@@ -40,3 +40,10 @@ pub use request::{
 };
 pub use saved::{LoadError, Saved, SavedAccount, SavedMarket};
 pub use spec::{AssetSpec, FeeTier, PairId, PairSpec, Universe};
+
+#[cfg(test)]
+pub(in crate::sim) mod fixture;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
