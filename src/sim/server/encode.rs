@@ -47,18 +47,21 @@ impl Json {
         self
     }
 
+    /// A member with `units × 10^-precision`, in exactly so many digits.
+    pub(super) fn fixed(&mut self, name: &str, units: i64, precision: u8) -> &mut Self {
+        self.key(name);
+        push_fixed(&mut self.0, units, precision);
+        self
+    }
+
     /// A member with a price in the instrument's digits.
     pub(super) fn price(&mut self, name: &str, of: &Instrument, value: Price) -> &mut Self {
-        self.key(name);
-        push_fixed(&mut self.0, value.units(), of.price_precision);
-        self
+        self.fixed(name, value.units(), of.price_precision)
     }
 
     /// A member with a quantity in the instrument's digits.
     pub(super) fn qty(&mut self, name: &str, of: &Instrument, value: Quantity) -> &mut Self {
-        self.key(name);
-        push_fixed(&mut self.0, value.units(), of.qty_precision);
-        self
+        self.fixed(name, value.units(), of.qty_precision)
     }
 
     /// A member with an amount at a number of digits; what does not fit them is rounded half up.

@@ -137,21 +137,19 @@ pub(super) fn ticker(
     level(&mut json, of, ["bid", "bid_qty"], touch.bid);
     level(&mut json, of, ["ask", "ask_qty"], touch.ask);
     let price = |json: &mut Json, name, value: Option<Price>| {
-        let zero = Decimal::ZERO;
-        json.decimal(
-            name,
-            value.map_or(zero, |value| of.price_decimal(value)),
-            of.price_precision,
-        );
+        let value = value.map_or(Decimal::ZERO, |value| of.price_decimal(value));
+        json.decimal(name, value, of.price_precision);
     };
-    price(&mut json, "last", day.map(|day| day.last));
-    json.qty("volume", of, day.map_or(Quantity::ZERO, |day| day.volume));
-    let number = |value: Option<Decimal>| value.unwrap_or(Decimal::ZERO);
-    json.decimal("vwap", number(day.map(|day| day.vwap)), of.price_precision);
-    price(&mut json, "low", day.map(|day| day.low));
-    price(&mut json, "high", day.map(|day| day.high));
-    json.decimal("change", number(day.map(|day| day.change)), of.price_precision);
-    json.decimal("change_pct", number(day.map(|day| day.change_pct)), 2);
+    price(&mut json, "last", day.map(|of| of.last));
+    let day_volume = day.map_or(Quantity::ZERO, |of| of.day.volume);
+    json.qty("volume", of, day_volume);
+    price(&mut json, "vwap", day.map(|of| of.day.vwap));
+    price(&mut json, "low", day.map(|of| of.day.low));
+    price(&mut json, "high", day.map(|of| of.day.high));
+    json.fixed("change", day.map_or(0, Ticker::change), of.price_precision);
+    let percent = day.map_or(Decimal::ZERO, Ticker::change_pct);
+    json.decimal("change_pct", percent, 2);
+    json.plain("trades", day.map_or(0, |of| of.day.trades));
     json.time("timestamp", now);
     json.close().close_array();
     json.finish()
@@ -184,7 +182,7 @@ pub(super) fn ohlc<'a>(
             .price("close", of, candle.close)
             .plain("trades", candle.trades)
             .qty("volume", of, candle.volume)
-            .decimal("vwap", candle.vwap(of), of.price_precision)
+            .price("vwap", of, candle.vwap())
             .time_nanos("interval_begin", candle.begin)
             .plain("interval", minutes)
             .time("timestamp", candle.begin.after(length))
