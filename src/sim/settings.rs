@@ -26,9 +26,9 @@ pub struct Settings {
     pub seed: u64,
     /// How fast the market's time runs. Scales gaps between market events only.
     pub speed: f64,
-    /// How busy the synthetic market is; 1 is usual.
+    /// How busy the market is: book updates a second of market time, over all pairs.
     pub rate: f64,
-    /// Pairs with a market. Other listed pairs have an empty book.
+    /// Pairs that are listed and traded, by any of their names. None named: all that the simulator knows.
     pub pairs: Vec<String>,
     /// Recorded trades to play: `BTC/USD=FILE`, or a file named `BTCUSD_….csv.zst`.
     pub tapes: Vec<String>,
@@ -98,8 +98,10 @@ impl Default for Settings {
         Self {
             seed: 1,
             speed: 1.0,
-            rate: 1.0,
-            pairs: ["BTC/USD", "ETH/USD", "SOL/USD"].map(str::to_owned).to_vec(),
+            rate: 100.0,
+            pairs: ["BTC/USD", "ETH/USD", "SOL/USD"]
+                .map(str::to_owned)
+                .to_vec(),
             tapes: Vec::new(),
             accounts: 1,
             tier: Tier::Pro,
@@ -149,7 +151,8 @@ mod tests {
 
     #[test]
     fn every_key_has_a_default_and_survives_the_config_and_back() {
-        let settings: Settings = toml::from_str("reply_delay = '1m 250ms'\ntier = 'starter'").unwrap();
+        let settings: Settings =
+            toml::from_str("reply_delay = '1m 250ms'\ntier = 'starter'").unwrap();
         assert_eq!(settings.reply_delay, Duration::from_millis(60_250));
         assert_eq!(settings.pairs.len(), 3);
         let text = toml::to_string(&settings).unwrap();
@@ -159,7 +162,13 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_impossible_values_are_refused() {
-        for text in ["sed = 1", "tier = 'gold'", "heartbeat = 'often'", "heartbeat = '-1s'", "ws_addr = 'here'"] {
+        for text in [
+            "sed = 1",
+            "tier = 'gold'",
+            "heartbeat = 'often'",
+            "heartbeat = '-1s'",
+            "ws_addr = 'here'",
+        ] {
             assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
         }
     }

@@ -159,6 +159,7 @@ impl Venue {
     }
 
     /// Hears everything that happens from now on: under the lock, in order, after the history took it in.
+    /// A listener must not call the venue; it would wait for itself.
     pub fn listen(&self, listener: Listener) {
         self.lock().listeners.push(listener);
     }
@@ -366,6 +367,8 @@ fn recall(exchange: &mut Exchange, found: Found) -> Result<(), LoadError> {
 mod tests {
     use std::path::Path;
 
+    use rand::RngExt;
+
     use super::*;
     use crate::{
         sim::matching::{NewOrder, Rules, Saved, fixture::*},
@@ -518,5 +521,66 @@ mod tests {
             assert_eq!(venue.act(ALICE, order), Err(Refusal::Unavailable));
         }
         assert_eq!(*told.lock().unwrap(), 0);
+    }
+
+    /// One random request of a client or an agent near 61,000.
+    fn random(rng: &mut crate::io::rng::Rng, venue: &Venue) -> (AccountId, Request) {
+        use crate::sim::matching::{Amend, Cancel, CancelTarget};
+        let account = [ALICE, BOB, AGENT][rng.random_range(0..3)];
+        let at = rng.random_range(609_990..610_010);
+        let units = rng.random_range(10_000..5_000_000);
+        let open = venue.read(|view| {
+            let mut open = view.exchange.open_orders(account);
+            open.next().map(|order| order.state.order_id)
+        });
+        let target = open.map(CancelTarget::Order);
+        let request = match (rng.random_range(0..10), target) {
+            (0, Some(target)) => Request::Cancel(Cancel { target }),
+            (1..4, Some(target)) => Request::Amend(Amend {
+                target,
+                qty: Some(qty(units)),
+                price: Some(price(at)),
+                post_only: false,
+                deadline: None,
+            }),
+            (side, _) => {
+                let side = if side % 2 == 0 { Side::Buy } else { Side::Sell };
+                Request::Place(limit(side, at, units))
+            }
+        };
+        (account, request)
+    }
+
+    #[test]
+    fn after_random_trading_the_log_holds_all_that_clients_have() {
+        for seed in 0..20 {
+            let mut rng = crate::io::rng::stream(seed, 0);
+            let directory = tempfile::tempdir().unwrap();
+            let (first, hand) = venue(Some(directory.path()));
+            let mut accepted = 0;
+            for _ in 0..300 {
+                hand.advance(Duration::from_millis(rng.random_range(0..9_000)));
+                let (account, request) = random(&mut rng, &first);
+                accepted += u32::from(first.act(account, request).is_ok());
+            }
+            assert!(accepted > 100, "seed {seed}");
+            // Points of refused requests are not worth a write.
+            let without_rates = |venue: &Venue| {
+                let mut saved = saved(venue);
+                saved
+                    .accounts
+                    .iter_mut()
+                    .for_each(|account| account.rates.clear());
+                saved
+            };
+            let (before, top) = (
+                without_rates(&first),
+                first.read(|v| v.exchange.counters().clone()),
+            );
+            drop(first);
+            let (again, _hand) = venue(Some(directory.path()));
+            assert!(without_rates(&again) == before, "seed {seed}");
+            assert!(top.within(&again.read(|v| v.exchange.counters().clone())));
+        }
     }
 }

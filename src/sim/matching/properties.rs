@@ -182,7 +182,7 @@ fn all_in(bench: &Bench, who: AccountId, pair: u32, side: Side, at: Price) -> Op
 /// Runs the steps, checking after each one, and gives back how the bench ended.
 fn run(rules: Rules, steps: &[Step]) -> Bench {
     let mut bench = Bench::with(rules);
-    let mut shadow = Shadow::default();
+    let (mut shadow, mut turns) = (Shadow::default(), Turns::default());
     for step in steps {
         if let Step::Wait(seconds) = step {
             bench.wait(*seconds);
@@ -192,6 +192,7 @@ fn run(rules: Rules, steps: &[Step]) -> Bench {
             continue;
         };
         let told = bench.facts.len();
+        let queues = Queues::of(&bench.exchange);
         let result = bench.act(who, request);
         let facts = &bench.facts[told..];
         assert!(
@@ -199,11 +200,101 @@ fn run(rules: Rules, steps: &[Step]) -> Bench {
             "a refusal tells nothing"
         );
         shadow.follow(facts);
+        turns.follow(facts);
+        turns.hold_in(&bench.exchange);
+        queues.are_served_in_order(facts);
         shadow.equals(&bench.exchange);
         check_money(&bench.exchange);
         check_trades(&bench.exchange, facts);
     }
     bench
+}
+
+const SIDES: [(u32, Side); 4] = [
+    (0, Side::Buy),
+    (0, Side::Sell),
+    (1, Side::Buy),
+    (1, Side::Sell),
+];
+
+/// Whose turn comes when, kept by the venue's words: a new order, a new price and a higher quantity go to the back.
+#[derive(Default)]
+struct Turns {
+    next: u64,
+    orders: BTreeMap<OrderKey, (OrderState, u64)>,
+}
+
+impl Turns {
+    fn follow(&mut self, facts: &[(Timestamp, Fact)]) {
+        for (_, fact) in facts {
+            let order = match fact {
+                Fact::Accepted(accepted) => &accepted.order,
+                Fact::Amended(amend) => &amend.order,
+                Fact::Trade(_)
+                | Fact::Fill(_)
+                | Fact::Filled { .. }
+                | Fact::Canceled { .. }
+                | Fact::Ledger(_)
+                | Fact::Level(_) => continue,
+            };
+            let stays = self
+                .orders
+                .get(&order.key)
+                .filter(|(old, _)| old.kind == order.kind && old.qty >= order.qty)
+                .map(|(_, turn)| *turn);
+            self.next += 1;
+            let turn = stays.unwrap_or(self.next);
+            self.orders.insert(order.key, (order.clone(), turn));
+        }
+    }
+
+    fn hold_in(&self, exchange: &Exchange) {
+        for (pair, side) in SIDES {
+            let resting = exchange.resting(PairId(pair), side);
+            let seen: Vec<_> = resting.map(|(price, key, _, _)| (price, key)).collect();
+            let mut expected = seen.clone();
+            expected.sort_by_key(|(price, key)| {
+                let better = if side == Side::Buy {
+                    -price.units()
+                } else {
+                    price.units()
+                };
+                (better, self.orders[key].1)
+            });
+            assert_eq!(seen, expected);
+        }
+    }
+}
+
+/// What rested before an act, in the order in which it must be served.
+struct Queues(BTreeMap<(u32, Side), Vec<(OrderKey, i64)>>);
+
+impl Queues {
+    fn of(exchange: &Exchange) -> Self {
+        let queue = |(pair, side)| {
+            let resting = exchange.resting(PairId(pair), side);
+            let queue = resting
+                .map(|(_, key, _, left)| (key, left.units()))
+                .collect();
+            ((pair, side), queue)
+        };
+        Self(SIDES.map(queue).into_iter().collect())
+    }
+
+    fn are_served_in_order(mut self, facts: &[(Timestamp, Fact)]) {
+        for (_, fact) in facts {
+            let Fact::Trade(trade) = fact else { continue };
+            let side = (trade.pair.0, trade.taker_side.opposite());
+            let queue = self.0.get_mut(&side).unwrap();
+            let (first, left) = queue.first_mut().unwrap();
+            assert_eq!(trade.maker, *first, "out of turn");
+            *left -= trade.qty.units();
+            assert!(*left >= 0);
+            if *left == 0 {
+                queue.remove(0);
+            }
+        }
+    }
 }
 
 /// The book as a reader of level facts sees it.

@@ -14,7 +14,7 @@ use super::{
     reply::Envelope,
     session::Session,
     validate::{
-        self, AddOrder, AmendOrder, CancelOrder, Call, Method, Target, VenueError, resolve_price,
+        self, AddOrder, AmendOrder, Call, CancelOrder, Method, Target, VenueError, resolve_price,
         resolve_quantity,
     },
 };
@@ -173,7 +173,9 @@ impl Shape {
             Method::AddOrder => validate::add_order(fields).map(Self::Add),
             Method::AmendOrder => validate::amend_order(fields).map(Self::Amend),
             Method::CancelOrder => validate::cancel_order(fields).map(Self::Cancel),
-            Method::BatchAdd => validate::batch_add(fields).map(|batch| Self::BatchAdd(batch.orders)),
+            Method::BatchAdd => {
+                validate::batch_add(fields).map(|batch| Self::BatchAdd(batch.orders))
+            }
             Method::BatchCancel => validate::batch_cancel(fields).map(Self::BatchCancel),
             Method::CancelAll => fields
                 .only(&["token"], call.method.name())
@@ -268,9 +270,7 @@ impl Desk<'_> {
             self.task.deliver(frame, now, sink);
         };
         if self.reply_first {
-            self.venue
-                .act_with(self.task.account, request, answer)
-                .ok();
+            self.venue.act_with(self.task.account, request, answer).ok();
         } else {
             let result = self.venue.act(self.task.account, request);
             answer(self.venue.clock().now(), &result);
@@ -360,7 +360,10 @@ impl Desk<'_> {
     }
 
     fn batch_cancel(&self, cancel: &CancelOrder, sink: Sink<'_>) {
-        let by_userref = cancel.userrefs.iter().flat_map(|number| self.by_userref(*number));
+        let by_userref = cancel
+            .userrefs
+            .iter()
+            .flat_map(|number| self.by_userref(*number));
         let targets: Vec<Target> = cancel.targets.iter().cloned().chain(by_userref).collect();
         let canceled = targets.iter().filter_map(Target::find).filter(|target| {
             let request = Request::Cancel(Cancel { target: *target });
@@ -368,7 +371,10 @@ impl Desk<'_> {
         });
         let count = canceled.count();
         let now = self.venue.clock().now();
-        let frame = self.task.envelope.success(&format!("{{\"count\":{count}}}"), now);
+        let frame = self
+            .task
+            .envelope
+            .success(&format!("{{\"count\":{count}}}"), now);
         self.task.deliver(frame, now, sink);
     }
 
@@ -411,7 +417,8 @@ fn open_pair(view: View<'_>, account: AccountId, target: CancelTarget) -> Option
         CancelTarget::Order(id) => order.state.order_id == id,
         CancelTarget::Client(id) => order.state.cl_ord_id == Some(id),
     };
-    open.find(|order| meant(order)).map(|order| order.state.pair)
+    open.find(|order| meant(order))
+        .map(|order| order.state.pair)
 }
 
 /// The result of a new order. One that was only checked has no id.

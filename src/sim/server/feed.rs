@@ -337,8 +337,7 @@ impl Told<'_> {
 
     fn book(&self, depth: u16) -> BookFeed {
         let depth = usize::from(depth);
-        let window =
-            |side| Window::new(side, depth, self.view.exchange.levels(self.pair, side));
+        let window = |side| Window::new(side, depth, self.view.exchange.levels(self.pair, side));
         BookFeed {
             bids: window(Side::Buy),
             asks: window(Side::Sell),
@@ -350,10 +349,14 @@ impl Told<'_> {
 impl PairFeed {
     fn check(&self, id: u64, channel: Channel) -> Result<(), Taken> {
         let taken = match channel {
-            Channel::Ticker(trigger) => {
-                self.tickers.get(&trigger).is_some_and(|topic| topic.has(id))
-            }
-            Channel::Book(depth) => self.books.get(&depth).is_some_and(|book| book.topic.has(id)),
+            Channel::Ticker(trigger) => self
+                .tickers
+                .get(&trigger)
+                .is_some_and(|topic| topic.has(id)),
+            Channel::Book(depth) => self
+                .books
+                .get(&depth)
+                .is_some_and(|book| book.topic.has(id)),
             Channel::Trade => self.trades.has(id),
             Channel::Ohlc(minutes) => {
                 let standing = self.ohlc.iter().find(|(_, topic)| topic.has(id));

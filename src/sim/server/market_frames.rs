@@ -100,7 +100,11 @@ pub(super) fn trades<'a>(
     let mut json = frame("trade", kind);
     json.open_array("data");
     for trade in rows {
-        let order_type = if trade.taker_market { "market" } else { "limit" };
+        let order_type = if trade.taker_market {
+            "market"
+        } else {
+            "limit"
+        };
         json.item()
             .text("symbol", &of.symbol)
             .text("side", trade.taker_side.as_str())
@@ -246,4 +250,3 @@ fn push_pair(json: &mut Json, of: &Instrument, status: TradingStatus) {
         .plain("has_index", false)
         .close();
 }
-

@@ -4,17 +4,23 @@
 //! Left out: what becomes of a request; the [`Venue`](super::Venue) decides.
 //! Always true: public frames are written once for all who get them; a client that reads too slowly is disconnected, never waited for.
 
+pub mod auth;
 mod checksum;
 mod encode;
 mod execute;
 mod feed;
 mod market_frames;
+pub mod names;
 mod outbox;
 mod private;
 pub mod refusal;
+mod render;
 mod reply;
 mod report;
+pub mod rest;
+mod rest_limits;
 mod session;
+pub mod tokens;
 mod validate;
 mod window;
 mod ws;
@@ -26,7 +32,7 @@ use std::sync::{
 
 use serde::{Deserialize, Serialize};
 
-use self::{feed::Feed, private::Reports};
+use self::{feed::Feed, private::Reports, tokens::Tokens};
 use super::{Settings, Venue, faults::FaultHandle, matching::Universe};
 
 pub use ws::serve;

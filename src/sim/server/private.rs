@@ -122,7 +122,11 @@ impl Reports {
                 now,
             };
             subscription.send_snapshots(scribe, account);
-            state.accounts.entry(account).or_default().push(subscription);
+            state
+                .accounts
+                .entry(account)
+                .or_default()
+                .push(subscription);
             true
         })
     }
@@ -137,7 +141,8 @@ impl Reports {
 
     /// Forgets a connection.
     pub(super) fn leave(&self, id: u64) {
-        self.lock().retain(|subscription| subscription.outbox.id != id);
+        self.lock()
+            .retain(|subscription| subscription.outbox.id != id);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -160,7 +165,8 @@ impl State {
             subscriptions.retain(&keep);
             removed |= subscriptions.len() < before;
         }
-        self.accounts.retain(|_, subscriptions| !subscriptions.is_empty());
+        self.accounts
+            .retain(|_, subscriptions| !subscriptions.is_empty());
         removed
     }
 
@@ -204,14 +210,18 @@ impl Subscription {
             PrivateTopic::Executions(wanted) => {
                 if wanted.snap_orders {
                     let orders = exchange.open_orders(account);
-                    let rows: Vec<_> = orders.filter_map(|order| scribe.open(&order.state)).collect();
+                    let rows: Vec<_> = orders
+                        .filter_map(|order| scribe.open(&order.state))
+                        .collect();
                     self.send(Kind::Snapshot, &rows);
                 }
                 // Two frames: clients judge a whole frame by the kind of its first row.
                 let fills: Vec<&FillFact> = exchange.fills(account).rev().take(TRADES).collect();
                 if wanted.snap_trades && !(fills.is_empty() && wanted.snap_orders) {
                     let oldest_first = fills.into_iter().rev();
-                    let rows: Vec<_> = oldest_first.filter_map(|fill| scribe.past_trade(fill)).collect();
+                    let rows: Vec<_> = oldest_first
+                        .filter_map(|fill| scribe.past_trade(fill))
+                        .collect();
                     self.send(Kind::Snapshot, &rows);
                 }
             }
@@ -289,7 +299,7 @@ fn rows(scribe: Scribe<'_>, fact: &Fact) -> Vec<Row> {
     let rows = match fact {
         Fact::Accepted(accepted) => {
             let (order, at) = (&accepted.order, accepted.at);
-            let new = Some(Scribe::new(order, at));
+            let new = Some(Scribe::live(order, at));
             let pending = row(order, scribe.pending_new(order, at), false);
             [pending, row(order, new, true)]
         }

@@ -21,11 +21,7 @@ impl Envelope {
     }
 
     /// For what is no request; as much as could be told of it.
-    pub(super) fn unknown(
-        method: Option<&str>,
-        req_id: Option<&str>,
-        time_in: Timestamp,
-    ) -> Self {
+    pub(super) fn unknown(method: Option<&str>, req_id: Option<&str>, time_in: Timestamp) -> Self {
         Self {
             method: method.map(str::to_owned),
             req_id: req_id.map(str::to_owned),
@@ -121,6 +117,9 @@ mod tests {
             r#"{"method":"pong","req_id":55,"time_in":"2026-09-01T08:00:01.000001Z","time_out":"2026-09-01T08:00:01.000040Z"}"#
         );
         let session = VenueError::of("ESession:Invalid session");
-        assert!(ping.failure(&session, None, now).contains(r#""status":"error""#));
+        assert!(
+            ping.failure(&session, None, now)
+                .contains(r#""status":"error""#)
+        );
     }
 }

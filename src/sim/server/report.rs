@@ -31,9 +31,7 @@ pub(super) struct Scribe<'a> {
 
 impl<'a> Scribe<'a> {
     fn instrument(&self, order: &OrderState) -> Option<&'a Instrument> {
-        self.universe
-            .pair(order.pair)
-            .map(|pair| &pair.instrument)
+        self.universe.pair(order.pair).map(|pair| &pair.instrument)
     }
 
     /// Accepted, not in the engine yet.
@@ -48,7 +46,7 @@ impl<'a> Scribe<'a> {
     }
 
     /// Live.
-    pub(super) fn new(order: &OrderState, at: Timestamp) -> String {
+    pub(super) fn live(order: &OrderState, at: Timestamp) -> String {
         tail(head(order), "new", "new", at)
     }
 
@@ -82,7 +80,11 @@ impl<'a> Scribe<'a> {
         json.text("asset", &of.quote)
             .decimal("qty", fill.fee, of.cost_precision);
         json.close().close_array();
-        json.decimal("fee_usd_equiv", self.in_usd(&of.quote, order.fee), USD_DIGITS);
+        json.decimal(
+            "fee_usd_equiv",
+            self.in_usd(&of.quote, order.fee),
+            USD_DIGITS,
+        );
     }
 
     /// Completely filled.
@@ -146,7 +148,11 @@ impl<'a> Scribe<'a> {
         json.qty("cum_qty", of, order.filled)
             .decimal("cum_cost", order.cost, of.cost_precision)
             .decimal("avg_price", average(of, order), of.price_precision)
-            .decimal("fee_usd_equiv", self.in_usd(&of.quote, order.fee), USD_DIGITS);
+            .decimal(
+                "fee_usd_equiv",
+                self.in_usd(&of.quote, order.fee),
+                USD_DIGITS,
+            );
     }
 
     /// An amount in USD at the last price of its asset; as it is where no price is known.

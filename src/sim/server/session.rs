@@ -14,8 +14,8 @@ use super::{
     private::PrivateTopic,
     reply::Envelope,
     validate::{
-        self, Call, Channel, Method, Subscription, VenueError, is_private, required,
-        subscription, unsubscription,
+        self, Call, Channel, Method, Subscription, VenueError, is_private, required, subscription,
+        unsubscription,
     },
 };
 use crate::{
@@ -411,7 +411,9 @@ fn acknowledged(wanted: &Subscription, symbol: Option<&str>) -> String {
         | Channel::Executions(_)
         | Channel::Balances => return json.finish(),
     };
-    json.open_array("warnings").text_element(warning).close_array();
+    json.open_array("warnings")
+        .text_element(warning)
+        .close_array();
     json.finish()
 }
 

@@ -42,12 +42,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const LARGEST: usize = 1 << 20;
 
 /// Serves one socket address until cancelled; ends when its last connection has.
-pub async fn serve(
-    listener: Listener,
-    role: Role,
-    state: WsState,
-    cancel: CancellationToken,
-) {
+pub async fn serve(listener: Listener, role: Role, state: WsState, cancel: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -149,7 +144,11 @@ enum End {
 impl Connection {
     async fn run(mut self, mut drain: Drain, mut faults: watch::Receiver<()>) -> End {
         let times = Times::of(&self.session);
-        let (idle, heartbeat, lonely) = (sleep(times.idle), sleep(times.heartbeat), sleep(times.lonely));
+        let (idle, heartbeat, lonely) = (
+            sleep(times.idle),
+            sleep(times.heartbeat),
+            sleep(times.lonely),
+        );
         tokio::pin!(idle, heartbeat, lonely);
         let end = loop {
             let was_lonely = self.session.lonely;
@@ -186,8 +185,15 @@ impl Connection {
                 lonely.set(sleep(times.lonely));
             }
         };
-        if timeout(GOODBYE, self.say_goodbye(end)).await.is_err() {
-            debug!("client did not take its close frame");
+        // Nothing is said to it from here on, and it counts no more.
+        drop(self.session);
+        let goodbye = goodbye(end).filter(|_| !self.mute);
+        if let Some(frame) = goodbye
+            && timeout(GOODBYE, close(&mut self.socket, frame))
+                .await
+                .is_err()
+        {
+            debug!("client did not answer its close frame");
         }
         end
     }
@@ -255,26 +261,26 @@ impl Connection {
             Some(WireFault::Garbage(kind)) => self.send(garbage(kind)).await,
         }
     }
+}
 
-    async fn say_goodbye(&mut self, end: End) {
-        let (code, reason) = match end {
-            End::Shutdown => (CloseCode::Away, "shutting down"),
-            End::Idle => (CloseCode::Normal, "idle"),
-            End::Lonely => (CloseCode::Normal, "no private subscription"),
-            End::Slow | End::Client | End::Fault | End::Wire => return,
-        };
-        if self.mute {
-            return;
-        }
-        let frame = CloseFrame {
-            code,
-            reason: reason.into(),
-        };
-        if self.socket.close(Some(frame)).await.is_err() {
-            return;
-        }
-        while let Some(Ok(_late)) = self.socket.next().await {}
+/// What a client is told at the end, if it is told anything.
+fn goodbye(end: End) -> Option<CloseFrame> {
+    let (code, reason) = match end {
+        End::Shutdown => (CloseCode::Away, "shutting down"),
+        End::Idle => (CloseCode::Normal, "idle"),
+        End::Lonely => (CloseCode::Normal, "no private subscription"),
+        End::Slow | End::Client | End::Fault | End::Wire => return None,
+    };
+    let reason = reason.into();
+    Some(CloseFrame { code, reason })
+}
+
+/// Sends a close frame and waits for the client's.
+async fn close(socket: &mut WebSocketStream<Stream>, frame: CloseFrame) {
+    if socket.close(Some(frame)).await.is_err() {
+        return;
     }
+    while let Some(Ok(_late)) = socket.next().await {}
 }
 
 /// The settings' times of a connection.
@@ -299,13 +305,17 @@ impl Times {
 /// What goes out instead of a frame.
 fn garbage(kind: Garbage) -> Message {
     match kind {
-        Garbage::Truncated => Message::text(r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/U"#),
+        Garbage::Truncated => {
+            Message::text(r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/U"#)
+        }
         Garbage::Text => Message::text("CloudFlare WebSocket proxy restarting"),
         Garbage::Binary => Message::binary(vec![0x00, 0x9F, 0x92, 0x96, 0xFF]),
         Garbage::HugeNumbers => Message::text(
             r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[{"price":1e400,"qty":99999999999999999999999999999999.00000000}],"asks":[],"checksum":18446744073709551616,"timestamp":"2026-09-01T08:00:04.250000Z"}]}"#,
         ),
-        Garbage::UnknownChannel => Message::text(r#"{"channel":"weather","type":"update","data":[{"rain":true}]}"#),
+        Garbage::UnknownChannel => {
+            Message::text(r#"{"channel":"weather","type":"update","data":[{"rain":true}]}"#)
+        }
         Garbage::WrongTypes => Message::text(
             r#"{"channel":"book","type":"update","data":[{"symbol":7,"bids":"none","asks":null,"checksum":"1"}]}"#,
         ),

@@ -6,6 +6,7 @@
 use super::{Fields, VenueError, deadline, required};
 use crate::{
     sim::matching::{CancelTarget, NewOrder, OrderKind, Universe},
+    sim::server::refusal,
     types::{
         ClOrdId, Instrument, InvalidDigits, InvalidPrice, OrderId, Price, Quantity, Side,
         TimeInForce, Timestamp, digits,
@@ -163,7 +164,9 @@ fn limit_price_type(fields: &Fields<'_>) -> Result<(), VenueError> {
     match fields.text("limit_price_type")?.as_deref() {
         None | Some("static") => Ok(()),
         Some("pct" | "quote") => Err(VenueError::DISABLED),
-        Some(_) => Err(VenueError::of("EGeneral:Invalid arguments:limit_price_type")),
+        Some(_) => Err(VenueError::of(
+            "EGeneral:Invalid arguments:limit_price_type",
+        )),
     }
 }
 
@@ -226,8 +229,7 @@ impl AddOrder {
         universe: &Universe,
         now: Timestamp,
     ) -> Result<NewOrder, VenueError> {
-        let unknown =
-            || VenueError::with(format!("Currency pair not supported {}", self.symbol));
+        let unknown = || VenueError::with(format!("Currency pair not supported {}", self.symbol));
         let pair = universe.find_symbol(&self.symbol).ok_or_else(unknown)?;
         let spec = universe.pair(pair).ok_or_else(unknown)?;
         let deadline = deadline(self.deadline.as_deref(), now)?;
@@ -458,10 +460,9 @@ pub(crate) fn batch_cancel(fields: &Fields<'_>) -> Result<CancelOrder, VenueErro
 /// Digits that are no price of this pair.
 pub(crate) fn resolve_price(of: &Instrument, digits: &str) -> Result<Price, VenueError> {
     of.price(digits).map_err(|error| match error {
-        InvalidPrice::Digits(InvalidDigits::TooPrecise(_)) => VenueError::with(format!(
-            "EOrder:Invalid price:{} price can only be specified up to {} decimals.",
-            of.symbol, of.price_precision
-        )),
+        InvalidPrice::Digits(InvalidDigits::TooPrecise(_)) => {
+            VenueError::with(refusal::too_many_decimals(of))
+        }
         InvalidPrice::Digits(
             InvalidDigits::Malformed | InvalidDigits::Negative | InvalidDigits::TooLarge,
         )
@@ -516,23 +517,50 @@ mod tests {
     #[test]
     fn orders_of_wrong_shape_are_refused_in_the_venues_words() {
         for (change, want) in [
-            (("\"token\":\"T\"", "\"x\":1"), "Unsupported field: 'x' for the given msg type: add order"),
+            (
+                ("\"token\":\"T\"", "\"x\":1"),
+                "Unsupported field: 'x' for the given msg type: add order",
+            ),
             ((",\"token\":\"T\"", ""), "Token(s) not found"),
             (("\"symbol\":\"BTC/USD\",", ""), "Symbol(s) not found"),
             (("\"order_qty\":1,", ""), "Order_qty(s) not found"),
             (("\"limit_price\":5.5,", ""), "Limit_price(s) not found"),
             (("\"order_type\":\"limit\",", ""), "Order_type(s) not found"),
-            (("5.5", "\"5.5\""), "Limit_price field must be a number_float"),
-            (("\"order_qty\":1", "\"order_qty\":null"), "Order_qty field must be a number_float"),
-            (("1,", "1,\"cash_order_qty\":\"5\","), "Cash_order_qty field must be a number_float"),
-            (("\"side\":\"buy\"", "\"side\":1"), "Side field must be a string"),
+            (
+                ("5.5", "\"5.5\""),
+                "Limit_price field must be a number_float",
+            ),
+            (
+                ("\"order_qty\":1", "\"order_qty\":null"),
+                "Order_qty field must be a number_float",
+            ),
+            (
+                ("1,", "1,\"cash_order_qty\":\"5\","),
+                "Cash_order_qty field must be a number_float",
+            ),
+            (
+                ("\"side\":\"buy\"", "\"side\":1"),
+                "Side field must be a string",
+            ),
             (("\"buy\"", "\"hold\""), "EGeneral:Invalid arguments:side"),
-            (("\"limit\"", "\"hunch\""), "EGeneral:Invalid arguments:order_type"),
+            (
+                ("\"limit\"", "\"hunch\""),
+                "EGeneral:Invalid arguments:order_type",
+            ),
             (("\"limit\"", "\"stop-loss\""), "EAPI:Feature disabled"),
             (("\"limit\"", "\"market\""), "EOrder:Invalid limit price"),
-            (("1,", "1,\"time_in_force\":\"fok\","), "EAPI:Feature disabled"),
-            (("1,", "1,\"leverage\":2,"), "Unsupported field: 'leverage' for the given msg type: add order"),
-            (("1,", "1,\"post_only\":\"yes\","), "Post_only field must be a boolean"),
+            (
+                ("1,", "1,\"time_in_force\":\"fok\","),
+                "EAPI:Feature disabled",
+            ),
+            (
+                ("1,", "1,\"leverage\":2,"),
+                "Unsupported field: 'leverage' for the given msg type: add order",
+            ),
+            (
+                ("1,", "1,\"post_only\":\"yes\","),
+                "Post_only field must be a boolean",
+            ),
             (
                 ("1,", "1,\"conditional\":{},\"cl_ord_id\":\"a\","),
                 "EOrder:cl_ord_id is not supported on conditional close",
@@ -550,7 +578,10 @@ mod tests {
             "{GOOD},\"fee_preference\":\"quote\",\"no_mpp\":false,\"stp_type\":\"cancel_newest\",\"limit_price_type\":\"static\""
         );
         let order = accepted(&members);
-        assert_eq!((order.limit.as_deref(), order.qty.as_str()), (Some("5.5"), "1"));
+        assert_eq!(
+            (order.limit.as_deref(), order.qty.as_str()),
+            (Some("5.5"), "1")
+        );
     }
 
     #[test]

@@ -259,10 +259,7 @@ mod tests {
     fn wrong_subscriptions_are_refused_in_the_venues_words() {
         for (json, want) in [
             (r"{}", "Channel(s) not found"),
-            (
-                r#"{"channel":"status"}"#,
-                "Symbol(s) not found",
-            ),
+            (r#"{"channel":"status"}"#, "Symbol(s) not found"),
             (
                 r#"{"channel":"gossip","symbol":["BTC/USD"]}"#,
                 "Subscription name invalid",
