@@ -173,9 +173,7 @@ impl Shape {
             Method::AddOrder => validate::add_order(fields).map(Self::Add),
             Method::AmendOrder => validate::amend_order(fields).map(Self::Amend),
             Method::CancelOrder => validate::cancel_order(fields).map(Self::Cancel),
-            Method::BatchAdd => {
-                validate::batch_add(fields).map(|batch| Self::BatchAdd(batch.orders))
-            }
+            Method::BatchAdd => validate::batch_add(fields).map(Self::BatchAdd),
             Method::BatchCancel => validate::batch_cancel(fields).map(Self::BatchCancel),
             Method::CancelAll => fields
                 .only(&["token"], call.method.name())

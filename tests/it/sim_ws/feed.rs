@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use tradingd::{
-    sim::matching::OrderKind,
+    sim::{Settings, matching::OrderKind},
     types::{Price, Side, TradingStatus},
 };
 
@@ -154,6 +154,35 @@ async fn every_checksum_of_every_depth_is_right() {
         }
     }
     assert!(checked > 1_000, "{checked} frames");
+}
+
+#[tokio::test]
+async fn a_busy_market_never_shows_a_wrong_checksum() {
+    let settings = Settings {
+        rate: 3_000.0,
+        ..Settings::default()
+    };
+    let rig = Rig::start(&settings).await;
+    let mut seen = Vec::new();
+    for (symbol, depth) in [("BTC/USD", 10), ("ETH/USD", 25), ("SOL/USD", 100)] {
+        let mut client = rig.public().await;
+        let params = format!(r#""channel":"book","symbol":["{symbol}"],"depth":{depth}"#);
+        subscribe(&mut client, &params).await;
+        seen.push((depth, client, Naive::default(), 0));
+    }
+    while seen.iter().any(|(_, _, _, frames)| *frames < 300) {
+        for (depth, client, book, frames) in &mut seen {
+            let frame = client.text().await;
+            if !frame.contains("heartbeat") {
+                book.apply(&frame, *depth);
+                *frames += 1;
+            }
+        }
+    }
+    for (_, _, book, _) in &seen {
+        let (bid, ask) = (book.bids.last_key_value(), book.asks.first_key_value());
+        assert!(bid.unwrap().0 < ask.unwrap().0, "never crossed");
+    }
 }
 
 fn up_to_date(

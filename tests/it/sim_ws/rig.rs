@@ -21,7 +21,7 @@ const HAND: AccountId = AccountId(0xFFFF_0000);
 /// A simulator whose market stands still after its books are filled.
 pub(crate) fn quiet() -> Settings {
     Settings {
-        rate: 0.000_001,
+        speed: 0.000_001,
         ..Settings::default()
     }
 }

@@ -9,9 +9,7 @@ mod orders;
 mod subscribe;
 
 pub(crate) use fields::{Fields, VenueError, required};
-pub(crate) use orders::{
-    AddOrder, AmendOrder, CancelOrder, Target, add_order, batch_add,
-};
+pub(crate) use orders::{AddOrder, AmendOrder, CancelOrder, Target, add_order, batch_add};
 pub(crate) use orders::{amend_order, batch_cancel, cancel_order, resolve_price, resolve_quantity};
 pub(crate) use subscribe::{
     Channel, Executions, Subscription, Trigger, is_private, subscription, unsubscription,
@@ -65,7 +63,8 @@ pub(crate) enum Method {
     /// `cancel_all_orders_after`, which is not simulated.
     CancelAfter,
     /// `batch_add`
-   
+    BatchAdd,
+
     /// `batch_cancel`
     BatchCancel,
 }

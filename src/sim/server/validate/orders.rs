@@ -260,19 +260,12 @@ impl AddOrder {
     }
 }
 
-/// Several orders of one pair.
-#[derive(Clone, Debug)]
-pub(crate) struct BatchAdd {
-    /// The orders, in the request's order.
-    pub(crate) orders: Vec<AddOrder>,
-}
-
-/// Reads the members of `batch_add`.
+/// Reads the members of `batch_add`: orders of one pair, in the request's order.
 ///
 /// # Errors
 ///
 /// As for [`add_order`]; the first bad order refuses the batch.
-pub(crate) fn batch_add(fields: &Fields<'_>) -> Result<BatchAdd, VenueError> {
+pub(crate) fn batch_add(fields: &Fields<'_>) -> Result<Vec<AddOrder>, VenueError> {
     fields.only(
         &["symbol", "orders", "deadline", "validate", "token"],
         "batch_add",
@@ -293,8 +286,7 @@ pub(crate) fn batch_add(fields: &Fields<'_>) -> Result<BatchAdd, VenueError> {
         entry.only(&allowed, "batch_add")?;
         order(entry, |_| Ok(symbol.clone()), validate, deadline.clone())
     };
-    let orders: Result<Vec<_>, _> = entries.iter().map(read).collect();
-    Ok(BatchAdd { orders: orders? })
+    entries.iter().map(read).collect()
 }
 
 /// A change as it was asked for.
