@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::{
     io::rng::Rng,
-    types::{Timestamp, duration},
+    types::{Timestamp, span},
 };
 
 /// How a wait is spread.
@@ -33,20 +33,20 @@ pub enum Jitter {
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The first wait before jitter; each further attempt doubles it.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub base: Duration,
     /// No wait before jitter is longer.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub max: Duration,
     /// No wait after jitter is shorter, but for a first one at once.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub minimum: Duration,
     /// How waits are spread.
     pub jitter: Jitter,
     /// Whether the first attempt after a stable time waits not at all.
     pub first_at_once: bool,
     /// How long the thing must have been up before the waits start over.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub stable_after: Duration,
 }
 

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::{
     io::Clock,
-    types::{Timestamp, duration},
+    types::{Timestamp, span},
 };
 
 /// How many attempts in how long.
@@ -25,7 +25,7 @@ pub struct Settings {
     /// Attempts allowed in any window.
     pub attempts: u16,
     /// Length of the window.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub window: Duration,
 }
 

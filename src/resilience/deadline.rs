@@ -17,7 +17,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::types::duration;
+use crate::types::span;
 
 /// Where an operation waits.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -84,31 +84,31 @@ impl fmt::Display for Place {
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Opening a TCP connection, name look-up included.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub connect: Duration,
     /// The TLS handshake.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub tls: Duration,
     /// The upgrade from HTTP to WebSocket.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub upgrade: Duration,
     /// From a subscribe to its acknowledgement.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub subscribe_ack: Duration,
     /// From the acknowledgement to the first snapshot.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub first_snapshot: Duration,
     /// Silence on a connection that should speak.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub idle: Duration,
     /// From a request to its answer.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub request: Duration,
     /// The closing handshake.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub close: Duration,
     /// The end of a task that was told to stop.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub join: Duration,
 }
 

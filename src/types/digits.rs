@@ -80,6 +80,33 @@ pub const POWERS: [i64; 19] = {
     powers
 };
 
+/// Room for the digits of every `u64`.
+pub const LONGEST: usize = 20;
+
+/// The decimal digits of `value`, without leading zeros, at the end of `buffer`.
+#[must_use]
+#[inline]
+pub fn text(mut value: u64, buffer: &mut [u8; LONGEST]) -> &[u8] {
+    let mut start = LONGEST;
+    for slot in buffer.iter_mut().rev() {
+        *slot = b'0' + low_digit(value);
+        start -= 1;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    buffer.get(start..).unwrap_or_default()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a remainder of ten fits in a byte"
+)]
+const fn low_digit(value: u64) -> u8 {
+    (value % 10) as u8
+}
+
 #[cold]
 fn fixed_slow(text: &[u8], precision: u8) -> Result<i64, InvalidDigits> {
     let (mantissa, scale) = parse(text)?;
@@ -208,6 +235,14 @@ mod tests {
                 Ok(want),
                 "{text} at {precision}"
             );
+        }
+    }
+
+    #[test]
+    fn integers_are_written_as_the_standard_library_writes_them() {
+        for value in [0, 1, 9, 10, 99, 100, 1_234_567_890, u64::MAX] {
+            let mut buffer = [0; LONGEST];
+            assert_eq!(text(value, &mut buffer), value.to_string().as_bytes());
         }
     }
 

@@ -6,4 +6,7 @@
 )]
 
 mod client;
+mod config;
+mod journal;
+mod sim_ws;
 mod support;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Mode;
-use crate::types::duration;
+use crate::types::span;
 
 /// Thresholds. A rule whose threshold is 0 is off.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -15,7 +15,7 @@ pub struct Settings {
     /// How the breaker works from the start.
     pub mode: Mode,
     /// How far back calls count.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub window: Duration,
     /// Into how many buckets the window is cut. It slides by one bucket at a time.
     pub buckets: u16,
@@ -24,25 +24,25 @@ pub struct Settings {
     /// Opens when so many percent of the window's calls failed.
     pub failure_percent: u8,
     /// A call that takes so long is slow.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub slow_call: Duration,
     /// Opens when so many percent of the window's calls were slow.
     pub slow_percent: u8,
     /// Opens after so many failures in a row, however many calls there were before.
     pub consecutive_failures: u32,
     /// The first open time, before jitter; each further opening doubles it.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub open_for: Duration,
     /// No open time is longer.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub open_for_max: Duration,
     /// After being closed for so long, open times start over.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub stable_after: Duration,
     /// Half-open lets so many probes pass, and closes when all of them worked.
     pub probes: u32,
     /// Probes that have not ended after so long count as hung, and the breaker opens again.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub half_open_for: Duration,
 }
 

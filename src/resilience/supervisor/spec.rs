@@ -5,7 +5,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use tokio::{runtime::Handle, task::JoinError};
 
-use crate::{resilience::backoff, types::duration};
+use crate::{resilience::backoff, types::span};
 
 /// When tasks start and stop relative to others. Low phases start first and stop last.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -31,7 +31,7 @@ pub struct Intensity {
     /// Restarts allowed in any period.
     pub restarts: u16,
     /// Length of the period.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub period: Duration,
 }
 

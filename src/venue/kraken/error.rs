@@ -174,7 +174,7 @@ pub fn answer_to(text: &str) -> Answer {
     match classify(text).certain() {
         Some(reason) => Answer::Rejected(Rejection {
             reason,
-            text: InlineText::cut(text),
+            text: InlineText::lossy(text),
         }),
         None => Answer::Unanswered,
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     resilience::{backoff, budget},
-    types::duration,
+    types::span,
 };
 
 /// Depths that the venue serves.
@@ -34,47 +34,47 @@ pub struct Settings {
     /// Depth of book subscriptions: 10, 25, 100, 500 or 1000.
     pub book_depth: u32,
     /// Longest wait for a TCP connection.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub connect: Duration,
     /// Longest TLS handshake.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub tls: Duration,
     /// Longest WebSocket upgrade.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub upgrade: Duration,
     /// Longest wait for the answer to a subscription and for its first snapshot.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub subscribe: Duration,
     /// Longest silence on a socket before it counts as dead.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub idle: Duration,
     /// Pause between two pings.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub ping: Duration,
     /// Longest time that writing one frame may take before the socket counts as dead.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub write: Duration,
     /// Longest wait for the answer to an order, amend or cancel.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub order_answer: Duration,
     /// Longest wait for the answer to one REST call.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub request: Duration,
     /// Longest time a REST read may wait for its turn (one call at a time, rate limit).
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub turn: Duration,
     /// Longest time to close a socket in good order.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub close: Duration,
     /// Attempts of one REST read, the first included.
     pub read_attempts: u32,
     /// First pause between two attempts of a REST read; doubles, with jitter.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub read_pause: Duration,
     /// How often open and closed orders are asked before an order counts as absent.
     pub look_up_passes: u32,
     /// Pause between two such passes.
-    #[serde(with = "duration")]
+    #[serde(with = "span")]
     pub look_up_pause: Duration,
     /// Pauses between attempts to connect.
     pub reconnect: backoff::Settings,

@@ -1,6 +1,7 @@
-//! What the tests stand on: tiny servers that do exactly what a test says.
+//! What the tests stand on: clocks, limits, tiny clients that do exactly what a test says.
 
 pub(crate) mod http;
+pub(crate) mod ws;
 
 use std::time::Duration;
 
