@@ -321,7 +321,10 @@ pub struct LookedUp {
 }
 
 /// Result of a look-up.
-#[expect(clippy::large_enum_variant, reason = "travels boxed, inside `LookedUp`")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "travels boxed, inside `LookedUp`"
+)]
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Found {
     /// The venue knows it.
