@@ -1,3 +1,7 @@
 //! The daemon's entry: arguments to exit code; nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tradingd::cli::main()
+}

@@ -49,20 +49,19 @@ impl<const N: usize> InlineText<N> {
         Ok(Self { bytes, length })
     }
 
-    /// Takes what is printable ASCII of a text, cut to `N` characters; `?` when nothing is left.
+    /// As much of a text as fits: cut at `N` bytes, every byte that is not printable ASCII as `?`, nothing as `-`.
     #[must_use]
-    pub fn cut(text: &str) -> Self {
-        let (mut bytes, mut length) = ([0; N], 0);
-        let printable = text
-            .bytes()
-            .filter(|byte| byte.is_ascii_graphic() || *byte == b' ');
-        for (target, byte) in bytes.iter_mut().zip(printable) {
-            *target = byte;
+    pub fn lossy(text: &str) -> Self {
+        let mut bytes = [0; N];
+        let mut length = 0;
+        let text = if text.is_empty() { "-" } else { text };
+        for (slot, byte) in bytes.iter_mut().zip(text.bytes()).take(255) {
+            *slot = if byte.is_ascii_graphic() || byte == b' ' {
+                byte
+            } else {
+                b'?'
+            };
             length += 1;
-        }
-        if let (0, Some(first)) = (length, bytes.first_mut()) {
-            *first = b'?';
-            length = 1;
         }
         Self { bytes, length }
     }
@@ -136,11 +135,5 @@ mod tests {
         assert!(AssetCode::new("caf\u{e9}").is_err());
         assert!(AssetCode::new("a\nb").is_err());
         assert_eq!(AssetCode::new("BTC").unwrap().as_str(), "BTC");
-    }
-
-    #[test]
-    fn cutting_keeps_what_fits() {
-        assert_eq!(InlineText::<4>::cut("a\u{e9}b\ncde").as_str(), "abcd");
-        assert_eq!(InlineText::<4>::cut("").as_str(), "?");
     }
 }

@@ -12,15 +12,38 @@
     clippy::cast_sign_loss
 )]
 
+mod account;
+mod amends;
+mod apply;
+mod book;
+mod exchange;
 mod fact;
+mod ids;
+mod limits;
+mod money;
+mod orders;
 mod request;
+mod saved;
 mod spec;
+mod trading;
 
+pub use account::Balance;
+pub use exchange::{Exchange, Order, OrderStatus, PostOnlyRule, Rules};
 pub use fact::{
     AmendFact, CancelReason, Fact, FillFact, LedgerFact, LevelFact, OrderFact, OrderState,
     TradeFact,
 };
+pub use ids::Counters;
+pub use limits::{RateCounter, Tier};
 pub use request::{
     AccountId, Amend, Cancel, CancelTarget, NewOrder, OrderKey, OrderKind, Refusal, Reply, Request,
 };
+pub use saved::{LoadError, Saved, SavedAccount, SavedMarket};
 pub use spec::{AssetSpec, FeeTier, PairId, PairSpec, Universe};
+
+#[cfg(test)]
+pub(in crate::sim) mod fixture;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -3,4 +3,6 @@
 //! For: turning frames into messages and events, and commands into bytes. Left out: opinions; what to do is the engine's.
 
 pub mod decode;
+pub mod encode;
+pub mod session;
 pub mod wire;

@@ -73,7 +73,7 @@ fn report_kind(row: &Execution<'_>) -> Result<ReportKind, ConvertError> {
         "trade" => ReportKind::Trade(fill(row)?),
         "filled" => ReportKind::Filled,
         "canceled" => ReportKind::Canceled {
-            reason: InlineText::cut(
+            reason: InlineText::lossy(
                 row.reason
                     .as_ref()
                     .or(row.cancel_reason.as_ref())

@@ -1,0 +1,130 @@
+//! The command line: one file per verb, arguments in, exit code out.
+//!
+//! For: what a person or a script sees. Data goes to standard output, everything else to standard error; see [`out`].
+//! Left out: anything that another module could decide. Always true: no secret is taken as an argument or printed; each way to end
+//! has its [`Exit`] code.
+
+mod check;
+mod config;
+mod exit;
+mod out;
+mod version;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{ConfigError, Loaded, Sources, load};
+
+pub use exit::Exit;
+pub use out::Out;
+
+/// A trading daemon for the Kraken exchange, with a simulated Kraken built in.
+#[derive(Debug, Parser)]
+#[command(name = "tradingd", version, disable_help_subcommand = true, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+Try it:
+  tradingd config default > tradingd.toml    every setting, documented
+  tradingd check -c tradingd.toml            is it valid?
+  tradingd config show -c tradingd.toml      what holds, from all sources
+
+Settings come from the file, conf.d/*.toml beside it, variables TRADINGD__SECTION__KEY and --set section.key=value;
+the later wins. Secrets are only ever referred to: file:PATH, env:NAME, credential:NAME.
+
+Exit codes:
+  0   clean stop                        73  the journal cannot be made
+  1   unexpected failure                74  the journal cannot be written
+  2   usage                             75  stopped late; orders may rest
+  3   no daemon, or another one runs    77  the key is refused, or may withdraw
+  4   degraded                          78  invalid config
+  69  venue unreachable at start        80  halted by risk or kill switch
+  70  an invariant broke; orders parked";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check a config: exit 0 if it is valid, else 78 with what is wrong and where.
+    Check(check::Arguments),
+    /// Show the effective or the default config.
+    Config(config::Arguments),
+    /// Show the version, the build and the formats it reads.
+    Version(version::Arguments),
+}
+
+/// Where settings come from, beside the environment.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// The config file; conf.d/*.toml beside it is read too.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A setting that wins over all others; may be repeated.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+impl Settings {
+    /// Loads what was named, and the environment.
+    pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
+        load(&Sources {
+            file: self.config.clone(),
+            environment: std::env::vars_os().collect(),
+            arguments: self.set.clone(),
+        })
+    }
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Runs the verb that the arguments name.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut Out) -> Exit {
+    let verb = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments.verb,
+        Err(error) => return out.usage(&error),
+    };
+    let end = match verb {
+        Verb::Check(arguments) => check::run(&arguments, out),
+        Verb::Config(arguments) => config::run(&arguments, out),
+        Verb::Version(arguments) => version::run(&arguments, out),
+    };
+    end.unwrap_or_else(|error| out.lost(&error))
+}
+
+/// The whole program, from the process's arguments to its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    run(std::env::args_os(), &mut Out::standard()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        for exit in Exit::ALL {
+            let code = format!(" {} ", exit.code());
+            let text = AFTER_HELP.replace('\n', " ");
+            assert!(text.contains(&code), "{code}");
+        }
+    }
+}

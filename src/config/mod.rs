@@ -1,0 +1,79 @@
+//! Files, environment and arguments → one valid [`Config`].
+//!
+//! For: strictness. An unknown key, a wrong type, an impossible value is an error that names where it stands and what was meant.
+//! Left out: resolving secrets (the config holds references; see [`SecretRef`]) and anything that needs the venue.
+//! Always true: a [`Config`] in hand was validated as a whole; no secret is in it; every document was checked on its own, with types,
+//! before it was merged, so that nothing is rounded, guessed or dropped on the way.
+//!
+//! Layers, the later wins: defaults, the file, `conf.d/*.toml` beside it in the order of their names, variables
+//! `TRADINGD__SECTION__KEY`, arguments `--set section.key=value`. Tables merge; an array is replaced whole.
+//!
+//! A module's section is a line in [`Config`]: a struct with `Default`, `Serialize` and `Deserialize`, `#[serde(default,
+//! deny_unknown_fields)]`. Its keys then belong in `config/default.toml`, which a test compares with the struct.
+
+mod amount;
+mod error;
+mod layer;
+mod load;
+mod position;
+mod risk;
+mod schema;
+mod secret;
+mod sections;
+mod strategy;
+mod validate;
+mod venue;
+
+use serde::{Deserialize, Serialize};
+
+pub use amount::{Amount, InvalidAmount, InvalidPercent, Percent};
+pub use error::{ConfigError, Place, Problem};
+pub use load::{Loaded, Sources, load};
+pub use risk::{PairLimits, PairRisk, Risk};
+pub use schema::keys;
+pub use secret::{InvalidReference, SecretError, SecretRef};
+pub use sections::{Feed, Log, LogFormat, Orders, Shutdown, State, Throttle, Tier, Unknown};
+pub use strategy::{GridPlan, MissingKey, Plan, QuoterPlan, Strategy, StrategyKind};
+pub use venue::{Address, InvalidAddress, Venue, VenueKind};
+
+/// `config/default.toml`: every key, its default, and what it is for.
+pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where to trade.
+    pub venue: Venue,
+    /// Where to keep what must survive.
+    pub state: State,
+    /// What to tell.
+    pub log: Log,
+    /// How the record is kept.
+    pub journal: crate::journal::Settings,
+    /// How the built-in simulator behaves.
+    pub sim: crate::sim::Settings,
+    /// What to listen to.
+    pub feed: Feed,
+    /// How orders are treated.
+    pub orders: Orders,
+    /// What no order may exceed.
+    pub risk: Risk,
+    /// How fast to trade.
+    pub throttle: Throttle,
+    /// How long to take for an orderly end.
+    pub shutdown: Shutdown,
+    /// What to trade by.
+    pub strategy: Vec<Strategy>,
+}
+
+impl Config {
+    /// The effective config as TOML. It holds references to secrets, never a secret.
+    ///
+    /// # Errors
+    ///
+    /// When a value has no TOML form.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+}

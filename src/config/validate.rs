@@ -1,0 +1,366 @@
+//! What must hold across keys. Each rule is a function that adds what it finds.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    Config,
+    strategy::{Plan, Strategy},
+    venue::{Address, VenueKind},
+};
+use crate::types::Symbol;
+
+/// Something that is wrong with a value, or with values together.
+#[derive(Debug)]
+pub(super) struct Finding {
+    /// The key that it is about.
+    pub(super) path: Vec<String>,
+    pub(super) message: String,
+}
+
+/// Everything that is wrong.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let mut found = Findings(Vec::new());
+    venue(config, &mut found);
+    live(config, &mut found);
+    journal(config, &mut found);
+    sim(config, &mut found);
+    log(config, &mut found);
+    feed(config, &mut found);
+    orders(config, &mut found);
+    risk(config, &mut found);
+    strategies(config, &mut found);
+    shutdown(config, &mut found);
+    found.0
+}
+
+/// What is allowed and worth a word.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if config.venue.kind == VenueKind::Live {
+        warnings.push(
+            "venue.kind is \"live\": real money; the dead man's switch and the kill switch are not part of this version"
+                .to_owned(),
+        );
+    }
+    if config.strategy.is_empty() {
+        warnings.push("no [[strategy]]: nothing will be traded".to_owned());
+    }
+    warnings
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, path: &[&str], message: impl Into<String>) {
+        self.0.push(Finding {
+            path: path.iter().map(|part| (*part).to_owned()).collect(),
+            message: message.into(),
+        });
+    }
+
+    fn require(&mut self, holds: bool, path: &[&str], message: &str) {
+        if !holds {
+            self.add(path, message);
+        }
+    }
+
+    fn require_time(&mut self, time: Duration, path: &[&str]) {
+        self.require(!time.is_zero(), path, "must be longer than nothing");
+    }
+}
+
+fn venue(config: &Config, found: &mut Findings) {
+    let venue = &config.venue;
+    if venue.kind == VenueKind::Paper {
+        found.add(
+            &["venue", "kind"],
+            "paper trading is not part of this version; use \"sim\"",
+        );
+    }
+    let addresses = [
+        ("rest", &venue.rest, ["https", "http"]),
+        ("ws", &venue.ws, ["wss", "ws"]),
+        ("ws_auth", &venue.ws_auth, ["wss", "ws"]),
+    ];
+    let given = addresses.iter().any(|(_, address, _)| address.is_some());
+    for (key, address, schemes) in addresses {
+        match address.as_ref().map(Address::scheme) {
+            None if given => found.add(
+                &["venue", key],
+                format!(
+                    "venue.{key} is missing: rest, ws and ws_auth are given together or not at all"
+                ),
+            ),
+            Some(scheme) if !schemes.contains(&scheme) => found.add(
+                &["venue", key],
+                format!(
+                    "must begin with {}:// or, to loopback, {}://",
+                    schemes[0], schemes[1]
+                ),
+            ),
+            None | Some(_) => {}
+        }
+    }
+    if venue.api_key.is_some() != venue.api_secret.is_some() {
+        let (there, lacks) = if venue.api_key.is_some() {
+            ("api_key", "api_secret")
+        } else {
+            ("api_secret", "api_key")
+        };
+        found.add(
+            &["venue", there],
+            format!("venue.{lacks} is missing beside it"),
+        );
+    }
+    if let Some(path) = &venue.ca_file
+        && !path.is_file()
+    {
+        found.add(
+            &["venue", "ca_file"],
+            format!("{} is no file", path.display()),
+        );
+    }
+    if venue.kind == VenueKind::Sim && given && venue.api_key.is_none() {
+        found.add(
+            &["venue", "rest"],
+            "a simulator at an address needs venue.api_key and venue.api_secret",
+        );
+    }
+}
+
+/// Live trading starts only with a key and with every limit set.
+fn live(config: &Config, found: &mut Findings) {
+    if config.venue.kind != VenueKind::Live {
+        return;
+    }
+    found.require(
+        config.venue.api_key.is_some(),
+        &["venue", "kind"],
+        "live trading needs venue.api_key and venue.api_secret",
+    );
+    let pairs: BTreeSet<&str> = config
+        .strategy
+        .iter()
+        .map(|strategy| strategy.pair.as_str())
+        .collect();
+    for pair in pairs {
+        let limits = config.risk.of(pair);
+        let missing = [
+            ("max_order_qty", limits.max_order_qty.is_none()),
+            ("max_order_notional", limits.max_order_notional.is_none()),
+            ("max_position", limits.max_position.is_none()),
+        ];
+        for (key, _) in missing.iter().filter(|(_, missing)| *missing) {
+            found.add(
+                &["venue", "kind"],
+                format!("live trading needs risk.{key}, or risk.pair.\"{pair}\".{key}"),
+            );
+        }
+    }
+}
+
+fn journal(config: &Config, found: &mut Findings) {
+    let journal = &config.journal;
+    found.require(
+        journal.segment_bytes >= 64 << 10 && journal.segment_bytes <= 4 << 30,
+        &["journal", "segment_bytes"],
+        "must be from 65536 (64 KiB) to 4294967296 (4 GiB)",
+    );
+    found.require(
+        journal.buffer <= 16 << 20,
+        &["journal", "buffer"],
+        "must be at most 16777216 (16 MiB)",
+    );
+}
+
+fn sim(config: &Config, found: &mut Findings) {
+    let sim = &config.sim;
+    for (key, number) in [("speed", sim.speed), ("rate", sim.rate)] {
+        found.require(
+            number.is_finite() && number > 0.0,
+            &["sim", key],
+            "must be a number above 0",
+        );
+    }
+    found.require(sim.accounts > 0, &["sim", "accounts"], "must be at least 1");
+    found.require(
+        sim.outbound_frames > 0,
+        &["sim", "outbound_frames"],
+        "must be at least 1",
+    );
+    if sim.tls_cert.is_some() != sim.tls_key.is_some() {
+        let there = if sim.tls_cert.is_some() {
+            "tls_cert"
+        } else {
+            "tls_key"
+        };
+        found.add(
+            &["sim", there],
+            "tls_cert and tls_key are given together or not at all",
+        );
+    }
+}
+
+fn log(config: &Config, found: &mut Findings) {
+    let parsed = config
+        .log
+        .level
+        .parse::<tracing_subscriber::filter::Targets>();
+    if let Err(error) = parsed {
+        found.add(&["log", "level"], format!("no log filter: {error}"));
+    }
+}
+
+fn feed(config: &Config, found: &mut Findings) {
+    found.require(
+        [10, 25, 100, 500, 1000].contains(&config.feed.depth),
+        &["feed", "depth"],
+        "must be 10, 25, 100, 500 or 1000",
+    );
+    for (number, pair) in config.feed.pairs.iter().enumerate() {
+        require_pair(pair, &["feed", "pairs", &number.to_string()], found);
+    }
+}
+
+fn require_pair(pair: &str, path: &[&str], found: &mut Findings) {
+    let code = |text: &str| {
+        let fits = text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'.');
+        fits && (1..=16).contains(&text.len())
+    };
+    let fits = pair
+        .split_once('/')
+        .is_some_and(|(base, quote)| code(base) && code(quote) && base != quote);
+    found.require(
+        fits && Symbol::new(pair).is_ok(),
+        path,
+        &format!("`{pair}` is no pair such as \"BTC/USD\""),
+    );
+}
+
+fn orders(config: &Config, found: &mut Findings) {
+    let orders = &config.orders;
+    let mut characters = orders.tag.bytes();
+    let starts = characters
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase());
+    let goes_on = characters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    found.require(
+        starts && goes_on && orders.tag.len() <= 4,
+        &["orders", "tag"],
+        "must be 1 to 4 lower-case letters or digits and start with a letter",
+    );
+    // Kraken takes deadlines from half a second to a minute ahead.
+    found.require(
+        (Duration::from_millis(500)..=Duration::from_secs(60)).contains(&orders.ttl),
+        &["orders", "ttl"],
+        "must be from \"500ms\" to \"60s\"",
+    );
+    found.require_time(orders.look_up_every, &["orders", "look_up_every"]);
+    found.require_time(orders.cancel_again, &["orders", "cancel_again"]);
+    found.require_time(orders.reconcile_every, &["orders", "reconcile_every"]);
+    found.require(
+        orders.look_ups_absent > 0,
+        &["orders", "look_ups_absent"],
+        "must be at least 1: without a look an order cannot count as absent",
+    );
+}
+
+fn risk(config: &Config, found: &mut Findings) {
+    let risk = &config.risk;
+    found.require(
+        risk.max_open_orders > 0,
+        &["risk", "max_open_orders"],
+        "must be at least 1",
+    );
+    found.require_time(risk.max_book_age, &["risk", "max_book_age"]);
+    for (key, collar) in [
+        ("collar_passive", risk.collar_passive),
+        ("collar_aggressive", risk.collar_aggressive),
+    ] {
+        found.require(collar.ppm() > 0, &["risk", key], "must be above 0%");
+    }
+    for (pair, own) in &risk.pair {
+        require_pair(pair, &["risk", "pair", pair], found);
+        for (key, zero) in [
+            ("max_open_orders", own.max_open_orders == Some(0)),
+            (
+                "collar_passive",
+                own.collar_passive.is_some_and(|collar| collar.ppm() == 0),
+            ),
+            (
+                "collar_aggressive",
+                own.collar_aggressive
+                    .is_some_and(|collar| collar.ppm() == 0),
+            ),
+        ] {
+            found.require(!zero, &["risk", "pair", pair, key], "must be above zero");
+        }
+    }
+}
+
+fn strategies(config: &Config, found: &mut Findings) {
+    let mut names = BTreeSet::new();
+    for (number, strategy) in config.strategy.iter().enumerate() {
+        let at = number.to_string();
+        require_pair(&strategy.pair, &["strategy", &at, "pair"], found);
+        let fits =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        found.require(
+            (1..=32).contains(&strategy.name.len()) && strategy.name.bytes().all(fits),
+            &["strategy", &at, "name"],
+            "must be 1 to 32 lower-case letters, digits, - or _",
+        );
+        found.require(
+            names.insert(&strategy.name),
+            &["strategy", &at, "name"],
+            "another strategy has this name",
+        );
+        for key in strategy.foreign_keys() {
+            found.add(
+                &["strategy", &at, key],
+                format!("`{key}` means nothing to this kind of strategy"),
+            );
+        }
+        strategy_plan(strategy, &at, found);
+    }
+}
+
+fn strategy_plan(strategy: &Strategy, at: &str, found: &mut Findings) {
+    match strategy.plan() {
+        Err(missing) => found.add(&["strategy", at], missing.to_string()),
+        Ok(Plan::Quoter(quoter)) => {
+            found.require(
+                quoter.half_spread.ppm() + quoter.skew.ppm() < 1_000_000,
+                &["strategy", at, "half_spread"],
+                "with the skew it must stay below 100%",
+            );
+        }
+        Ok(Plan::Grid(grid)) => {
+            let reach = u64::from(grid.step.ppm()) * u64::from(grid.levels);
+            found.require(
+                grid.levels > 0,
+                &["strategy", at, "levels"],
+                "must be at least 1",
+            );
+            found.require(
+                grid.step.ppm() > 0 && reach < 1_000_000,
+                &["strategy", at, "step"],
+                "must be above 0%, and times the levels below 100%",
+            );
+        }
+    }
+}
+
+fn shutdown(config: &Config, found: &mut Findings) {
+    let shutdown = &config.shutdown;
+    for (key, time) in [
+        ("settle", shutdown.settle),
+        ("park", shutdown.park),
+        ("drain", shutdown.drain),
+        ("close", shutdown.close),
+    ] {
+        found.require_time(time, &["shutdown", key]);
+    }
+}

@@ -1,0 +1,120 @@
+//! What the engine has to tell people: for logs, counters and pictures. Never read by the engine itself, never in the journal.
+
+use super::{
+    event::{Fill, Rejection},
+    order::End,
+    orders::What,
+    risk::Refusal,
+};
+use crate::types::{ClOrdId, InlineText, InstrumentId, OrderId, Price, Quantity, Side};
+
+/// One thing worth telling.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Note {
+    /// The gate refused a strategy's wish.
+    Denied {
+        /// Which instrument.
+        instrument: InstrumentId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A command that makes, changes or ends an order is on its way.
+    Sent {
+        /// Which order.
+        cl_ord_id: ClOrdId,
+        /// Which instrument.
+        instrument: InstrumentId,
+        /// What is sent.
+        what: What,
+        /// Direction.
+        side: Side,
+        /// Limit price that it has or is to have.
+        price: Price,
+        /// Total quantity likewise.
+        qty: Quantity,
+    },
+    /// A fill of ours.
+    Filled {
+        /// Which order.
+        cl_ord_id: ClOrdId,
+        /// Which instrument.
+        instrument: InstrumentId,
+        /// Direction.
+        side: Side,
+        /// Price.
+        price: Price,
+        /// Quantity.
+        qty: Quantity,
+        /// The fill as told.
+        fill: Fill,
+    },
+    /// An order is live.
+    Opened {
+        /// Which order.
+        cl_ord_id: ClOrdId,
+        /// The venue's id.
+        order_id: OrderId,
+    },
+    /// An order is over.
+    Ended {
+        /// Which order.
+        cl_ord_id: ClOrdId,
+        /// How.
+        end: End,
+    },
+    /// The venue refused a command.
+    Rejected {
+        /// Which order.
+        cl_ord_id: ClOrdId,
+        /// What was refused.
+        what: &'static str,
+        /// In whose words.
+        rejection: Rejection,
+    },
+    /// A command was not answered; the order is looked up.
+    Unanswered {
+        /// Which order.
+        cl_ord_id: ClOrdId,
+        /// What was not answered.
+        what: &'static str,
+    },
+    /// An order of ours that the engine did not know is known now.
+    Adopted {
+        /// Which order.
+        cl_ord_id: ClOrdId,
+        /// The venue's id.
+        order_id: OrderId,
+    },
+    /// A book is no longer to be trusted; a new snapshot is asked for.
+    BookStale {
+        /// Whose.
+        instrument: InstrumentId,
+        /// Why.
+        why: &'static str,
+    },
+    /// A book is verified again.
+    BookVerified {
+        /// Whose.
+        instrument: InstrumentId,
+    },
+    /// The account is reconciled: so many orders of ours are open.
+    Reconciled {
+        /// How many.
+        open: usize,
+    },
+    /// Something that cannot be: recorded, and the pair stops.
+    Anomaly(Anomaly),
+}
+
+/// Something that cannot be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Anomaly {
+    /// Which instrument, if one can be named.
+    pub instrument: Option<InstrumentId>,
+    /// Which order, if one can be named.
+    pub cl_ord_id: Option<ClOrdId>,
+    /// Stable code.
+    pub code: &'static str,
+    /// Numbers or names, for a person.
+    pub detail: InlineText<96>,
+}

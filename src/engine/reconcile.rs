@@ -1,0 +1,326 @@
+//! The venue's records against what the engine believes: look-ups of one order, and the whole account.
+//!
+//! Always true: a record never moves an order backwards, an error is never evidence, a fill is never invented.
+
+use super::{
+    core::{Core, Mode, Touched},
+    event::{Fill, Found, Link, LookedUp, OrderRecord, RecordStatus, VenueState},
+    note::Note,
+    order::{ChangeState, End, State},
+    outbox::Outbox,
+    reports::{Told, to_price, to_quantity},
+    timer::Timer,
+};
+use crate::types::{ClOrdId, Decimal, OrderId, Quantity, Timestamp};
+
+/// Complete look-ups that leave a contradiction standing before it is an anomaly.
+const FRUITLESS: u32 = 10;
+
+impl Core {
+    pub(super) fn looked_up(&mut self, answer: &LookedUp, out: &mut Outbox) -> Touched {
+        let id = answer.cl_ord_id;
+        let next = self.state.now.after(self.settings.orders.look_up_every);
+        let Some(order) = self.state.orders.get_mut(&id) else {
+            return Touched::None;
+        };
+        let instrument = order.instrument;
+        if let Some(look) = &mut order.look {
+            look.asking = false;
+            look.next = next;
+            look.refused = matches!(answer.found, Found::Failed);
+        }
+        match &answer.found {
+            Found::Failed => {}
+            Found::Absent => self.absent(&id, answer.asked, out),
+            Found::Order { order, fills } => {
+                self.state.orders.note_order_id(order.order_id, id);
+                self.record_fills(fills, out);
+                self.record(&id, order, answer.asked, out);
+            }
+        }
+        self.tend(&id, out);
+        Touched::One(instrument)
+    }
+
+    /// Whether a question put at `asked` can still be overtaken by what it asks about.
+    fn too_early(&self, id: &ClOrdId, asked: Timestamp) -> bool {
+        let grace = self.settings.orders.grace;
+        let deadline = self
+            .state
+            .orders
+            .get(id)
+            .and_then(super::order::Order::deadline);
+        deadline.is_some_and(|deadline| asked < deadline.after(grace))
+    }
+
+    fn absent(&mut self, id: &ClOrdId, asked: Timestamp, out: &mut Outbox) {
+        if self.too_early(id, asked) {
+            return;
+        }
+        let enough = self.settings.orders.look_ups_absent;
+        let fruitless = self.fruitless(id);
+        let Some(order) = self.state.orders.get(id) else {
+            return;
+        };
+        match order.state {
+            State::Unknown { .. } if fruitless >= enough => self.end(id, End::NeverPlaced, out),
+            State::Open { .. } if fruitless >= FRUITLESS => {
+                let instrument = Some(order.instrument);
+                let detail = "an order that was live is in no record";
+                self.anomaly(instrument, Some(*id), "vanished", detail, out);
+                self.forget_look(id);
+            }
+            State::Pending { .. }
+            | State::Unknown { .. }
+            | State::Open { .. }
+            | State::Done { .. } => {}
+        }
+    }
+
+    fn fruitless(&mut self, id: &ClOrdId) -> u32 {
+        let look = self
+            .state
+            .orders
+            .get_mut(id)
+            .and_then(|order| order.look.as_mut());
+        look.map_or(0, |look| {
+            look.fruitless += 1;
+            look.fruitless
+        })
+    }
+
+    fn forget_look(&mut self, id: &ClOrdId) {
+        if let Some(order) = self.state.orders.get_mut(id) {
+            order.look = None;
+        }
+    }
+
+    fn record_fills(&mut self, fills: &[(OrderId, Fill)], out: &mut Outbox) {
+        for (order_id, fill) in fills {
+            if let Some(id) = self.state.orders.by_order_id(order_id) {
+                self.fill(&id, fill, out);
+                self.tend(&id, out);
+            }
+        }
+    }
+
+    /// Works a record of a known order in.
+    fn record(&mut self, id: &ClOrdId, record: &OrderRecord, asked: Timestamp, out: &mut Outbox) {
+        self.note_open_by_record(id, record, out);
+        match record.status {
+            RecordStatus::Open => self.record_open(id, record, asked, out),
+            RecordStatus::Filled => self.record_over(id, End::Filled, record, out),
+            RecordStatus::Canceled => self.record_over(id, End::Canceled, record, out),
+            RecordStatus::Expired => self.record_over(id, End::Expired, record, out),
+        }
+    }
+
+    fn note_open_by_record(&mut self, id: &ClOrdId, record: &OrderRecord, out: &mut Outbox) {
+        let look = self.state.orders.get(id).and_then(|order| order.look);
+        self.note_open(id, record.order_id, out);
+        // A record that shows the order live settles a lost create; what else is asked for goes on.
+        if record.status != RecordStatus::Open
+            && let Some(order) = self.state.orders.get_mut(id)
+            && order.is_live()
+        {
+            order.look = look;
+        }
+    }
+
+    fn record_open(
+        &mut self,
+        id: &ClOrdId,
+        record: &OrderRecord,
+        asked: Timestamp,
+        out: &mut Outbox,
+    ) {
+        let early = self.too_early(id, asked);
+        let Some(order) = self.state.orders.get(id) else {
+            return;
+        };
+        let Some((instrument, _)) = self.market(order.instrument) else {
+            return;
+        };
+        let price = record
+            .limit_price
+            .and_then(|price| to_price(instrument, price).ok());
+        let qty = to_quantity(instrument, record.qty).ok();
+        let filled = to_quantity(instrument, record.filled).unwrap_or_default();
+        let missing = filled > order.filled;
+        let State::Open { change, .. } = order.state else {
+            return;
+        };
+        let Some(order) = self.state.orders.get_mut(id) else {
+            return;
+        };
+        if let ChangeState::Unknown {
+            price: to_price,
+            qty: to_qty,
+            ..
+        } = change
+        {
+            let taken = price == Some(to_price) && qty == Some(to_qty);
+            if taken || !early {
+                order.confirmed(price, qty);
+                order.settle_change();
+            }
+        }
+        let settled = matches!(
+            order.state,
+            State::Open {
+                change: ChangeState::None,
+                ..
+            }
+        );
+        if missing || !settled {
+            self.still_contradicted(id, out);
+        } else if matches!(order.state, State::Open { ended: None, .. }) {
+            order.look = None;
+        }
+    }
+
+    fn record_over(&mut self, id: &ClOrdId, end: End, record: &OrderRecord, out: &mut Outbox) {
+        self.ended(id, end, Some(record.filled), out);
+        if self
+            .state
+            .orders
+            .get(id)
+            .is_some_and(super::order::Order::is_live)
+        {
+            self.still_contradicted(id, out);
+        }
+    }
+
+    /// The records say that there are fills which they do not show (yet).
+    fn still_contradicted(&mut self, id: &ClOrdId, out: &mut Outbox) {
+        let next = self.state.now.after(self.settings.orders.look_up_every);
+        let Some(order) = self.state.orders.get_mut(id) else {
+            return;
+        };
+        order.look_up(next);
+        let instrument = Some(order.instrument);
+        if self.fruitless(id) == FRUITLESS {
+            let detail = "the records count fills that they do not show";
+            self.anomaly(instrument, Some(*id), "fills_missing", detail, out);
+        }
+    }
+
+    pub(super) fn reconciled(&mut self, venue: &VenueState, out: &mut Outbox) -> Touched {
+        self.state.reconcile.asking = false;
+        if std::mem::take(&mut self.state.reconcile.again) {
+            self.ask_reconcile(out);
+            return Touched::None;
+        }
+        for record in venue.open.iter().chain(&venue.closed) {
+            self.know(record, &venue.fills, out);
+        }
+        self.record_fills(&venue.fills, out);
+        for record in venue.open.iter().chain(&venue.closed) {
+            if let Some(id) = self.ours(record) {
+                self.record(&id, record, venue.asked, out);
+                self.tend(&id, out);
+            }
+        }
+        self.look_for_the_missing(venue, out);
+        if venue.asked > self.state.balances_changed {
+            self.state.account.replace(&venue.balances);
+        }
+        self.state.reconcile.known_until = venue.asked;
+        self.conclude(out)
+    }
+
+    fn ours(&self, record: &OrderRecord) -> Option<ClOrdId> {
+        let id = self
+            .state
+            .orders
+            .by_order_id(&record.order_id)
+            .or(record.cl_ord_id)?;
+        self.is_ours(&id).then_some(id)
+    }
+
+    /// Every open order that carries our tag is known afterwards.
+    fn know(&mut self, record: &OrderRecord, fills: &[(OrderId, Fill)], out: &mut Outbox) {
+        let Some(id) = self.ours(record) else { return };
+        if self.state.orders.get(&id).is_some() {
+            self.state.orders.note_order_id(record.order_id, id);
+            return;
+        }
+        if record.status != RecordStatus::Open {
+            return;
+        }
+        match self.told_by_record(record, id, fills) {
+            Some(told) => self.adopt(&told, out),
+            None => {
+                let detail = "an open order of ours is in no pair that is configured";
+                self.anomaly(None, Some(id), "unknown_pair", detail, out);
+            }
+        }
+    }
+
+    /// Fills that the records do not show any more are part of the order, not of the position: the journal began later.
+    fn told_by_record(
+        &self,
+        record: &OrderRecord,
+        cl_ord_id: ClOrdId,
+        fills: &[(OrderId, Fill)],
+    ) -> Option<Told> {
+        let instrument = self.symbol_id(&record.symbol)?;
+        let (rules, _) = self.market(instrument)?;
+        let shown = fills
+            .iter()
+            .filter(|(order_id, _)| *order_id == record.order_id)
+            .try_fold(Decimal::ZERO, |sum, (_, fill)| sum.checked_add(fill.qty))
+            .ok()?;
+        let before = record.filled.checked_sub(shown).ok()?;
+        Some(Told {
+            order_id: record.order_id,
+            cl_ord_id,
+            instrument,
+            side: record.side,
+            price: to_price(rules, record.limit_price?).ok()?,
+            qty: to_quantity(rules, record.qty).ok()?,
+            filled: to_quantity(rules, before).unwrap_or(Quantity::ZERO),
+            opened: record.opened,
+        })
+    }
+
+    /// Orders that we hold live and that the records do not name are looked up, one by one.
+    fn look_for_the_missing(&mut self, venue: &VenueState, out: &mut Outbox) {
+        let now = self.state.now;
+        for id in self.state.orders.live_ids() {
+            let named = |record: &OrderRecord| self.ours(record) == Some(id);
+            if venue.open.iter().chain(&venue.closed).any(named) {
+                continue;
+            }
+            let Some(order) = self.state.orders.get_mut(&id) else {
+                continue;
+            };
+            if matches!(order.state, State::Open { .. }) && order.sent < venue.asked {
+                order.look_up(now);
+            }
+            self.tend(&id, out);
+        }
+    }
+
+    fn conclude(&mut self, out: &mut Outbox) -> Touched {
+        out.note(Note::Reconciled {
+            open: self.state.orders.live_count(),
+        });
+        let next = self.state.now.after(self.settings.orders.reconcile_every);
+        self.state.timers.clear_reconcile();
+        match self.state.mode {
+            Mode::Syncing if self.state.account_link == Link::Up => {
+                self.state.mode = Mode::Trading;
+            }
+            Mode::Stopping | Mode::Stopped => {
+                if self.state.orders.live_count() == 0 {
+                    self.state.mode = Mode::Stopped;
+                }
+                return Touched::None;
+            }
+            Mode::Syncing | Mode::Trading => {}
+        }
+        self.state.timers.set(next, Timer::Reconcile);
+        Touched::All
+    }
+}

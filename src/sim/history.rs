@@ -1,0 +1,174 @@
+//! Public history of the market, made of facts: trades, candles, the rolling day, spreads.
+//!
+//! Left out: the books (they are the exchange's), wire formats, what was before the simulation began.
+//! Always true: candles and tickers are sums of the trades told; nothing is rounded before it is asked for.
+
+mod candles;
+mod day;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use self::{candles::Candles, day::Day};
+use super::matching::{Fact, LevelFact, PairId, TradeFact, Universe};
+use crate::types::{Price, Quantity, Side, Timestamp};
+
+pub use self::{
+    candles::{Candle, INTERVALS},
+    day::{Span, Ticker},
+};
+
+/// Trades kept for each pair.
+const TRADES_KEPT: usize = 5_000;
+/// Spreads kept for each pair; the venue tells about 200.
+const SPREADS_KEPT: usize = 200;
+
+/// What was traded and quoted.
+#[derive(Debug)]
+pub struct History {
+    pairs: Vec<PairHistory>,
+}
+
+/// The best prices from an instant on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Spread {
+    /// When they became the best.
+    pub at: Timestamp,
+    /// Highest bid.
+    pub bid: Price,
+    /// Lowest ask.
+    pub ask: Price,
+}
+
+#[derive(Debug, Default)]
+struct PairHistory {
+    trades: VecDeque<TradeFact>,
+    candles: Candles,
+    day: Day,
+    spreads: VecDeque<Spread>,
+    bids: BTreeSet<Price>,
+    asks: BTreeSet<Price>,
+}
+
+impl History {
+    /// A history in which nothing has happened.
+    #[must_use]
+    pub fn new(universe: &Universe) -> Self {
+        Self {
+            pairs: universe
+                .pairs
+                .iter()
+                .map(|_| PairHistory::default())
+                .collect(),
+        }
+    }
+
+    /// Takes in what happened at `now`, which never goes backwards.
+    pub fn apply(&mut self, now: Timestamp, _universe: &Universe, facts: &[Fact]) {
+        let mut quoted: Option<PairId> = None;
+        for fact in facts {
+            match fact {
+                Fact::Trade(trade) => {
+                    if let Some(pair) = self.pair_mut(trade.pair) {
+                        pair.trade(trade);
+                    }
+                }
+                Fact::Level(level) => {
+                    if quoted.is_some_and(|pair| pair != level.pair) {
+                        self.note_spread(now, quoted);
+                    }
+                    quoted = Some(level.pair);
+                    if let Some(pair) = self.pair_mut(level.pair) {
+                        pair.level(level);
+                    }
+                }
+                Fact::Accepted(_)
+                | Fact::Fill(_)
+                | Fact::Filled { .. }
+                | Fact::Amended(_)
+                | Fact::Canceled { .. }
+                | Fact::Ledger(_) => {}
+            }
+        }
+        self.note_spread(now, quoted);
+    }
+
+    /// Trades, oldest first; at least the last thousand.
+    pub fn trades(&self, pair: PairId) -> impl DoubleEndedIterator<Item = &TradeFact> {
+        self.pair(pair).into_iter().flat_map(|pair| &pair.trades)
+    }
+
+    /// Candles of an interval in minutes, oldest first, at most 720. Intervals without a trade have none; other intervals than [`INTERVALS`] are empty.
+    pub fn candles(&self, pair: PairId, interval: u32) -> impl DoubleEndedIterator<Item = &Candle> {
+        self.pair(pair)
+            .into_iter()
+            .flat_map(move |pair| pair.candles.of(interval))
+    }
+
+    /// The last 24 hours, and today. None before the first trade.
+    #[must_use]
+    pub fn ticker(&self, pair: PairId, now: Timestamp) -> Option<Ticker> {
+        self.pair(pair)?.day.ticker(now)
+    }
+
+    /// Changes of the best prices, oldest first.
+    pub fn spreads(&self, pair: PairId) -> impl DoubleEndedIterator<Item = &Spread> {
+        self.pair(pair).into_iter().flat_map(|pair| &pair.spreads)
+    }
+
+    fn note_spread(&mut self, now: Timestamp, pair: Option<PairId>) {
+        if let Some(pair) = pair.and_then(|pair| self.pair_mut(pair)) {
+            pair.note_spread(now);
+        }
+    }
+
+    fn pair(&self, pair: PairId) -> Option<&PairHistory> {
+        self.pairs.get(usize::try_from(pair.0).ok()?)
+    }
+
+    fn pair_mut(&mut self, pair: PairId) -> Option<&mut PairHistory> {
+        self.pairs.get_mut(usize::try_from(pair.0).ok()?)
+    }
+}
+
+impl PairHistory {
+    fn trade(&mut self, trade: &TradeFact) {
+        if self.trades.len() == TRADES_KEPT {
+            self.trades.pop_front();
+        }
+        self.trades.push_back(trade.clone());
+        self.candles.add(trade);
+        self.day.add(trade);
+    }
+
+    fn level(&mut self, level: &LevelFact) {
+        let side = match level.side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
+        };
+        if level.qty == Quantity::ZERO {
+            side.remove(&level.price);
+        } else {
+            side.insert(level.price);
+        }
+    }
+
+    fn note_spread(&mut self, at: Timestamp) {
+        let (Some(&bid), Some(&ask)) = (self.bids.last(), self.asks.first()) else {
+            return;
+        };
+        let same = self
+            .spreads
+            .back()
+            .is_some_and(|last| (last.bid, last.ask) == (bid, ask));
+        if same || bid >= ask {
+            return;
+        }
+        if self.spreads.len() == SPREADS_KEPT {
+            self.spreads.pop_front();
+        }
+        self.spreads.push_back(Spread { at, bid, ask });
+    }
+}
+
+#[cfg(test)]
+mod tests;

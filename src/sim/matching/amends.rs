@@ -1,0 +1,203 @@
+//! Changes and cancels of resting orders.
+//!
+//! For: amends in place with the queue rules of the venue, cancels, and what both cost in the rate counter.
+//! Always true: an amend keeps the order's ids and fills; a refused one leaves the order as it was.
+
+use super::{
+    AccountId, Amend, AmendFact, CancelReason, CancelTarget, Exchange, Fact, OrderKey, OrderKind,
+    OrderState, PairId, Refusal, Reply,
+    ids::Prefix,
+    limits::{self, AMEND, CANCEL_ALL, amend_penalty, cancel_penalty},
+    orders::check_price,
+};
+use crate::types::{Decimal, Timestamp};
+
+impl Exchange {
+    pub(super) fn amend(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        amend: &Amend,
+        facts: &mut Vec<Fact>,
+    ) -> Result<Reply, Refusal> {
+        limits::admits_amend(self.system)?;
+        let before = self.find_open(account, &amend.target)?.clone();
+        limits::admits_amend(self.pair_status(before.pair))?;
+        let after = amended(now, &before, amend);
+        let ends = after.qty <= after.filled;
+        let penalty = penalty(now, &before, ends);
+        let room = self.has_room(now, account, before.pair, AMEND + penalty);
+        if room {
+            self.charge(now, account, before.pair, AMEND);
+        }
+        self.check_change(&before, &after)?;
+        if !room {
+            return Err(Refusal::RateLimit);
+        }
+        self.check_amended_funds(&before, &after)?;
+        if amend.deadline.is_some_and(|deadline| now > deadline) {
+            return Err(Refusal::DeadlineElapsed);
+        }
+        let takes = !ends && self.takes(after.pair, after.side, after.kind);
+        if takes && (amend.post_only || after.post_only) {
+            return Err(Refusal::PostOnly);
+        }
+        if takes && self.post_only_mode(after.pair) {
+            return Err(Refusal::PostOnlyMode);
+        }
+        self.charge(now, account, before.pair, penalty);
+        Ok(self.carry_out(now, after, ends, facts))
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Timestamp,
+        after: OrderState,
+        ends: bool,
+        facts: &mut Vec<Fact>,
+    ) -> Reply {
+        let (key, order_id, amend_id) = (after.key, after.order_id, self.next_exec());
+        let bound = match after.kind {
+            OrderKind::Limit(price) => Some(price),
+            OrderKind::Market => None,
+        };
+        let amended = AmendFact {
+            order: after,
+            amend_id,
+            at: now,
+        };
+        self.commit(now, Fact::Amended(amended), facts);
+        if ends {
+            self.end(now, key, CancelReason::AmendedToFilled, facts);
+        } else {
+            self.trade(now, key, bound, facts);
+        }
+        Reply::Amended { amend_id, order_id }
+    }
+
+    fn check_change(&self, before: &OrderState, after: &OrderState) -> Result<(), Refusal> {
+        let pair = self
+            .universe
+            .pair(before.pair)
+            .ok_or(Refusal::Unavailable)?;
+        let (OrderKind::Limit(old), OrderKind::Limit(new)) = (before.kind, after.kind) else {
+            return Err(Refusal::InvalidPrice);
+        };
+        let step = (old.units() - new.units()).abs();
+        // A change of less than a tick is none.
+        if step < pair.instrument.tick.units() && after.qty == before.qty {
+            return Err(Refusal::NothingToAmend);
+        }
+        check_price(&pair.instrument, new)?;
+        if after.qty <= after.filled && !after.filled.is_zero() {
+            return Ok(());
+        }
+        self.check_quantity(after.pair, after.qty, Some(new))
+    }
+
+    fn check_amended_funds(&self, before: &OrderState, after: &OrderState) -> Result<(), Refusal> {
+        let (Some(client), Some(market)) = (self.client(before.account), self.market(before.pair))
+        else {
+            return Ok(());
+        };
+        let held = market.terms.hold(before);
+        let needed = market.terms.hold(after);
+        let (Ok((asset, held)), Ok((_, needed))) = (held, needed) else {
+            return Err(Refusal::InsufficientFunds);
+        };
+        let more = needed
+            .checked_sub(held)
+            .map_err(|_overflow| Refusal::InsufficientFunds)?;
+        if more > Decimal::ZERO && more > client.available(asset) {
+            return Err(Refusal::InsufficientFunds);
+        }
+        Ok(())
+    }
+
+    pub(super) fn cancel(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        target: &CancelTarget,
+        facts: &mut Vec<Fact>,
+    ) -> Result<Reply, Refusal> {
+        limits::admits_cancel(self.system)?;
+        let order = self.find_open(account, target)?;
+        let (key, pair, order_id) = (order.key, order.pair, order.order_id);
+        let points = cancel_penalty(now.since(order.touched));
+        limits::admits_cancel(self.pair_status(pair))?;
+        if !self.has_room(now, account, pair, points) {
+            return Err(Refusal::RateLimit);
+        }
+        self.charge(now, account, pair, points);
+        self.end(now, key, CancelReason::User, facts);
+        Ok(Reply::Canceled { order_id })
+    }
+
+    /// Cancels what the account has open, except in pairs under maintenance. Never refused for its rate.
+    pub(super) fn cancel_all(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        facts: &mut Vec<Fact>,
+    ) -> Result<Reply, Refusal> {
+        limits::admits_cancel(self.system)?;
+        let open: Vec<(OrderKey, PairId)> = self
+            .open_orders(account)
+            .map(|order| (order.state.key, order.state.pair))
+            .filter(|(_, pair)| limits::admits_cancel(self.pair_status(*pair)).is_ok())
+            .collect();
+        let mut pairs: Vec<PairId> = open.iter().map(|(_, pair)| *pair).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        for pair in pairs {
+            self.charge(now, account, pair, CANCEL_ALL);
+        }
+        for (key, _) in &open {
+            self.end(now, *key, CancelReason::User, facts);
+        }
+        let count = u32::try_from(open.len()).unwrap_or(u32::MAX);
+        Ok(Reply::CanceledAll { count })
+    }
+
+    /// The open order that is meant, if it is the account's.
+    fn find_open(&self, account: AccountId, target: &CancelTarget) -> Result<&OrderState, Refusal> {
+        let key = match target {
+            CancelTarget::Order(id) => self.ids.decode(Prefix::Order, id).map(OrderKey),
+            CancelTarget::Client(name) => self
+                .client(account)
+                .and_then(|client| client.names.get(name).copied()),
+        };
+        let key = key
+            .filter(|key| key.0 < self.next.orders)
+            .ok_or(Refusal::InvalidOrder)?;
+        let Some(order) = self.orders.get(&key) else {
+            return Err(Refusal::UnknownOrder);
+        };
+        if order.state.account != account {
+            return Err(Refusal::InvalidOrder);
+        }
+        if order.closed_at.is_some() {
+            return Err(Refusal::UnknownOrder);
+        }
+        Ok(&order.state)
+    }
+}
+
+/// The order as the amend wants it. A quantity below what is filled becomes what is filled.
+fn amended(now: Timestamp, before: &OrderState, amend: &Amend) -> OrderState {
+    OrderState {
+        qty: amend.qty.map_or(before.qty, |qty| qty.max(before.filled)),
+        kind: amend.price.map_or(before.kind, OrderKind::Limit),
+        amended: true,
+        touched: now,
+        ..before.clone()
+    }
+}
+
+/// Points that depend on the order's age. Amending to what is filled pays for the cancel too.
+fn penalty(now: Timestamp, order: &OrderState, ends: bool) -> u32 {
+    let age = now.since(order.touched);
+    let cancel = if ends { cancel_penalty(age) } else { 0 };
+    amend_penalty(age) + cancel
+}

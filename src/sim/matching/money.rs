@@ -1,0 +1,140 @@
+//! What an order costs, pays and holds.
+//!
+//! For: every sum of money in the engine, at the digits of its asset.
+//! Left out: whose money it is. Fees are the entry tier's.
+//! Always true: what moves is rounded toward zero and what is held away from zero, so a hold covers every fill of its order, however it is cut up.
+
+use super::{OrderKind, OrderState, PairSpec, Universe};
+use crate::types::{AssetCode, Decimal, InvalidDecimal, Liquidity, Price, Quantity, Side};
+
+/// An asset with the digits of its ledger.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asset {
+    pub(super) code: AssetCode,
+    pub(super) decimals: u8,
+}
+
+/// A pair's money rules, looked up once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) base: Asset,
+    pub(super) quote: Asset,
+    maker: Decimal,
+    taker: Decimal,
+    qty_precision: u8,
+    notional_scale: u8,
+    cost_precision: u8,
+}
+
+impl Terms {
+    pub(super) fn new(universe: &Universe, pair: &PairSpec) -> Self {
+        let instrument = &pair.instrument;
+        let asset = |code: AssetCode, otherwise| Asset {
+            code,
+            decimals: universe
+                .asset(&code)
+                .map_or(otherwise, |asset| asset.decimals),
+        };
+        let entry = pair.fees.first();
+        Self {
+            base: asset(instrument.base, instrument.qty_precision),
+            quote: asset(instrument.quote, instrument.cost_precision),
+            maker: entry.map_or(instrument.fees.maker, |step| step.maker),
+            taker: entry.map_or(instrument.fees.taker, |step| step.taker),
+            qty_precision: instrument.qty_precision,
+            notional_scale: instrument.notional_scale(),
+            cost_precision: instrument.cost_precision,
+        }
+    }
+
+    /// Price × quantity at the pair's cost precision.
+    pub(super) fn cost(&self, price: Price, qty: Quantity) -> Decimal {
+        self.notional(price, qty)
+            .and_then(|exact| exact.rounded_toward_zero(self.cost_precision))
+            .unwrap_or(Decimal::ZERO)
+    }
+
+    /// Price × quantity, exactly.
+    ///
+    /// # Errors
+    ///
+    /// When the digits do not fit.
+    pub(super) fn notional(&self, price: Price, qty: Quantity) -> Result<Decimal, InvalidDecimal> {
+        Decimal::new(price.notional(qty).units(), self.notional_scale)
+    }
+
+    /// The fee on a cost, at the pair's cost precision.
+    pub(super) fn fee(&self, cost: Decimal, liquidity: Liquidity) -> Decimal {
+        let rate = match liquidity {
+            Liquidity::Maker => self.maker,
+            Liquidity::Taker => self.taker,
+        };
+        cost.checked_mul(rate)
+            .and_then(|exact| exact.rounded_toward_zero(self.cost_precision))
+            .unwrap_or(Decimal::ZERO)
+    }
+
+    /// A quantity of base, exactly.
+    pub(super) fn base_amount(&self, qty: Quantity) -> Decimal {
+        Decimal::new(i128::from(qty.units()), self.qty_precision).unwrap_or(Decimal::ZERO)
+    }
+
+    /// What an open order keeps back.
+    ///
+    /// # Errors
+    ///
+    /// When the sum does not fit.
+    pub(super) fn hold(&self, order: &OrderState) -> Result<(AssetCode, Decimal), InvalidDecimal> {
+        let remaining = order.qty.saturating_sub(order.filled);
+        match (order.side, order.kind) {
+            // A market order is over before anyone else acts.
+            (_, OrderKind::Market) => Ok((self.quote.code, Decimal::ZERO)),
+            (Side::Sell, OrderKind::Limit(_)) => Ok((self.base.code, self.base_hold(remaining)?)),
+            (Side::Buy, OrderKind::Limit(price)) => {
+                let cost = self.notional(price, remaining)?;
+                Ok((self.quote.code, self.quote_hold(cost, order.post_only)?))
+            }
+        }
+    }
+
+    /// What selling `qty` keeps back.
+    ///
+    /// # Errors
+    ///
+    /// When the sum does not fit.
+    pub(super) fn base_hold(&self, qty: Quantity) -> Result<Decimal, InvalidDecimal> {
+        self.base_amount(qty)
+            .rounded_away_from_zero(self.base.decimals)
+    }
+
+    /// What buying for `cost` keeps back: the cost and the highest fee that may come on top.
+    ///
+    /// # Errors
+    ///
+    /// When the sum does not fit.
+    pub(super) fn quote_hold(
+        &self,
+        cost: Decimal,
+        post_only: bool,
+    ) -> Result<Decimal, InvalidDecimal> {
+        let highest = if post_only {
+            self.maker
+        } else {
+            self.maker.max(self.taker)
+        };
+        cost.checked_add(cost.checked_mul(highest.max(Decimal::ZERO))?)?
+            .rounded_away_from_zero(self.quote.decimals)
+    }
+}
+
+/// An amount as the ledger books it.
+pub(super) fn booked(amount: Decimal, asset: Asset) -> Decimal {
+    amount
+        .rounded_toward_zero(asset.decimals)
+        .unwrap_or(Decimal::ZERO)
+}
+
+/// A sum of amounts that are known to fit: all of them passed [`Terms::hold`] or lie in an account.
+pub(super) fn sum(left: Decimal, right: Decimal) -> Decimal {
+    left.checked_add(right).unwrap_or(left)
+}

@@ -1,0 +1,496 @@
+//! Behavior of the exchange, one sentence a test.
+
+use std::time::Duration;
+
+use super::{fixture::*, *};
+use crate::types::{Side, TimeInForce, TradingStatus};
+
+const CENT: i64 = 1_000_000; // 0.01 BTC
+
+fn canceled(reason: CancelReason) -> OrderStatus {
+    OrderStatus::Canceled { reason }
+}
+
+fn market(side: Side, quantity: i64) -> NewOrder {
+    NewOrder {
+        kind: OrderKind::Market,
+        ..limit(side, 1, quantity)
+    }
+}
+
+#[test]
+fn earlier_orders_at_a_price_fill_first_and_at_their_own_price() {
+    let mut bench = Bench::new();
+    let first = bench
+        .place(AGENT, limit(Side::Sell, 610_000, CENT))
+        .unwrap();
+    let second = bench.place(BOB, limit(Side::Sell, 610_000, CENT)).unwrap();
+    let cheap = bench
+        .place(AGENT, limit(Side::Sell, 609_990, CENT))
+        .unwrap();
+    let taker = limit(Side::Buy, 610_050, 2 * CENT + CENT / 2);
+    let taker = bench.place(ALICE, taker).unwrap();
+    assert_eq!(
+        bench.trades(),
+        [(609_990, CENT), (610_000, CENT), (610_000, CENT / 2)]
+    );
+    assert_eq!(bench.filled(second), CENT / 2);
+    assert_eq!(bench.status(taker), OrderStatus::Closed);
+    assert!(
+        bench.exchange.order(&first).is_none(),
+        "agents are forgotten"
+    );
+    assert!(bench.exchange.order(&cheap).is_none());
+    assert_eq!(bench.exchange.last_price(BTC_USD), Some(price(610_000)));
+}
+
+#[test]
+fn a_fill_moves_cost_and_fee_and_tells_two_ledger_entries_for_each_client() {
+    let mut bench = Bench::new();
+    let maker = bench
+        .place(ALICE, limit(Side::Buy, 610_000, 2 * CENT))
+        .unwrap();
+    assert_eq!(bench.balance(ALICE, "USD").held, decimal("1224.88"));
+    bench
+        .place(BOB, limit(Side::Sell, 610_000, CENT / 2))
+        .unwrap();
+    assert_eq!(bench.balance(ALICE, "USD").total, decimal("19694.2375"));
+    assert_eq!(bench.balance(ALICE, "BTC").total, decimal("2.005"));
+    assert_eq!(bench.balance(BOB, "USD").total, decimal("20303.78"));
+    assert_eq!(bench.balance(BOB, "BTC").total, decimal("1.995"));
+    assert_eq!(bench.balance(ALICE, "USD").held, decimal("918.66"));
+    let order = &bench.exchange.order(&maker).unwrap().state;
+    assert_eq!(order.cost.to_string(), "305.00000");
+    assert_eq!(order.fee.to_string(), "0.76250");
+    let shape: Vec<String> = bench.facts[2..]
+        .iter()
+        .map(|(_, fact)| shape(fact))
+        .collect();
+    assert_eq!(
+        shape,
+        [
+            "accepted 2",
+            "trade",
+            "fill 1",
+            "ledger 1 BTC",
+            "ledger 1 USD",
+            "fill 2",
+            "filled 2",
+            "ledger 2 BTC",
+            "ledger 2 USD",
+            "level"
+        ][..]
+            .iter()
+            .map(|text| (*text).to_owned())
+            .collect::<Vec<_>>()[..],
+        "the level of the first order was told before"
+    );
+}
+
+fn shape(fact: &Fact) -> String {
+    match fact {
+        Fact::Accepted(accepted) => format!("accepted {}", accepted.order.account.0),
+        Fact::Trade(_) => "trade".to_owned(),
+        Fact::Fill(fill) => format!("fill {}", fill.order.account.0),
+        Fact::Filled { order } => format!("filled {}", order.account.0),
+        Fact::Amended(amend) => format!("amended {}", amend.order.account.0),
+        Fact::Canceled { order, .. } => format!("canceled {}", order.account.0),
+        Fact::Ledger(entry) => format!("ledger {} {}", entry.account.0, entry.asset),
+        Fact::Level(_) => "level".to_owned(),
+    }
+}
+
+#[test]
+fn an_immediate_order_never_rests() {
+    let mut bench = Bench::new();
+    bench
+        .place(AGENT, limit(Side::Sell, 610_000, CENT))
+        .unwrap();
+    let order = NewOrder {
+        time_in_force: TimeInForce::Ioc,
+        ..limit(Side::Buy, 610_000, 3 * CENT)
+    };
+    let id = bench.place(ALICE, order).unwrap();
+    assert_eq!(bench.status(id), canceled(CancelReason::Immediate));
+    assert_eq!(bench.filled(id), CENT);
+    assert_eq!(bench.exchange.best(BTC_USD, Side::Buy), None);
+    assert_eq!(bench.balance(ALICE, "USD").held, decimal("0"));
+}
+
+#[test]
+fn a_market_order_stops_at_the_protection_band() {
+    let mut bench = Bench::new();
+    for at in [610_000, 640_500, 640_501] {
+        bench.place(AGENT, limit(Side::Sell, at, CENT)).unwrap();
+    }
+    let id = bench.place(ALICE, market(Side::Buy, 3 * CENT)).unwrap();
+    assert_eq!(bench.trades(), [(610_000, CENT), (640_500, CENT)]);
+    assert_eq!(bench.status(id), canceled(CancelReason::Immediate));
+}
+
+#[test]
+fn a_market_order_into_an_empty_book_is_canceled() {
+    let mut bench = Bench::new();
+    let id = bench.place(ALICE, market(Side::Sell, CENT)).unwrap();
+    assert_eq!(bench.status(id), canceled(CancelReason::Immediate));
+}
+
+#[test]
+fn a_market_buy_needs_what_the_book_asks_and_the_fee() {
+    let mut bench = Bench::new();
+    // 20,000 USD buy 0.3265 BTC at 61,000 with the fee, and 0.3278 without.
+    bench
+        .place(AGENT, limit(Side::Sell, 610_000, 2_000 * CENT))
+        .unwrap();
+    let result = bench.place(ALICE, market(Side::Buy, 32_700_000));
+    assert_eq!(result, Err(Refusal::InsufficientFunds));
+    assert!(bench.place(ALICE, market(Side::Buy, 32_650_000)).is_ok());
+}
+
+#[test]
+fn a_post_only_order_that_would_take_is_refused_or_canceled_as_the_rule_says() {
+    let crossing = NewOrder {
+        post_only: true,
+        ..limit(Side::Buy, 610_000, CENT)
+    };
+    for rule in [PostOnlyRule::Refuse, PostOnlyRule::Cancel] {
+        let mut bench = Bench::with(Rules {
+            post_only: rule,
+            ..Rules::default()
+        });
+        bench
+            .place(AGENT, limit(Side::Sell, 610_000, CENT))
+            .unwrap();
+        let result = bench.place(ALICE, crossing.clone());
+        match rule {
+            PostOnlyRule::Refuse => assert_eq!(result, Err(Refusal::PostOnly)),
+            PostOnlyRule::Cancel => {
+                assert_eq!(
+                    bench.status(result.unwrap()),
+                    canceled(CancelReason::PostOnly)
+                );
+            }
+        }
+        assert!(bench.trades().is_empty());
+        assert_eq!(bench.exchange.best(BTC_USD, Side::Buy), None);
+    }
+}
+
+#[test]
+fn the_newer_of_two_own_orders_leaves_before_they_meet() {
+    let mut bench = Bench::new();
+    bench
+        .place(AGENT, limit(Side::Sell, 609_000, CENT))
+        .unwrap();
+    let old = bench
+        .place(ALICE, limit(Side::Sell, 610_000, CENT))
+        .unwrap();
+    let new = bench
+        .place(ALICE, limit(Side::Buy, 611_000, 2 * CENT))
+        .unwrap();
+    assert_eq!(bench.status(new), canceled(CancelReason::SelfTrade));
+    assert_eq!(bench.filled(new), CENT);
+    assert_eq!(bench.status(old), OrderStatus::Open);
+}
+
+#[test]
+fn agents_may_meet_themselves() {
+    let mut bench = Bench::new();
+    bench
+        .place(AGENT, limit(Side::Sell, 610_000, CENT))
+        .unwrap();
+    bench.place(AGENT, limit(Side::Buy, 610_000, CENT)).unwrap();
+    assert_eq!(bench.trades().len(), 1);
+    assert!(
+        !bench
+            .facts
+            .iter()
+            .any(|(_, fact)| matches!(fact, Fact::Fill(_) | Fact::Ledger(_)))
+    );
+}
+
+/// Two orders of one level, an amend of the first, then a taker for one of them: which was served.
+fn first_is_served_after(new_qty: Option<i64>, new_price: Option<i64>, back: bool) -> bool {
+    let mut bench = Bench::new();
+    let first = bench
+        .place(ALICE, limit(Side::Buy, 600_000, 2 * CENT))
+        .unwrap();
+    bench
+        .place(AGENT, limit(Side::Buy, 600_000, 2 * CENT))
+        .unwrap();
+    bench.wait(20);
+    bench.amend(ALICE, first, new_qty, new_price).unwrap();
+    if back {
+        bench.amend(ALICE, first, None, Some(600_000)).unwrap();
+    }
+    bench.place(BOB, limit(Side::Sell, 600_000, CENT)).unwrap();
+    bench.filled(first) == CENT
+}
+
+#[test]
+fn an_amend_keeps_its_turn_only_when_the_quantity_falls() {
+    assert!(first_is_served_after(Some(CENT), None, false));
+    assert!(!first_is_served_after(Some(3 * CENT), None, false));
+    assert!(!first_is_served_after(None, Some(599_990), true));
+}
+
+#[test]
+fn an_amend_that_crosses_takes_unless_it_says_post_only() {
+    let mut bench = Bench::new();
+    bench
+        .place(AGENT, limit(Side::Sell, 610_000, CENT))
+        .unwrap();
+    let id = bench
+        .place(ALICE, limit(Side::Buy, 600_000, 2 * CENT))
+        .unwrap();
+    let amend = Amend {
+        target: CancelTarget::Order(id),
+        qty: None,
+        price: Some(price(610_000)),
+        post_only: true,
+        deadline: None,
+    };
+    let result = bench.act(ALICE, Request::Amend(amend));
+    assert_eq!(result, Err(Refusal::PostOnly));
+    assert_eq!(
+        bench.exchange.best(BTC_USD, Side::Buy),
+        Some((price(600_000), qty(2 * CENT)))
+    );
+    bench.amend(ALICE, id, None, Some(610_000)).unwrap();
+    assert_eq!(bench.trades(), [(610_000, CENT)]);
+    assert_eq!(
+        bench.exchange.best(BTC_USD, Side::Buy),
+        Some((price(610_000), qty(CENT)))
+    );
+}
+
+#[test]
+fn amending_to_no_more_than_what_is_filled_ends_the_order_there() {
+    let mut bench = Bench::new();
+    let id = bench
+        .place(ALICE, limit(Side::Buy, 600_000, 2 * CENT))
+        .unwrap();
+    bench
+        .place(AGENT, limit(Side::Sell, 600_000, CENT))
+        .unwrap();
+    bench.wait(100);
+    let before = bench.exchange.counter(bench.now, ALICE, BTC_USD);
+    bench.amend(ALICE, id, Some(CENT / 2), None).unwrap();
+    assert_eq!(bench.status(id), canceled(CancelReason::AmendedToFilled));
+    assert_eq!(bench.exchange.order(&id).unwrap().state.qty, qty(CENT));
+    assert_eq!(bench.balance(ALICE, "USD").held, decimal("0"));
+    let after = bench.exchange.counter(bench.now, ALICE, BTC_USD);
+    // One for the amend, one for the cancel at an age between 90 and 300 s.
+    assert_eq!(after.checked_sub(before), Ok(decimal("2")));
+}
+
+#[test]
+fn an_amend_must_change_something_and_keep_the_rules() {
+    let mut bench = Bench::new();
+    let id = bench.place(ALICE, limit(Side::Buy, 600_000, CENT)).unwrap();
+    let mut refused = |new_qty, new_price| bench.amend(ALICE, id, new_qty, new_price).unwrap_err();
+    assert_eq!(refused(None, None), Refusal::NothingToAmend);
+    assert_eq!(refused(Some(CENT), Some(600_000)), Refusal::NothingToAmend);
+    assert_eq!(refused(Some(9_999), None), Refusal::VolumeMinimum);
+    assert_eq!(refused(Some(0), None), Refusal::VolumeMinimum);
+    assert_eq!(
+        refused(Some(2_000 * CENT), None),
+        Refusal::InsufficientFunds
+    );
+}
+
+#[test]
+fn orders_that_are_over_are_unknown_and_others_are_invalid() {
+    let mut bench = Bench::new();
+    let named = NewOrder {
+        cl_ord_id: Some(name("mm-1")),
+        ..limit(Side::Buy, 600_000, CENT)
+    };
+    let id = bench.place(ALICE, named).unwrap();
+    assert_eq!(bench.cancel(BOB, id), Err(Refusal::InvalidOrder));
+    bench.wait(300);
+    let by_name = Cancel {
+        target: CancelTarget::Client(name("mm-1")),
+    };
+    assert_eq!(
+        bench.act(ALICE, Request::Cancel(by_name)),
+        Ok(Reply::Canceled { order_id: id })
+    );
+    assert_eq!(bench.cancel(ALICE, id), Err(Refusal::UnknownOrder));
+    assert_eq!(
+        bench.act(ALICE, Request::Cancel(by_name)),
+        Err(Refusal::UnknownOrder)
+    );
+    let never = CancelTarget::Client(name("mm-2"));
+    let never = Request::Cancel(Cancel { target: never });
+    assert_eq!(bench.act(ALICE, never), Err(Refusal::InvalidOrder));
+}
+
+#[test]
+fn a_client_id_is_free_again_when_its_order_is_over() {
+    let mut bench = Bench::new();
+    let named = NewOrder {
+        cl_ord_id: Some(name("mm-1")),
+        ..limit(Side::Buy, 600_000, CENT)
+    };
+    let id = bench.place(ALICE, named.clone()).unwrap();
+    assert_eq!(
+        bench.place(ALICE, named.clone()),
+        Err(Refusal::DuplicateClOrdId)
+    );
+    assert!(bench.place(BOB, named.clone()).is_ok(), "another account's");
+    bench.cancel(ALICE, id).unwrap();
+    assert!(bench.place(ALICE, named).is_ok());
+}
+
+#[test]
+fn values_and_minimums_are_checked() {
+    let mut bench = Bench::new();
+    let mut refused = |order| bench.place(ALICE, order).unwrap_err();
+    assert_eq!(
+        refused(limit(Side::Buy, 600_000, 9_999)),
+        Refusal::VolumeMinimum
+    );
+    assert_eq!(
+        refused(limit(Side::Buy, 40_000, 10_000)),
+        Refusal::CostMinimum
+    );
+    assert_eq!(
+        refused(limit(Side::Sell, 600_000, 201 * CENT)),
+        Refusal::InsufficientFunds
+    );
+    let late = NewOrder {
+        deadline: Some(bench.now.before(Duration::from_nanos(1))),
+        ..limit(Side::Buy, 600_000, CENT)
+    };
+    assert_eq!(
+        bench.place(ALICE, late).unwrap_err(),
+        Refusal::DeadlineElapsed
+    );
+    assert!(bench.facts.is_empty());
+}
+
+#[test]
+fn a_check_only_order_leaves_no_trace() {
+    let mut bench = Bench::new();
+    let order = NewOrder {
+        validate: true,
+        ..limit(Side::Buy, 600_000, CENT)
+    };
+    assert_eq!(bench.act(ALICE, Request::Place(order)), Ok(Reply::Valid));
+    assert!(bench.facts.is_empty());
+    assert!(bench.exchange.counter(bench.now, ALICE, BTC_USD).is_zero());
+}
+
+#[test]
+fn churn_is_refused_until_the_counter_has_decayed() {
+    let mut bench = Bench::new();
+    // Nine points each round: one for the add, eight for the early cancel.
+    for _ in 0..20 {
+        let id = bench.place(ALICE, limit(Side::Buy, 600_000, CENT)).unwrap();
+        bench.cancel(ALICE, id).unwrap();
+    }
+    assert_eq!(
+        bench.exchange.counter(bench.now, ALICE, BTC_USD),
+        decimal("180")
+    );
+    let order = limit(Side::Buy, 600_000, CENT);
+    assert_eq!(bench.place(ALICE, order.clone()), Err(Refusal::RateLimit));
+    assert!(bench.place(BOB, order.clone()).is_ok(), "per account");
+    let other_pair = NewOrder {
+        pair: PairId(1),
+        kind: OrderKind::Limit(price(4_000)),
+        ..order.clone()
+    };
+    assert!(bench.place(ALICE, other_pair).is_ok(), "per pair");
+    bench.wait(1);
+    assert!(bench.place(ALICE, order).is_ok());
+}
+
+#[test]
+fn a_refused_order_pays_its_point_too() {
+    let mut bench = Bench::new();
+    assert!(bench.place(ALICE, limit(Side::Buy, 600_000, 1)).is_err());
+    assert_eq!(
+        bench.exchange.counter(bench.now, ALICE, BTC_USD),
+        decimal("1")
+    );
+}
+
+#[test]
+fn open_orders_are_capped_per_pair() {
+    let mut bench = Bench::new();
+    for step in 0..225 {
+        bench
+            .place(ALICE, limit(Side::Buy, 500_000 - step, 10_000))
+            .unwrap();
+        bench.wait(1);
+    }
+    let one_more = limit(Side::Buy, 400_000, 10_000);
+    assert_eq!(bench.place(ALICE, one_more), Err(Refusal::OrdersLimit));
+    assert_eq!(
+        bench.act(ALICE, Request::CancelAll),
+        Ok(Reply::CanceledAll { count: 225 })
+    );
+    assert_eq!(bench.exchange.open_orders(ALICE).count(), 0);
+    assert_eq!(bench.balance(ALICE, "USD").held, decimal("0"));
+}
+
+#[test]
+fn statuses_let_through_what_they_should() {
+    let (plain, taker) = (limit(Side::Buy, 600_000, CENT), market(Side::Sell, CENT));
+    let post_only = NewOrder {
+        post_only: true,
+        ..plain.clone()
+    };
+    let cases = [
+        (TradingStatus::CancelOnly, &plain, Err(Refusal::CancelOnly)),
+        (TradingStatus::PostOnly, &plain, Err(Refusal::PostOnlyMode)),
+        (TradingStatus::PostOnly, &post_only, Ok(())),
+        (TradingStatus::LimitOnly, &taker, Err(Refusal::LimitOnly)),
+        (TradingStatus::LimitOnly, &plain, Ok(())),
+        (
+            TradingStatus::Maintenance,
+            &plain,
+            Err(Refusal::Unavailable),
+        ),
+    ];
+    for (status, order, expected) in cases {
+        for system in [false, true] {
+            let mut bench = Bench::new();
+            let resting = bench.place(ALICE, limit(Side::Buy, 500_000, CENT)).unwrap();
+            if system {
+                bench.exchange.set_system_status(status);
+            } else {
+                bench.exchange.set_pair_status(BTC_USD, status);
+            }
+            let result = bench.place(ALICE, order.clone()).map(|_id| ());
+            assert_eq!(result, expected, "{status:?}");
+            let cancel = bench.cancel(ALICE, resting);
+            assert_eq!(cancel.is_ok(), status != TradingStatus::Maintenance);
+        }
+    }
+}
+
+#[test]
+fn the_oldest_closed_orders_are_forgotten_first_but_stay_unknown() {
+    let mut bench = Bench::with(Rules {
+        history: 3,
+        ..Rules::default()
+    });
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let id = bench.place(ALICE, limit(Side::Buy, 600_000, CENT)).unwrap();
+        bench.wait(300);
+        bench.cancel(ALICE, id).unwrap();
+        ids.push(id);
+    }
+    let kept: Vec<_> = bench
+        .exchange
+        .closed_orders(ALICE)
+        .map(|order| order.state.order_id)
+        .collect();
+    assert_eq!(kept, ids[2..]);
+    assert!(bench.exchange.order(&ids[0]).is_none());
+    assert_eq!(bench.cancel(ALICE, ids[0]), Err(Refusal::UnknownOrder));
+}

@@ -1,0 +1,690 @@
+//! The config: what is refused, where it says so, and that the documented defaults are the defaults.
+
+use std::{ffi::OsString, fs, path::Path};
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+use tradingd::config::{Config, DEFAULT_TOML, Sources, keys, load};
+
+fn tradingd() -> Command {
+    let mut command = Command::cargo_bin("tradingd").unwrap();
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TRADINGD__") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A directory with a config file in it.
+fn written(text: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("tradingd.toml"), text).unwrap();
+    directory
+}
+
+/// Exit code and standard error of `check` on a file with this text.
+fn check(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
+    let output = tradingd()
+        .current_dir(directory)
+        .args(["check", "-c", "tradingd.toml"])
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), told)
+}
+
+const QUOTER: &str = "[[strategy]]\nkind = 'quoter'\nname = 'q'\npair = 'BTC/USD'\nqty = '0.01'\nhalf_spread = '0.05%'\nmax_position = '0.1'\n";
+
+/// Text of the file, and what must be told about it: place, words, suggestion.
+const BAD: &[(&str, &str, &str)] = &[
+    // Syntax.
+    ("[journal\n", "tradingd.toml:1:9:", ""),
+    ("[journal]\nbuffer = \n", "tradingd.toml:2:10:", ""),
+    (
+        "[log]\nlevel = 'a'\nlevel = 'b'\n",
+        "tradingd.toml:3:1:",
+        "duplicate key",
+    ),
+    (
+        "\u{feff}[log]\nlevle = 'info'\n",
+        "tradingd.toml:2:1:",
+        "did you mean `level`?",
+    ),
+    // Unknown keys.
+    (
+        "[jornal]\nbuffer = 1\n",
+        "tradingd.toml:1:2:",
+        "unknown key `jornal`; did you mean `journal`?",
+    ),
+    (
+        "[journal]\n\n  bufer = 1\n",
+        "tradingd.toml:3:3:",
+        "unknown key `bufer`; did you mean `buffer`?",
+    ),
+    (
+        "[log]\nlevel = 'é' # é\n'é' = 1\n",
+        "tradingd.toml:3:1:",
+        "unknown key `é`",
+    ),
+    (
+        "buffer = 1\n",
+        "tradingd.toml:1:1:",
+        "did you mean `journal.buffer`?",
+    ),
+    (
+        "[venue]\nApi_key = 'env:K'\n",
+        "tradingd.toml:2:1:",
+        "did you mean `api_key`?",
+    ),
+    (
+        "[risk.pair.'BTC/USD']\nmax_postion = '1'\n",
+        "tradingd.toml:2:1:",
+        "did you mean `max_position`?",
+    ),
+    (
+        "[[strategy]]\nkind = 'grid'\nlevles = 3\n",
+        "tradingd.toml:3:1:",
+        "did you mean `levels`?",
+    ),
+    (
+        "[colour]\n",
+        "tradingd.toml:1:2:",
+        "unknown key `colour` (known here: venue, ",
+    ),
+    (
+        "[feed]\ndepth = { levels = 10 }\n",
+        "tradingd.toml:2:9:",
+        "invalid type",
+    ),
+    // Wrong types.
+    (
+        "[journal]\nbuffer = '1'\n",
+        "tradingd.toml:2:10:",
+        "invalid type: string \"1\"",
+    ),
+    (
+        "[journal]\nbuffer = 59.94\n",
+        "tradingd.toml:2:10:",
+        "invalid type: floating point `59.94`",
+    ),
+    (
+        "[journal]\nbuffer = -1\n",
+        "tradingd.toml:2:10:",
+        "invalid value: integer `-1`",
+    ),
+    (
+        "[journal]\nkeep = 30\n",
+        "tradingd.toml:2:8:",
+        "a length of time such as",
+    ),
+    (
+        "[feed]\ndepth = 70000\n",
+        "tradingd.toml:2:9:",
+        "invalid value: integer `70000`",
+    ),
+    (
+        "[risk]\nmax_position = 0.5\n",
+        "tradingd.toml:2:16:",
+        "an amount above zero in quotes",
+    ),
+    (
+        "[risk]\nmax_position = 1\n",
+        "tradingd.toml:2:16:",
+        "an amount above zero in quotes",
+    ),
+    (
+        "venue = 'live'\n",
+        "tradingd.toml:1:9:",
+        "invalid type: string \"live\"",
+    ),
+    (
+        "strategy = 'quoter'\n",
+        "tradingd.toml:1:12:",
+        "invalid type",
+    ),
+    // Impossible values.
+    (
+        "[venue]\nkind = 'livee'\n",
+        "tradingd.toml:2:8:",
+        "did you mean `live`?",
+    ),
+    (
+        "[venue]\nkind = 'paper'\n",
+        "tradingd.toml:2:1:",
+        "paper trading is not part of this version",
+    ),
+    (
+        "[venue]\nrest = 'http://api.kraken.com'\n",
+        "tradingd.toml:2:8:",
+        "plain http and ws to loopback only",
+    ),
+    (
+        "[venue]\nrest = 'http://127.0.0.1:1'\n",
+        "tradingd.toml:1:2:",
+        "venue.ws is missing",
+    ),
+    (
+        "[venue]\nrest = 'wss://a'\nws = 'wss://b'\nws_auth = 'wss://c'\n",
+        "tradingd.toml:2:1:",
+        "must begin with https://",
+    ),
+    (
+        "[venue]\napi_key = 'env:K'\n",
+        "tradingd.toml:2:1:",
+        "venue.api_secret is missing beside it",
+    ),
+    (
+        "[venue]\nca_file = '/no/such.pem'\n",
+        "tradingd.toml:2:1:",
+        "is no file",
+    ),
+    (
+        "[journal]\nkeep = '1 fortnight'\n",
+        "tradingd.toml:2:8:",
+        "a length of time such as",
+    ),
+    (
+        "[journal]\ndurability = 'strickt'\n",
+        "tradingd.toml:2:14:",
+        "did you mean `strict`?",
+    ),
+    (
+        "[journal]\nsegment_bytes = 1\n",
+        "tradingd.toml:2:1:",
+        "must be from 65536",
+    ),
+    (
+        "[log]\nlevel = 'info,x=loud'\n",
+        "tradingd.toml:2:1:",
+        "no log filter",
+    ),
+    (
+        "[feed]\ndepth = 11\n",
+        "tradingd.toml:2:1:",
+        "must be 10, 25, 100, 500 or 1000",
+    ),
+    (
+        "[feed]\npairs = ['BTC/USD', 'btcusd']\n",
+        "tradingd.toml:2:21:",
+        "`btcusd` is no pair",
+    ),
+    (
+        "[orders]\ntag = 'Td'\n",
+        "tradingd.toml:2:1:",
+        "1 to 4 lower-case letters or digits",
+    ),
+    (
+        "[orders]\ntag = 'toolong'\n",
+        "tradingd.toml:2:1:",
+        "1 to 4 lower-case letters or digits",
+    ),
+    (
+        "[orders]\ntag = ''\n",
+        "tradingd.toml:2:1:",
+        "1 to 4 lower-case letters or digits",
+    ),
+    (
+        "[orders]\nttl = '61s'\n",
+        "tradingd.toml:2:1:",
+        "must be from \"500ms\" to \"60s\"",
+    ),
+    (
+        "[orders]\nlook_ups_absent = 0\n",
+        "tradingd.toml:2:1:",
+        "must be at least 1",
+    ),
+    (
+        "[risk]\nmax_position = '-1'\n",
+        "tradingd.toml:2:16:",
+        "an amount above zero",
+    ),
+    (
+        "[risk]\ncollar_passive = '0.00001%'\n",
+        "tradingd.toml:2:18:",
+        "at most four decimals",
+    ),
+    (
+        "[risk]\ncollar_passive = '0%'\n",
+        "tradingd.toml:2:1:",
+        "must be above 0%",
+    ),
+    (
+        "[risk.pair.BTCUSD]\nmax_position = '1'\n",
+        "tradingd.toml:1:12:",
+        "`BTCUSD` is no pair",
+    ),
+    (
+        "[shutdown]\npark = '0s'\n",
+        "tradingd.toml:2:1:",
+        "must be longer than nothing",
+    ),
+    // The simulator.
+    (
+        "[sim]\nsed = 1\n",
+        "tradingd.toml:2:1:",
+        "did you mean `seed`?",
+    ),
+    (
+        "[sim]\nspeed = 0\n",
+        "tradingd.toml:2:1:",
+        "must be a number above 0",
+    ),
+    (
+        "[sim]\nrate = nan\n",
+        "tradingd.toml:2:1:",
+        "must be a number above 0",
+    ),
+    ("[sim]\nheartbeat = 'often'\n", "tradingd.toml:2:13:", ""),
+    (
+        "[sim]\ntls_key = 'k'\n",
+        "tradingd.toml:2:1:",
+        "given together",
+    ),
+    (
+        "[[sim.faults]]\nkind = 'drop'\non = 'publik'\n",
+        "tradingd.toml:1:1:",
+        "no socket is called",
+    ),
+    (
+        "[[sim.faults]]\nkind = 'drip'\non = 'public'\n",
+        "tradingd.toml:2:8:",
+        "did you mean `drop`?",
+    ),
+    // Strategies.
+    (
+        "[[strategy]]\nkind = 'quoter'\nname = 'q'\nqty = '1'\n",
+        "tradingd.toml:1:1:",
+        "missing key `pair`",
+    ),
+    (
+        "[[strategy]]\nkind = 'quoter'\nname = 'q'\npair = 'BTC/USD'\nqty = '1'\n",
+        "tradingd.toml:1:1:",
+        "missing key `half_spread`",
+    ),
+    (
+        "[[strategy]]\nkind = 'grid'\nname = 'g'\npair = 'BTC/USD'\nqty = '1'\nlevels = 9\nstep = '20%'\n",
+        "tradingd.toml:7:1:",
+        "times the levels below 100%",
+    ),
+    (
+        "[[strategy]]\nkind = 'grid'\nname = 'g'\npair = 'BTC/USD'\nqty = '1'\nlevels = 9\nstep = '1%'\nskew = '1%'\n",
+        "tradingd.toml:8:1:",
+        "`skew` means nothing",
+    ),
+];
+
+#[test]
+fn a_bad_config_is_refused_with_its_place_and_what_was_meant() {
+    for (text, place, words) in BAD {
+        let directory = written(text);
+        let (code, told) = check(directory.path(), &[], &[]);
+        assert_eq!(code, 78, "{text:?}: {told}");
+        assert!(told.contains(place), "{text:?}: {place} not in {told}");
+        assert!(told.contains(words), "{text:?}: {words:?} not in {told}");
+        assert!(!told.contains("panicked"), "{told}");
+    }
+}
+
+#[test]
+fn two_strategies_of_one_name_are_refused_at_the_second() {
+    let directory = written(&format!("{QUOTER}{QUOTER}"));
+    let (code, told) = check(directory.path(), &[], &[]);
+    assert_eq!(code, 78);
+    assert!(
+        told.contains("tradingd.toml:10:1: strategy.1.name: another strategy"),
+        "{told}"
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_with_the_values_is_told_at_once() {
+    let directory = written("[feed]\ndepth = 11\n[orders]\ntag = 'X'\n");
+    let (_, told) = check(directory.path(), &[], &[]);
+    assert!(
+        told.contains("tradingd.toml:2:1:") && told.contains("tradingd.toml:4:1:"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_not_a_default() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, told) = check(directory.path(), &[], &[]);
+    assert_eq!(code, 78);
+    assert!(told.contains("tradingd.toml: cannot be read"), "{told}");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(
+        directory.path().join("tradingd.toml"),
+        [0x61, 0xFF, 0x00, 0xFE],
+    )
+    .unwrap();
+    let (code, told) = check(directory.path(), &[], &[]);
+    assert_eq!(code, 78, "{told}");
+}
+
+/// Arguments, variables, and what must be told about them.
+type Case = (
+    &'static [&'static str],
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
+#[test]
+fn variables_arguments_and_files_beside_are_held_to_the_same_rules() {
+    let directory = written("");
+    let beside = directory.path().join("conf.d");
+    let cases: &[Case] = &[
+        (
+            &["--set", "jornal.buffer=1"],
+            &[],
+            "--set jornal.buffer: unknown key `jornal`; did you mean `journal`?",
+        ),
+        (
+            &["--set", "journal.buffer=lots"],
+            &[],
+            "--set journal.buffer: invalid type: string \"lots\"",
+        ),
+        (
+            &["--set", "journal.buffer"],
+            &[],
+            "--set …: write it as section.key=value",
+        ),
+        (&["--set", "=1"], &[], "not a key such as section.key"),
+        (
+            &["--set", "feed.depth=12"],
+            &[],
+            "--set feed.depth: must be 10",
+        ),
+        (
+            &[],
+            &[("TRADINGD__FEED__DEPTH", "12")],
+            "variable TRADINGD__FEED__DEPTH: must be 10",
+        ),
+        (
+            &[],
+            &[("TRADINGD__FEED__DEPHT", "10")],
+            "variable TRADINGD__FEED__DEPHT: unknown key `depht`; did you mean `depth`?",
+        ),
+        (
+            &[],
+            &[("TRADINGD__FEED", "10")],
+            "variable TRADINGD__FEED: invalid type",
+        ),
+        (
+            &[],
+            &[("TRADINGD__", "10")],
+            "variable TRADINGD__: unknown key",
+        ),
+    ];
+    for &(arguments, environment, words) in cases {
+        let (code, told) = check(directory.path(), arguments, environment);
+        assert_eq!(code, 78, "{words}: {told}");
+        assert!(told.contains(words), "{words:?} not in {told}");
+    }
+    fs::create_dir(&beside).unwrap();
+    fs::write(beside.join("10-log.toml"), "[log]\nlevle = 'info'\n").unwrap();
+    let (code, told) = check(directory.path(), &[], &[]);
+    assert_eq!(code, 78);
+    assert!(
+        told.contains("conf.d/10-log.toml:2:1: unknown key `levle`"),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_later_layer_wins_and_is_the_one_that_is_blamed() {
+    let directory = written("[feed]\ndepth = 25\n[orders]\ntag = 'aa'\nttl = '3s'\n");
+    let beside = directory.path().join("conf.d");
+    fs::create_dir(&beside).unwrap();
+    fs::write(beside.join("10.toml"), "[orders]\ntag = 'bb'\n").unwrap();
+    fs::write(beside.join("20.toml"), "[orders]\ntag = 'cc'\n").unwrap();
+    fs::write(beside.join("30.toml.bak"), "nonsense").unwrap();
+    let environment = |pairs: &[(&str, &str)]| {
+        pairs
+            .iter()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+            .collect()
+    };
+    let mut sources = Sources {
+        file: Some(directory.path().join("tradingd.toml")),
+        ..Sources::default()
+    };
+    let config = load(&sources).unwrap().config;
+    assert_eq!((config.feed.depth, config.orders.tag.as_str()), (25, "cc"));
+    assert_eq!(config.orders.ttl.as_secs(), 3, "tables merge");
+    sources.environment = environment(&[("TRADINGD__ORDERS__TAG", "dd"), ("TRADINGD_ORDERS", "x")]);
+    assert_eq!(load(&sources).unwrap().config.orders.tag, "dd");
+    sources.arguments = vec!["orders.tag=ee".to_owned(), "orders.tag = ff".to_owned()];
+    assert_eq!(load(&sources).unwrap().config.orders.tag, "ff");
+    sources.arguments = vec!["orders.tag=FF".to_owned()];
+    let error = load(&sources).unwrap_err().to_string();
+    assert!(error.starts_with("--set orders.tag: "), "{error}");
+    sources = Sources {
+        file: sources.file,
+        ..Sources::default()
+    };
+    fs::write(beside.join("20.toml"), "[orders]\ntag = 'CC'\n").unwrap();
+    let error = load(&sources).unwrap_err().to_string();
+    assert!(error.contains("20.toml:2:1: "), "{error}");
+}
+
+#[test]
+fn an_array_is_replaced_whole() {
+    let directory = written(QUOTER);
+    let value = "strategy=[{ kind = 'grid', name = 'g', pair = 'ETH/USD', qty = '1', levels = 2, step = '1%' }]";
+    let sources = Sources {
+        file: Some(directory.path().join("tradingd.toml")),
+        arguments: vec![value.to_owned()],
+        ..Sources::default()
+    };
+    let strategies = load(&sources).unwrap().config.strategy;
+    assert_eq!(strategies.len(), 1);
+    assert_eq!(strategies[0].name, "g");
+}
+
+#[test]
+fn amounts_keep_their_digits() {
+    let digits = "59.940000000000000001";
+    let directory = written(&format!("[risk]\nmax_position = '{digits}'\n"));
+    let output = tradingd()
+        .current_dir(directory.path())
+        .args(["config", "show", "-c", "tradingd.toml"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        shown.contains(&format!("max_position = \"{digits}\"")),
+        "{shown}"
+    );
+}
+
+#[test]
+fn live_needs_a_key_and_every_limit() {
+    let live = format!("[venue]\nkind = 'live'\n{QUOTER}");
+    let directory = written(&live);
+    let (code, told) = check(directory.path(), &[], &[]);
+    assert_eq!(code, 78);
+    for words in [
+        "api_key",
+        "max_order_qty",
+        "max_order_notional",
+        "max_position",
+    ] {
+        assert!(told.contains(words), "{words} not in {told}");
+    }
+    assert!(told.contains("tradingd.toml:2:1:"), "{told}");
+    let limits = "[risk]\nmax_order_qty = '1'\nmax_order_notional = '9'\n[risk.pair.'BTC/USD']\nmax_position = '2'\n";
+    let keyed = live.replace(
+        "[venue]\n",
+        "[venue]\napi_key = 'env:A'\napi_secret = 'env:B'\n",
+    );
+    let directory = written(&format!("{keyed}{limits}"));
+    let (code, told) = check(directory.path(), &[], &[]);
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("warning: venue.kind is \"live\""), "{told}");
+}
+
+#[test]
+fn a_secret_in_the_wrong_place_is_refused_and_not_repeated() {
+    const SECRET: &str = "kQH5HW8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5n";
+    let directory = written("");
+    let by_variable = [("TRADINGD__VENUE__API_SECRET", SECRET)];
+    let argument = format!("venue.api_secret={SECRET}");
+    let forgotten = format!("venue.api_secret{SECRET}");
+    let mut told = vec![
+        check(directory.path(), &[], &by_variable),
+        check(directory.path(), &["--set", &argument], &[]),
+        check(directory.path(), &["--set", &forgotten], &[]),
+    ];
+    for text in [
+        format!("[venue]\napi_secret = '{SECRET}'\n"),
+        format!("[venue]\napi_secret = {SECRET}\n"),
+        format!("[venue]\napi_secret = '{SECRET}\n"),
+        format!("[venue]\napi_secret = ['{SECRET}']\n"),
+        format!("[venue]\napi_secrte = '{SECRET}'\n"),
+        "[venue]\napi_secret = 8472938472938\n".to_owned(),
+        "[venue]\napi_secret = 84729384.72938\n".to_owned(),
+    ] {
+        told.push(check(written(&text).path(), &[], &[]));
+    }
+    for (code, told) in told {
+        assert_eq!(code, 78, "{told}");
+        assert!(!told.contains(SECRET), "{told}");
+        assert!(!told.contains("84729384"), "{told}");
+    }
+}
+
+#[test]
+fn show_prints_references_and_reads_back_the_same() {
+    let directory =
+        written("[venue]\napi_key = 'env:KRAKEN_KEY'\napi_secret = 'file:/run/secret'\n");
+    let output = tradingd()
+        .current_dir(directory.path())
+        .args([
+            "config",
+            "show",
+            "-c",
+            "tradingd.toml",
+            "--set",
+            "orders.tag=xy",
+        ])
+        .env("KRAKEN_KEY", "do-not-print")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("api_key = \"env:KRAKEN_KEY\"") && !shown.contains("do-not-print"));
+    let config: Config = toml::from_str(&shown).unwrap();
+    assert_eq!(config.orders.tag, "xy");
+    assert_eq!(config.to_toml().unwrap(), shown);
+}
+
+#[test]
+fn the_default_file_parses_to_the_defaults() {
+    let parsed: Config = toml::from_str(DEFAULT_TOML).unwrap();
+    assert_eq!(
+        parsed.to_toml().unwrap(),
+        Config::default().to_toml().unwrap()
+    );
+    let output = tradingd().args(["config", "default"]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), DEFAULT_TOML);
+}
+
+#[test]
+fn the_default_file_names_every_key() {
+    let text = uncommented();
+    let document: toml::Table = text.parse().unwrap();
+    let named = |key: &str| {
+        let mut here = vec![toml::Value::Table(document.clone())];
+        for part in key.split('.') {
+            here = here
+                .into_iter()
+                .flat_map(|value| match (part, value) {
+                    ("*", toml::Value::Table(table)) => table.into_iter().map(|(_, v)| v).collect(),
+                    ("*", toml::Value::Array(array)) => array,
+                    (part, value) => value.get(part).cloned().into_iter().collect(),
+                })
+                .collect();
+        }
+        !here.is_empty()
+    };
+    let keys = keys();
+    assert!(keys.len() > 40, "{keys:?}");
+    for key in keys {
+        assert!(named(&key), "config/default.toml does not name {key}");
+    }
+}
+
+#[test]
+fn what_the_default_file_proposes_is_valid() {
+    let text = uncommented().replace("ca_file = \"/etc/tradingd/ca.pem\"\n", "");
+    let directory = written(&text);
+    let (code, told) = check(directory.path(), &[], &[]);
+    assert_eq!(code, 0, "{told}");
+}
+
+/// The default file with every proposed setting switched on.
+fn uncommented() -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => {
+            format!("{setting}\n")
+        }
+        _ => format!("{line}\n"),
+    };
+    DEFAULT_TOML.lines().map(line).collect()
+}
+
+#[test]
+fn check_answers_machines_too() {
+    let directory = written("[feed]\ndephts = 10\n");
+    let output = tradingd()
+        .current_dir(directory.path())
+        .args(["check", "-c", "tradingd.toml", "-o", "json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["valid"], false);
+    let problem = &answer["problems"][0];
+    assert_eq!(problem["file"], "tradingd.toml");
+    assert_eq!(
+        (&problem["line"], &problem["column"]),
+        (&2.into(), &1.into())
+    );
+    assert_eq!(problem["suggestion"], "depth");
+}
+
+#[test]
+fn help_and_version_go_to_standard_output_and_nonsense_is_a_usage_error() {
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["version"],
+        &["check", "--help"],
+    ] {
+        let output = tradingd().args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        assert!(
+            !output.stdout.is_empty() && output.stderr.is_empty(),
+            "{arguments:?}"
+        );
+    }
+    for arguments in [
+        &[][..],
+        &["chekc"],
+        &["check"],
+        &["check", "-c"],
+        &["version", "-o", "xml"],
+    ] {
+        let output = tradingd().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
