@@ -5,6 +5,7 @@
 pub mod account;
 pub mod address;
 pub mod auth;
+pub mod breakers;
 pub mod catalog;
 pub mod counters;
 pub mod decode;
@@ -14,6 +15,7 @@ pub mod lanes;
 pub mod names;
 pub mod nonce;
 pub mod private;
+pub mod public;
 pub mod queries;
 pub mod rate_limit;
 mod redial;
