@@ -4,3 +4,5 @@
 
 pub mod encode;
 pub mod session;
+pub mod decode;
+pub mod wire;
