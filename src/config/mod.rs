@@ -32,7 +32,9 @@ pub use load::{Loaded, Sources, load};
 pub use risk::{PairLimits, PairRisk, Risk};
 pub use schema::keys;
 pub use secret::{InvalidReference, SecretError, SecretRef};
-pub use sections::{Feed, Log, LogFormat, Orders, Shutdown, State, Throttle, Tier, Unknown};
+pub use sections::{
+    Feed, Log, LogFormat, Network, Orders, Shutdown, State, Throttle, Tier, Unknown,
+};
 pub use strategy::{GridPlan, MissingKey, Plan, QuoterPlan, Strategy, StrategyKind};
 pub use venue::{Address, InvalidAddress, Venue, VenueKind};
 
@@ -55,6 +57,10 @@ pub struct Config {
     pub sim: crate::sim::Settings,
     /// What to listen to.
     pub feed: Feed,
+    /// How patient to be with the venue at the start.
+    pub network: Network,
+    /// How patient to be with its sockets and calls, and how fast to come back.
+    pub kraken: crate::venue::kraken::settings::Settings,
     /// How orders are treated.
     pub orders: Orders,
     /// What no order may exceed.

@@ -158,7 +158,13 @@ impl PublicSocket {
                 Err(Abandoned) => return,
                 Ok(lost) => warn!(reason = %Chain(&lost), "public socket lost"),
             }
-            if self.wiring.account.send(Event::Feed(Link::Down)).await.is_err() {
+            if self
+                .wiring
+                .account
+                .send(Event::Feed(Link::Down))
+                .await
+                .is_err()
+            {
                 return;
             }
         }
@@ -213,7 +219,8 @@ impl PublicSocket {
 
     /// Sends what the session wants, each within its time.
     async fn send_wishes(&mut self, socket: &mut Socket) -> Result<(), Lost> {
-        self.session.poll(self.wiring.clock.now(), &mut self.wishes)?;
+        self.session
+            .poll(self.wiring.clock.now(), &mut self.wishes)?;
         for wish in std::mem::take(&mut self.wishes) {
             write(&wish, &mut self.bytes);
             let text = String::from_utf8_lossy(&self.bytes).into_owned();
@@ -227,7 +234,9 @@ impl PublicSocket {
     }
 
     fn resync(&mut self, id: InstrumentId) {
-        let Some(instrument) = self.wiring.instruments.get(id.index()) else { return };
+        let Some(instrument) = self.wiring.instruments.get(id.index()) else {
+            return;
+        };
         self.wiring.counters.resyncs.add(1);
         let topic = book(self.wiring.depth, instrument.symbol);
         self.session.resync(self.wiring.clock.now(), &topic);
@@ -253,7 +262,8 @@ impl PublicSocket {
         match message {
             Message::Book(head) => {
                 if head.kind == Kind::Snapshot {
-                    self.session.delivered(&book(self.wiring.depth, head.symbol));
+                    self.session
+                        .delivered(&book(self.wiring.depth, head.symbol));
                 }
                 // The buffer goes with the event; the next one starts with room for as much.
                 let room = (self.buffers.book.bids.len(), self.buffers.book.asks.len());
@@ -279,7 +289,10 @@ impl PublicSocket {
             Message::Instruments { data, kind } => {
                 let events = changed(&self.wiring.instruments, &mut self.decoder, &data);
                 if kind == Kind::Snapshot {
-                    let topic = Topic { channel: Channel::Instrument, symbol: None };
+                    let topic = Topic {
+                        channel: Channel::Instrument,
+                        symbol: None,
+                    };
                     self.session.delivered(&topic);
                 }
                 for event in events {
@@ -317,7 +330,14 @@ impl PublicSocket {
             warn!(%error, symbol, "the venue refuses a subscription");
         }
         let Some(req_id) = reply.req_id else { return };
-        self.session.acknowledged(now, Ack { req_id, symbol, success: reply.success });
+        self.session.acknowledged(
+            now,
+            Ack {
+                req_id,
+                symbol,
+                success: reply.success,
+            },
+        );
     }
 
     /// Market events never wait.
@@ -328,7 +348,11 @@ impl PublicSocket {
     }
 
     async fn tell(&self, event: Event) -> Result<(), Abandoned> {
-        self.wiring.account.send(event).await.map_err(|_closed| Abandoned)
+        self.wiring
+            .account
+            .send(event)
+            .await
+            .map_err(|_closed| Abandoned)
     }
 }
 
@@ -341,14 +365,23 @@ fn with_room((bids, asks): (usize, usize)) -> BookUpdate {
 }
 
 fn book(depth: u16, symbol: Symbol) -> Topic {
-    Topic { channel: Channel::Book { depth }, symbol: Some(symbol) }
+    Topic {
+        channel: Channel::Book { depth },
+        symbol: Some(symbol),
+    }
 }
 
 fn topics(instruments: &[Instrument], depth: u16) -> Vec<Topic> {
-    let mut topics = vec![Topic { channel: Channel::Instrument, symbol: None }];
+    let mut topics = vec![Topic {
+        channel: Channel::Instrument,
+        symbol: None,
+    }];
     for instrument in instruments {
         topics.push(book(depth, instrument.symbol));
-        topics.push(Topic { channel: Channel::Trade, symbol: Some(instrument.symbol) });
+        topics.push(Topic {
+            channel: Channel::Trade,
+            symbol: Some(instrument.symbol),
+        });
     }
     topics
 }
@@ -366,7 +399,9 @@ fn listing(index: usize, instrument: &Instrument) -> Listing {
 fn changed(ours: &[Instrument], decoder: &mut Decoder, data: &Instruments<'_>) -> Vec<Event> {
     let mut events = Vec::new();
     for pair in data.pairs.iter().flatten() {
-        let position = ours.iter().position(|own| *own.symbol == *pair.symbol.as_str());
+        let position = ours
+            .iter()
+            .position(|own| *own.symbol == *pair.symbol.as_str());
         let Some((index, own)) = position.and_then(|index| Some((index, ours.get(index)?))) else {
             continue;
         };
@@ -384,11 +419,31 @@ fn changed(ours: &[Instrument], decoder: &mut Decoder, data: &Instruments<'_>) -
 
 fn write(wish: &Wish, out: &mut Vec<u8>) {
     match wish {
-        Wish::Subscribe { req_id, channel, symbols } => {
-            encode::subscribe(*channel, symbols.iter().map(Symbol::as_str), None, *req_id, out);
+        Wish::Subscribe {
+            req_id,
+            channel,
+            symbols,
+        } => {
+            encode::subscribe(
+                *channel,
+                symbols.iter().map(Symbol::as_str),
+                None,
+                *req_id,
+                out,
+            );
         }
-        Wish::Unsubscribe { req_id, channel, symbols } => {
-            encode::unsubscribe(*channel, symbols.iter().map(Symbol::as_str), None, *req_id, out);
+        Wish::Unsubscribe {
+            req_id,
+            channel,
+            symbols,
+        } => {
+            encode::unsubscribe(
+                *channel,
+                symbols.iter().map(Symbol::as_str),
+                None,
+                *req_id,
+                out,
+            );
         }
         Wish::Ping { req_id } => encode::ping(*req_id, out),
     }
