@@ -262,7 +262,6 @@ pub fn check_change(
 fn pass(view: &View<'_>, wish: &Wish<'_>) -> Result<(), Refusal> {
     RULES.iter().try_for_each(|(_, rule)| rule(view, wish))
 }
-
 #[cfg(test)]
 impl<T> Approved<T> {
     /// Something that no check has seen, for tests of what comes after the checks.
