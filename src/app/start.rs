@@ -208,7 +208,6 @@ fn kraken_settings(config: &Config, embedded: Option<&Embedded>) -> Kraken {
         kraken.ws_auth = embedded.ws_auth.clone();
     }
     kraken.ca_file = venue.ca_file.clone();
-    kraken.book_depth = u32::from(config.feed.depth);
     kraken.tier = match config.throttle.tier {
         Tier::Starter => rate_limit::Tier::Starter,
         Tier::Intermediate => rate_limit::Tier::Intermediate,

@@ -12,10 +12,7 @@ use super::{
     form::Form,
     number::{Amount, Seconds, WholeSeconds},
 };
-use crate::{
-    types::{ClOrdId, Decimal, OrderId, Side, TimeInForce, Timestamp, TradingStatus},
-    venue::kraken::decode,
-};
+use crate::types::{ClOrdId, Decimal, OrderId, Side, TimeInForce, Timestamp};
 
 /// One endpoint and its parameters.
 pub trait Call: Send + Sync {
@@ -53,8 +50,8 @@ impl Public for Time {}
 /// Answer to [`Time`].
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct VenueTime {
-    /// Whole seconds since the epoch.
-    pub unixtime: i64,
+    /// Whole seconds.
+    pub unixtime: Seconds,
 }
 
 /// What the venue as a whole allows.
@@ -70,15 +67,8 @@ impl Public for SystemStatus {}
 /// Answer to [`SystemStatus`].
 #[derive(Clone, Debug, Deserialize)]
 pub struct Status {
-    status: String,
-}
-
-impl Status {
-    /// What is allowed; a word that is not known allows nothing.
-    #[must_use]
-    pub fn status(&self) -> TradingStatus {
-        decode::trading_status(&self.status)
-    }
+    /// `online`, `cancel_only`, `post_only`, `maintenance`.
+    pub status: String,
 }
 
 /// All assets.
