@@ -1,1 +1,3 @@
 //! The integration tests: one binary, real sockets, the real program.
+
+mod tidy;
