@@ -10,3 +10,4 @@ mod config;
 mod journal;
 mod sim_ws;
 mod support;
+mod tidy;
