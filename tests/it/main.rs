@@ -1,9 +1,12 @@
 //! The integration tests: one binary, real sockets, the real program.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on fails"
+    reason = "a test fails by panicking, its helpers too"
 )]
 
+mod client;
 mod config;
 mod journal;
+mod sim_ws;
+mod support;

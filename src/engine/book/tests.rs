@@ -100,11 +100,7 @@ fn short_and_empty_books_have_checksums_too() {
     check(
         10,
         (1, 8),
-        &[(
-            "29999.9x1.25 29999.5x0.00012",
-            "30001.0x0.5",
-            1_871_965_336,
-        )],
+        &[("29999.9x1.25 29999.5x0.00012", "30001.0x0.5", 1_871_965_336)],
     );
     check(10, (5, 8), &[("0.05005x0.000005", "", 3_735_470_871)]);
     check(10, (1, 8), &[("", "", 0)]);
@@ -281,8 +277,8 @@ proptest! {
         let mut shuffled = sorted.clone();
         shuffled.sort_by_key(|(price, _)| price.unsigned_abs().wrapping_mul(seed | 1));
         let (mut left, mut right) = (Book::new(1000), Book::new(1000));
-        let _ = left.apply(&frame(BookKind::Snapshot, as_levels(&sorted), vec![], 0));
-        let _ = right.apply(&frame(BookKind::Snapshot, as_levels(&shuffled), vec![], 0));
+        let said = left.apply(&frame(BookKind::Snapshot, as_levels(&sorted), vec![], 0));
+        prop_assert_eq!(said, right.apply(&frame(BookKind::Snapshot, as_levels(&shuffled), vec![], 0)));
         prop_assert_eq!(left, right);
     }
 }
