@@ -157,22 +157,10 @@ PYTHON
 }
 
 run_stops() {
-    mkdir -p "$WORK/quiet" "$WORK/trading/conf.d" "$WORK/state"
-    run_and_stop "$ROOT/config/default.toml" "$WORK/quiet" 'books verified'
-
-    cp "$ROOT/config/default.toml" "$WORK/trading/tradingd.toml"
-    cat >"$WORK/trading/conf.d/quoter.toml" <<'TOML'
-[[strategy]]
-kind = "quoter"
-name = "btc"
-pair = "BTC/USD"
-qty = "0.01"
-half_spread = "0.01%"
-max_position = "0.1"
-TOML
-    run_and_stop "$WORK/trading/tradingd.toml" "$WORK/state" '[1-9][0-9]* open orders'
+    mkdir "$WORK/state"
+    run_and_stop "$ROOT/config/default.toml" "$WORK/state" '[1-9][0-9]* open orders'
     # A second run on the same state goes on where the first ended.
-    run_and_stop "$WORK/trading/tradingd.toml" "$WORK/state" '[1-9][0-9]* open orders'
+    run_and_stop "$ROOT/config/default.toml" "$WORK/state" '[1-9][0-9]* open orders'
 }
 
 verify_agrees() {
