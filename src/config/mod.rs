@@ -42,7 +42,7 @@ pub use venue::{Address, InvalidAddress, Venue, VenueKind};
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 
 /// Everything that can be configured.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where to trade.
@@ -71,6 +71,26 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// What to trade by.
     pub strategy: Vec<Strategy>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            venue: Venue::default(),
+            state: State::default(),
+            log: Log::default(),
+            journal: crate::journal::Settings::default(),
+            sim: crate::sim::Settings::default(),
+            feed: Feed::default(),
+            network: Network::default(),
+            kraken: crate::venue::kraken::settings::Settings::default(),
+            orders: Orders::default(),
+            risk: Risk::default(),
+            throttle: Throttle::default(),
+            shutdown: Shutdown::default(),
+            strategy: strategy::examples(),
+        }
+    }
 }
 
 impl Config {
