@@ -7,3 +7,5 @@
 
 mod config;
 mod journal;
+mod sim_ws;
+mod support;

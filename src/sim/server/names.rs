@@ -1,0 +1,57 @@
+//! Spellings of pairs and assets on REST.
+//!
+//! For: which pair or asset a parameter means, and under which key the answer carries it.
+//! Left out: the WebSocket, which knows modern symbols only.
+
+use crate::sim::matching::{AssetSpec, PairId, PairSpec, Universe};
+
+/// A pair as a caller named it.
+#[derive(Clone, Debug)]
+pub struct NamedPair<'a> {
+    /// Which.
+    pub id: PairId,
+    /// Its listing.
+    pub spec: &'a PairSpec,
+    /// Key of the answer: the caller's own text if that was a slash form, else the id.
+    pub key: String,
+}
+
+/// The pair that a text means: id, alternative name, or slash form in either spelling.
+#[must_use]
+pub fn pair<'a>(universe: &'a Universe, name: &str) -> Option<NamedPair<'a>> {
+    let id = universe.find_pair(name)?;
+    let spec = universe.pair(id)?;
+    let key = if name.contains('/') {
+        name.to_owned()
+    } else {
+        spec.rest_id.clone()
+    };
+    Some(NamedPair { id, spec, key })
+}
+
+/// All pairs under their ids.
+pub fn all_pairs(universe: &Universe) -> impl Iterator<Item = NamedPair<'_>> {
+    let ids = (0..).map(PairId);
+    ids.zip(&universe.pairs).map(|(id, spec)| NamedPair {
+        id,
+        spec,
+        key: spec.rest_id.clone(),
+    })
+}
+
+/// The asset that a text means: legacy code, alternative name, or modern code.
+#[must_use]
+pub fn asset<'a>(universe: &'a Universe, name: &str) -> Option<&'a AssetSpec> {
+    universe
+        .assets
+        .iter()
+        .find(|asset| asset.rest_id == name || asset.altname == name || asset.code.as_str() == name)
+}
+
+/// Legacy code of an asset given by its modern one; an asset that is not listed keeps the modern code.
+#[must_use]
+pub fn asset_id<'a>(universe: &'a Universe, code: &'a str) -> &'a str {
+    universe
+        .asset(code)
+        .map_or(code, |asset| asset.rest_id.as_str())
+}

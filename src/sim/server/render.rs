@@ -1,0 +1,378 @@
+//! Orders, trades and ledger entries as REST shows them.
+//!
+//! For: the objects that several endpoints share, with the venue's own mix of strings and numbers.
+//! Always true: a number on the wire is written from exact digits, never through a binary float.
+
+use serde::{Serialize, Serializer, ser::Error as _};
+use serde_json::value::RawValue;
+
+use super::names;
+use crate::{
+    sim::matching::{
+        FillFact, LedgerFact, Order, OrderKind, OrderState, OrderStatus, PairSpec, Universe,
+    },
+    types::{Decimal, ExecId, Liquidity, OrderId, Price, TimeInForce, Timestamp},
+};
+
+/// A decimal as a JSON number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Number(pub(super) Decimal);
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        raw(self.0.to_string(), serializer)
+    }
+}
+
+/// An instant as a JSON number of seconds with six fraction digits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seconds(pub(super) Timestamp);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let micros = self.0.as_nanos().rem_euclid(1_000_000_000) / 1_000;
+        raw(format!("{}.{micros:06}", self.0.as_secs()), serializer)
+    }
+}
+
+fn raw<S: Serializer>(digits: String, serializer: S) -> Result<S::Ok, S::Error> {
+    RawValue::from_string(digits)
+        .map_err(S::Error::custom)?
+        .serialize(serializer)
+}
+
+/// A JSON object whose keys keep the order they are given in.
+#[derive(Clone, Debug)]
+pub(super) struct Entries<K, V>(pub(super) Vec<(K, V)>);
+
+impl<K: Serialize, V: Serialize> Serialize for Entries<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+impl<K, V> FromIterator<(K, V)> for Entries<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        Self(entries.into_iter().collect())
+    }
+}
+
+/// A price with at least five fraction digits, as tickers, books and trades have it.
+pub(super) fn long_price(pair: &PairSpec, price: Price) -> String {
+    long(pair, pair.instrument.price_decimal(price))
+}
+
+/// A price that need not be on the pair's grid, in the digits of [`long_price`].
+pub(super) fn long(pair: &PairSpec, price: Decimal) -> String {
+    let digits = pair.instrument.price_precision.max(5);
+    price.rounded_half_up(digits).unwrap_or(price).to_string()
+}
+
+/// A price in the pair's own digits.
+pub(super) fn price(pair: &PairSpec, price: Price) -> String {
+    pair.instrument.price_decimal(price).to_string()
+}
+
+/// An amount of quote in the pair's cost digits.
+fn cost(pair: &PairSpec, amount: Decimal) -> String {
+    let digits = pair.instrument.cost_precision;
+    amount
+        .rounded_toward_zero(digits)
+        .unwrap_or(amount)
+        .to_string()
+}
+
+/// `total / quantity` in the pair's price digits; nothing for nothing.
+fn average(pair: &PairSpec, total: Decimal, quantity: Decimal) -> Option<Decimal> {
+    let digits = pair.instrument.price_precision;
+    let quotient = total.divided_toward_zero(quantity, digits + 1).ok()?;
+    quotient.rounded_half_up(digits).ok()
+}
+
+/// An order in one line, in the grammar that clients split at blanks: `buy 0.02000000 XBTUSD @ limit 61000.0`.
+pub(super) fn order_text(pair: &PairSpec, order: &OrderLine) -> String {
+    let quantity = pair.instrument.quantity_decimal(order.qty);
+    let side = order.side;
+    let name = &pair.altname;
+    match order.kind {
+        OrderKind::Limit(limit) => {
+            let limit = price(pair, limit);
+            format!("{side} {quantity} {name} @ limit {limit}")
+        }
+        OrderKind::Market => format!("{side} {quantity} {name} @ market"),
+    }
+}
+
+/// What [`order_text`] tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OrderLine {
+    pub(super) side: crate::types::Side,
+    pub(super) qty: crate::types::Quantity,
+    pub(super) kind: OrderKind,
+}
+
+impl From<&OrderState> for OrderLine {
+    fn from(state: &OrderState) -> Self {
+        Self {
+            side: state.side,
+            qty: state.qty,
+            kind: state.kind,
+        }
+    }
+}
+
+/// The order object of `OpenOrders`, `ClosedOrders` and `QueryOrders`.
+#[derive(Debug, Serialize)]
+pub(super) struct OrderRow<'a> {
+    refid: Option<&'static str>,
+    userref: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cl_ord_id: Option<&'a str>,
+    status: &'static str,
+    opentm: Seconds,
+    starttm: u8,
+    expiretm: u8,
+    time_in_force: &'static str,
+    descr: Descr<'a>,
+    vol: String,
+    vol_exec: String,
+    cost: String,
+    fee: String,
+    price: String,
+    stopprice: &'static str,
+    limitprice: &'static str,
+    misc: &'static str,
+    oflags: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trades: Option<&'a [ExecId]>,
+    /// Only of orders that are over, and then null where the venue has no reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Option<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closetm: Option<Seconds>,
+}
+
+#[derive(Debug, Serialize)]
+struct Descr<'a> {
+    pair: &'a str,
+    aclass: &'static str,
+    #[serde(rename = "type")]
+    side: &'static str,
+    ordertype: &'static str,
+    price: String,
+    price2: &'static str,
+    leverage: &'static str,
+    order: String,
+    close: &'static str,
+}
+
+/// Renders an order; its trades only if they are asked for.
+pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool) -> OrderRow<'a> {
+    let state = &order.state;
+    let instrument = &pair.instrument;
+    let filled = instrument.quantity_decimal(state.filled);
+    let (status, reason) = match order.status {
+        OrderStatus::Open => ("open", None),
+        OrderStatus::Closed => ("closed", Some(None)),
+        OrderStatus::Canceled { reason } => ("canceled", Some(Some(reason.text()))),
+    };
+    OrderRow {
+        refid: None,
+        userref: state.userref.unwrap_or(0),
+        cl_ord_id: state.cl_ord_id.as_deref(),
+        status,
+        opentm: Seconds(state.opened),
+        starttm: 0,
+        expiretm: 0,
+        time_in_force: match state.time_in_force {
+            TimeInForce::Gtc => "gtc",
+            TimeInForce::Ioc => "ioc",
+        },
+        descr: description(pair, state),
+        vol: instrument.quantity_decimal(state.qty).to_string(),
+        vol_exec: filled.to_string(),
+        cost: cost(pair, state.cost),
+        fee: cost(pair, state.fee),
+        price: average(pair, state.cost, filled).map_or_else(zero, |price| price.to_string()),
+        stopprice: ZERO,
+        limitprice: ZERO,
+        misc: misc(state),
+        oflags: if state.post_only { "fciq,post" } else { "fciq" },
+        trades: (with_trades && !order.trades.is_empty()).then_some(&order.trades),
+        reason,
+        closetm: order.closed_at.map(Seconds),
+    }
+}
+
+const ZERO: &str = "0.00000";
+
+fn zero() -> String {
+    ZERO.to_owned()
+}
+
+fn description<'a>(pair: &'a PairSpec, state: &OrderState) -> Descr<'a> {
+    Descr {
+        pair: &pair.altname,
+        aclass: "forex",
+        side: state.side.as_str(),
+        ordertype: kind(state.kind),
+        price: match state.kind {
+            OrderKind::Limit(limit) => price(pair, limit),
+            OrderKind::Market => "0".to_owned(),
+        },
+        price2: "0",
+        leverage: "none",
+        order: order_text(pair, &state.into()),
+        close: "",
+    }
+}
+
+const fn kind(kind: OrderKind) -> &'static str {
+    match kind {
+        OrderKind::Limit(_) => "limit",
+        OrderKind::Market => "market",
+    }
+}
+
+fn misc(state: &OrderState) -> &'static str {
+    let partial = !state.filled.is_zero() && state.filled < state.qty;
+    match (partial, state.amended) {
+        (true, true) => "partial,amended",
+        (true, false) => "partial",
+        (false, true) => "amended",
+        (false, false) => "",
+    }
+}
+
+/// The trade object of `TradesHistory` and `QueryTrades`.
+#[derive(Debug, Serialize)]
+pub(super) struct TradeRow<'a> {
+    ordertxid: OrderId,
+    postxid: String,
+    pair: &'a str,
+    aclass: &'static str,
+    time: Seconds,
+    #[serde(rename = "type")]
+    side: &'static str,
+    ordertype: &'static str,
+    tradeordertype: &'static str,
+    price: String,
+    cost: String,
+    fee: String,
+    vol: String,
+    margin: &'static str,
+    leverage: &'static str,
+    misc: &'static str,
+    trade_id: u64,
+    maker: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledgers: Option<Vec<ExecId>>,
+}
+
+/// One or more fills of an order, told as one trade.
+#[derive(Clone, Debug)]
+pub(super) struct Trade<'a> {
+    /// The fill that names the trade.
+    pub(super) first: &'a FillFact,
+    qty: Decimal,
+    cost: Decimal,
+    fee: Decimal,
+}
+
+impl<'a> Trade<'a> {
+    /// A fill by itself.
+    pub(super) fn new(pair: &PairSpec, fill: &'a FillFact) -> Self {
+        Self {
+            first: fill,
+            qty: pair.instrument.quantity_decimal(fill.qty),
+            cost: fill.cost,
+            fee: fill.fee,
+        }
+    }
+
+    /// Takes in a fill if it is one more that the same order took. True if so.
+    pub(super) fn absorb(&mut self, pair: &PairSpec, fill: &FillFact) -> bool {
+        let takers = [self.first.liquidity, fill.liquidity] == [Liquidity::Taker; 2];
+        if !takers || self.first.order.key != fill.order.key {
+            return false;
+        }
+        let more = Trade::new(pair, fill);
+        let sums = (
+            self.qty.checked_add(more.qty),
+            self.cost.checked_add(more.cost),
+            self.fee.checked_add(more.fee),
+        );
+        let (Ok(qty), Ok(cost), Ok(fee)) = sums else {
+            return false;
+        };
+        (self.qty, self.cost, self.fee) = (qty, cost, fee);
+        true
+    }
+
+    /// Renders the trade.
+    pub(super) fn row(&self, pair: &'a PairSpec, ledgers: Option<Vec<ExecId>>) -> TradeRow<'a> {
+        let fill = self.first;
+        let single = self.qty == pair.instrument.quantity_decimal(fill.qty);
+        let price = if single {
+            long_price(pair, fill.price)
+        } else {
+            let average = self.cost.divided_toward_zero(self.qty, 12);
+            average.map_or_else(|_overflow| zero(), |price| long(pair, price))
+        };
+        TradeRow {
+            ordertxid: fill.order.order_id,
+            postxid: position_id(&fill.order.order_id),
+            pair: &pair.rest_id,
+            aclass: "forex",
+            time: Seconds(fill.at),
+            side: fill.order.side.as_str(),
+            ordertype: kind(fill.order.kind),
+            tradeordertype: kind(fill.order.kind),
+            price,
+            cost: cost(pair, self.cost),
+            fee: cost(pair, self.fee),
+            vol: self.qty.to_string(),
+            margin: ZERO,
+            leverage: "0",
+            misc: "",
+            trade_id: fill.trade_id,
+            maker: fill.liquidity == Liquidity::Maker,
+            ledgers,
+        }
+    }
+}
+
+/// Cash accounts have no positions; rows carry an id all the same, one for each order.
+fn position_id(order: &OrderId) -> String {
+    format!("T{}", order.get(1..).unwrap_or_default())
+}
+
+/// The entry object of `Ledgers` and `QueryLedgers`.
+#[derive(Debug, Serialize)]
+pub(super) struct LedgerRow<'a> {
+    refid: ExecId,
+    time: Seconds,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    subtype: &'static str,
+    aclass: &'static str,
+    asset: &'a str,
+    amount: String,
+    fee: String,
+    balance: String,
+}
+
+/// Renders a ledger entry.
+pub(super) fn ledger<'a>(universe: &'a Universe, entry: &'a LedgerFact) -> LedgerRow<'a> {
+    LedgerRow {
+        refid: entry.ref_id,
+        time: Seconds(entry.at),
+        kind: "trade",
+        subtype: "",
+        aclass: "currency",
+        asset: names::asset_id(universe, &entry.asset),
+        amount: entry.amount.to_string(),
+        fee: entry.fee.to_string(),
+        balance: entry.balance.to_string(),
+    }
+}

@@ -1,0 +1,301 @@
+//! The simulated Kraken's REST server.
+//!
+//! For: clients of `https://api.kraken.com/0`, unchanged: the same paths, bodies, signatures, counters, errors and types.
+//! Left out: endpoints that need what the simulator has not (funding, margin, exports, the dead man's switch); they say `EAPI:Feature disabled`.
+//! Always true: an application error has HTTP status 200; a call is decided at once or not at all, delays come after.
+
+mod account;
+mod call;
+mod changes;
+mod listener;
+mod lists;
+mod market;
+mod orders;
+mod params;
+mod public;
+mod reply;
+mod valuation;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Bytes, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, header::CONTENT_TYPE, request::Parts},
+    response::Response,
+};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    call::{Call, Endpoint},
+    listener::Established,
+    params::Params,
+    public::Query,
+    reply::{Answer, Failure, page, response},
+};
+use super::{
+    auth::{Keys, SignedCall},
+    rest_limits,
+    tokens::Tokens,
+};
+use crate::{
+    io::{Clock, net},
+    sim::{
+        Venue,
+        faults::{FaultHandle, RestFault},
+    },
+};
+
+/// Largest body that is read, in bytes; the API's own are a hundredth of it.
+const LARGEST_BODY: usize = 1 << 20;
+/// How long calls may take to end after the server was told to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What the endpoints work on.
+#[derive(Clone, Debug)]
+pub struct RestState {
+    /// Decides and remembers.
+    pub venue: Venue,
+    /// Who may call.
+    pub keys: Arc<Keys>,
+    /// Tokens that are issued here and used on the socket.
+    pub tokens: Tokens,
+    /// What goes wrong on purpose.
+    pub faults: FaultHandle,
+    /// The time that nonces, counters and deadlines go by.
+    pub clock: Clock,
+    /// Time between the decision of a trading call and its answer.
+    pub reply_delay: Duration,
+}
+
+struct Shared {
+    state: RestState,
+    cancel: CancellationToken,
+}
+
+/// Serves until canceled. Open calls may end within a short grace.
+pub async fn serve(listener: net::Listener, state: RestState, cancel: CancellationToken) {
+    let shared = Arc::new(Shared {
+        state,
+        cancel: cancel.clone(),
+    });
+    let router = Router::new().fallback(handle).with_state(shared);
+    let server = axum::serve(Established::new(listener), router)
+        .with_graceful_shutdown(cancel.clone().cancelled_owned());
+    let overdue = async {
+        cancel.cancelled().await;
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        biased;
+        ended = server => {
+            if let Err(error) = ended {
+                tracing::error!(%error, "REST server ended");
+            }
+        }
+        () = overdue => tracing::warn!("REST calls still open are left behind"),
+    }
+}
+
+async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return page(
+            413,
+            "<html><body>Request Entity Too Large</body></html>".to_owned(),
+        );
+    };
+    let Some(route) = Route::of(parts.uri.path()) else {
+        return page(404, "<html><body>Not Found</body></html>".to_owned());
+    };
+    let fault = shared.state.faults.rest(route.endpoint);
+    match &fault {
+        Some(RestFault::Error(text)) => {
+            return response(&Err(Failure(text.clone().into())));
+        }
+        Some(RestFault::Status(status, html)) => return page(*status, html.clone()),
+        Some(RestFault::Silence) => return shared.silence().await,
+        Some(RestFault::DoThenSilence | RestFault::Delay(_)) | None => {}
+    }
+    let answer = shared.state.answer(&route, &parts, &body);
+    if let Err(Failure(text)) = &answer {
+        tracing::debug!(endpoint = route.endpoint, %text, "refused");
+    }
+    match fault {
+        Some(RestFault::DoThenSilence) => return shared.silence().await,
+        Some(RestFault::Delay(delay)) => sleep(delay).await,
+        Some(RestFault::Error(_) | RestFault::Status(..) | RestFault::Silence) | None => {}
+    }
+    if route.is_trading() && !shared.state.reply_delay.is_zero() {
+        sleep(shared.state.reply_delay).await;
+    }
+    response(&answer)
+}
+
+/// Which endpoint a path means.
+#[derive(Clone, Copy, Debug)]
+struct Route<'a> {
+    private: bool,
+    endpoint: &'a str,
+}
+
+impl<'a> Route<'a> {
+    /// Everything below `/0/` is the API's, known or not.
+    fn of(path: &'a str) -> Option<Self> {
+        let rest = path.strip_prefix("/0/")?;
+        Some(match rest.split_once('/') {
+            Some(("private", endpoint)) => Self {
+                private: true,
+                endpoint,
+            },
+            Some(("public", endpoint)) => Self {
+                private: false,
+                endpoint,
+            },
+            _ => Self {
+                private: false,
+                endpoint: "",
+            },
+        })
+    }
+
+    fn is_trading(&self) -> bool {
+        let trading = [
+            "AddOrder",
+            "AddOrderBatch",
+            "AmendOrder",
+            "CancelOrder",
+            "CancelOrderBatch",
+            "CancelAll",
+        ];
+        self.private && trading.contains(&self.endpoint)
+    }
+}
+
+impl Shared {
+    /// Never answers, until the server ends.
+    async fn silence(&self) -> Response {
+        self.cancel.cancelled().await;
+        page(503, String::new())
+    }
+}
+
+impl RestState {
+    fn answer(&self, route: &Route<'_>, parts: &Parts, body: &Bytes) -> Answer {
+        if route.private {
+            self.private(route.endpoint, parts, body)
+        } else {
+            self.public(route.endpoint, parts, body)
+        }
+    }
+
+    fn public(&self, endpoint: &str, parts: &Parts, body: &Bytes) -> Answer {
+        let ask = match endpoint {
+            "Time" => public::time,
+            "SystemStatus" => public::system_status,
+            "MaintenanceSchedule" => public::maintenance_schedule,
+            "Assets" => public::assets,
+            "AssetPairs" => public::asset_pairs,
+            "Ticker" => market::ticker,
+            "OHLC" => market::ohlc,
+            "Depth" => market::depth,
+            "Trades" => market::trades,
+            "Spread" => market::spread,
+            "GroupedBook" | "PreTrade" | "PostTrade" => return Err(Failure::FEATURE),
+            _ => return Err(Failure::UNKNOWN_METHOD),
+        };
+        let mut params = Params::from_form(parts.uri.query().unwrap_or_default().as_bytes());
+        params.extend(read_body(&parts.headers, body)?);
+        ask(&Query {
+            state: self,
+            now: self.clock.now(),
+            params: &params,
+        })
+    }
+
+    fn private(&self, endpoint: &str, parts: &Parts, body: &Bytes) -> Answer {
+        let carry_out = private_endpoint(endpoint)?;
+        let params = read_body(&parts.headers, body)?;
+        let now = self.clock.now();
+        let header = |name| {
+            let value = parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok());
+            value.unwrap_or_default()
+        };
+        let signed = SignedCall {
+            key: header("API-Key"),
+            signature: header("API-Sign"),
+            path: parts.uri.path(),
+            nonce: params.text("nonce"),
+            body,
+        };
+        let owner = self.keys.authenticate(now, &signed);
+        let owner = owner.map_err(|error| Failure(error.to_string().into()))?;
+        let tier = self
+            .venue
+            .read(|view| view.exchange.tier(owner.key.account));
+        let tier = tier.ok_or(Failure::text("EAuth:Account unconfirmed"))?;
+        if !owner.charge(now, tier, rest_limits::cost(endpoint)) {
+            return Err(Failure::text("EAPI:Rate limit exceeded"));
+        }
+        carry_out(&Call {
+            state: self,
+            now,
+            owner,
+            params: &params,
+        })
+    }
+}
+
+fn private_endpoint(name: &str) -> Result<Endpoint, Failure> {
+    Ok(match name {
+        "Balance" => account::balance,
+        "BalanceEx" => account::balance_ex,
+        "TradeBalance" => account::trade_balance,
+        "TradeVolume" => account::trade_volume,
+        "GetWebSocketsToken" => account::websockets_token,
+        "GetApiKeyInfo" => account::api_key_info,
+        "OpenOrders" => lists::open_orders,
+        "ClosedOrders" => lists::closed_orders,
+        "QueryOrders" => lists::query_orders,
+        "TradesHistory" => lists::trades_history,
+        "QueryTrades" => lists::query_trades,
+        "OpenPositions" => lists::open_positions,
+        "Ledgers" => lists::ledgers,
+        "QueryLedgers" => lists::query_ledgers,
+        "AddOrder" => orders::add,
+        "AddOrderBatch" => orders::add_batch,
+        "AmendOrder" => changes::amend,
+        "CancelOrder" => changes::cancel,
+        "CancelOrderBatch" => changes::cancel_batch,
+        "CancelAll" => changes::cancel_all,
+        "CancelAllOrdersAfter"
+        | "EditOrder"
+        | "OrderAmends"
+        | "Level3"
+        | "CreditLines"
+        | "ListWalletAccounts"
+        | "AddExport"
+        | "ExportStatus"
+        | "RetrieveExport"
+        | "RemoveExport" => return Err(Failure::FEATURE),
+        _ => return Err(Failure::UNKNOWN_METHOD),
+    })
+}
+
+/// A body in whichever of the two forms it comes. Some clients send JSON without saying so.
+fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Params, Failure> {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let says_json = content_type.is_some_and(|kind| kind.contains("json"));
+    let looks_json = body.trim_ascii_start().starts_with(b"{");
+    if body.is_empty() || !(says_json || looks_json) {
+        return Ok(Params::from_form(body));
+    }
+    Params::from_json(body).ok_or(Failure::text("EAPI:Bad request"))
+}

@@ -1,0 +1,298 @@
+//! The caller's money, fees, key and tokens.
+//!
+//! Left out: margin, credit lines, funding: those fields are what an account without them shows.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{
+    call::Call,
+    reply::{Answer, Failure, result},
+    valuation::rate,
+};
+use crate::{
+    sim::{
+        View,
+        matching::{FeeTier, OrderKind, PairSpec},
+        server::{auth::Permission, names, render::Entries, tokens},
+    },
+    types::{AssetCode, Decimal, Timestamp},
+};
+
+/// Fees go by the volume of this long.
+const FEE_PERIOD: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// `Balance`.
+pub(super) fn balance(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryFunds)?;
+    call.state.venue.read(|view| {
+        let universe = view.exchange.universe();
+        let balances = view.exchange.balances(call.account());
+        let rows = balances.map(|(asset, balance)| {
+            let name = names::asset_id(universe, &asset).to_owned();
+            (name, balance.total.to_string())
+        });
+        result(&rows.collect::<Entries<_, _>>())
+    })
+}
+
+#[derive(Serialize)]
+struct Extended {
+    balance: String,
+    hold_trade: String,
+}
+
+/// `BalanceEx`.
+pub(super) fn balance_ex(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryFunds)?;
+    call.state.venue.read(|view| {
+        let universe = view.exchange.universe();
+        let balances = view.exchange.balances(call.account());
+        let rows = balances.map(|(asset, balance)| {
+            let name = names::asset_id(universe, &asset).to_owned();
+            let row = Extended {
+                balance: balance.total.to_string(),
+                hold_trade: balance.held.to_string(),
+            };
+            (name, row)
+        });
+        result(&rows.collect::<Entries<_, _>>())
+    })
+}
+
+#[derive(Serialize)]
+struct TradeBalance {
+    eb: String,
+    tb: String,
+    m: String,
+    uv: String,
+    n: String,
+    c: String,
+    v: String,
+    e: String,
+    mf: String,
+}
+
+/// `TradeBalance`: without margin, equity is what all balances are worth.
+pub(super) fn trade_balance(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryOpenTrades)?;
+    let name = call.params.text("asset").unwrap_or("ZUSD");
+    call.state.venue.read(|view| {
+        let asset = names::asset(view.exchange.universe(), name);
+        let target = asset.ok_or(Failure::text("EQuery:Unknown asset"))?;
+        let digits = target.decimals;
+        let show = |amount: Decimal| {
+            let cut = amount.rounded_toward_zero(digits);
+            cut.map_or_else(|_overflow| amount.to_string(), |cut| cut.to_string())
+        };
+        let worth = |asset: AssetCode, amount: Decimal| worth(view, asset, target.code, amount);
+        let balances = view.exchange.balances(call.account());
+        let equity = total(balances.filter_map(|(asset, balance)| worth(asset, balance.total)));
+        let unexecuted =
+            total(unexecuted(call, view).filter_map(|(asset, cost)| worth(asset, cost)));
+        let (equity, zero) = (show(equity), show(Decimal::ZERO));
+        result(&TradeBalance {
+            eb: equity.clone(),
+            tb: equity.clone(),
+            m: zero.clone(),
+            uv: show(unexecuted),
+            n: zero.clone(),
+            c: zero.clone(),
+            v: zero,
+            e: equity.clone(),
+            mf: equity,
+        })
+    })
+}
+
+/// What an amount of one asset is worth in another, if prices lead there.
+fn worth(view: View<'_>, from: AssetCode, to: AssetCode, amount: Decimal) -> Option<Decimal> {
+    let product = amount.checked_mul(rate(view.exchange, &from, &to)?);
+    product.ok()?.rounded_toward_zero(10).ok()
+}
+
+fn total(amounts: impl Iterator<Item = Decimal>) -> Decimal {
+    amounts.fold(Decimal::ZERO, |sum, amount| {
+        sum.checked_add(amount).unwrap_or(sum)
+    })
+}
+
+/// What the open buy orders would cost, and what the open sell orders would bring.
+fn unexecuted<'a>(
+    call: &Call<'_>,
+    view: View<'a>,
+) -> impl Iterator<Item = (AssetCode, Decimal)> + use<'a> {
+    let open = view.exchange.open_orders(call.account());
+    open.filter_map(move |order| {
+        let pair = &view.exchange.universe().pair(order.state.pair)?.instrument;
+        let left = order.state.qty.saturating_sub(order.state.filled);
+        let OrderKind::Limit(price) = order.state.kind else {
+            return None;
+        };
+        let cost = price.notional(left).to_decimal(pair.notional_scale());
+        Some((pair.quote, cost.ok()?))
+    })
+}
+
+#[derive(Serialize)]
+struct Volume<'a> {
+    currency: &'static str,
+    volume: String,
+    fees: Option<Entries<&'a str, Tier>>,
+    fees_maker: Option<Entries<&'a str, Tier>>,
+}
+
+#[derive(Serialize)]
+struct Tier {
+    fee: String,
+    minfee: String,
+    maxfee: String,
+    nextfee: Option<String>,
+    nextvolume: Option<String>,
+    tiervolume: Option<String>,
+}
+
+/// `TradeVolume`. The fee is that of the first step, which the matching engine charges whatever the volume.
+pub(super) fn trade_volume(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryFunds)?;
+    let names = call.params.list("pair");
+    call.state.venue.read(|view| {
+        let universe = view.exchange.universe();
+        let find = |name| {
+            let named = names::pair(universe, name).ok_or(Failure::UNKNOWN_PAIR)?;
+            Ok::<_, Failure>(named.spec)
+        };
+        let pairs: Vec<&PairSpec> = names.into_iter().map(find).collect::<Result<_, _>>()?;
+        let schedule = |rate: fn(&FeeTier) -> Decimal| {
+            let tiers = pairs
+                .iter()
+                .filter_map(|pair| Some((pair.rest_id.as_str(), tier(pair, rate)?)));
+            (!pairs.is_empty()).then(|| tiers.collect())
+        };
+        result(&Volume {
+            currency: "ZUSD",
+            volume: volume(call, view)?.to_string(),
+            fees: schedule(|tier| tier.taker),
+            fees_maker: schedule(|tier| tier.maker),
+        })
+    })
+}
+
+fn volume(call: &Call<'_>, view: View<'_>) -> Result<Decimal, Failure> {
+    let since = call.now.before(FEE_PERIOD);
+    let dollar = AssetCode::new("USD").map_err(|_invalid| Failure::INTERNAL)?;
+    let fills = view.exchange.fills(call.account()).rev();
+    let recent = fills.take_while(|fill| fill.at > since);
+    let costs = recent.filter_map(|fill| {
+        let pair = view.exchange.universe().pair(fill.order.pair)?;
+        worth(view, pair.instrument.quote, dollar, fill.cost)
+    });
+    total(costs)
+        .rounded_toward_zero(4)
+        .map_err(|_overflow| Failure::INTERNAL)
+}
+
+fn tier(pair: &PairSpec, rate: fn(&FeeTier) -> Decimal) -> Option<Tier> {
+    let (first, last) = (pair.fees.first()?, pair.fees.last()?);
+    let next = pair.fees.get(1);
+    let four = |amount: Decimal| Some(amount.rounded_toward_zero(4).ok()?.to_string());
+    let percent = |tier: &FeeTier| {
+        let hundred = Decimal::new(100, 0).ok()?;
+        four(rate(tier).checked_mul(hundred).ok()?)
+    };
+    Some(Tier {
+        fee: percent(first)?,
+        minfee: percent(last)?,
+        maxfee: percent(first)?,
+        nextfee: next.and_then(percent),
+        nextvolume: next.and_then(|tier| four(tier.volume)),
+        tiervolume: four(first.volume),
+    })
+}
+
+#[derive(Serialize)]
+struct Token {
+    token: String,
+    expires: u64,
+}
+
+/// `GetWebSocketsToken`.
+pub(super) fn websockets_token(call: &Call<'_>) -> Answer {
+    call.require(Permission::CreateWsToken)?;
+    result(&Token {
+        token: call.state.tokens.issue(call.now, call.account()),
+        expires: tokens::LIFE.as_secs(),
+    })
+}
+
+/// `GetApiKeyInfo` in the documents' spelling and in the one of live answers, so that a client of either finds its fields.
+#[derive(Serialize)]
+struct KeyInfo<'a> {
+    #[serde(rename = "apiKeyName")]
+    name_documented: &'a str,
+    api_key_name: &'a str,
+    #[serde(rename = "apiKey")]
+    key_documented: &'a str,
+    api_key: &'a str,
+    nonce: String,
+    #[serde(rename = "nonceWindow")]
+    window_documented: u64,
+    nonce_window: String,
+    permissions: Vec<Permission>,
+    iban: &'static str,
+    #[serde(rename = "validUntil")]
+    valid_until_documented: &'static str,
+    valid_until: &'static str,
+    #[serde(rename = "queryFrom")]
+    query_from_documented: &'static str,
+    query_from: &'static str,
+    #[serde(rename = "queryTo")]
+    query_to_documented: &'static str,
+    query_to: &'static str,
+    #[serde(rename = "createdTime")]
+    created_documented: String,
+    created_time: String,
+    #[serde(rename = "modifiedTime")]
+    modified_documented: String,
+    modified_time: String,
+    #[serde(rename = "ipAllowlist")]
+    addresses_documented: [&'static str; 0],
+    ip_allowlist: [&'static str; 0],
+    #[serde(rename = "lastUsed")]
+    last_used_documented: Option<String>,
+    last_used: Option<String>,
+}
+
+/// `GetApiKeyInfo`. Needs no permission.
+pub(super) fn api_key_info(call: &Call<'_>) -> Answer {
+    let key = &call.owner.key;
+    let state = call.owner.snapshot();
+    let seconds = |at: Timestamp| at.as_secs().to_string();
+    let (created, last_used) = (seconds(key.created), state.last_used.map(seconds));
+    result(&KeyInfo {
+        name_documented: &key.name,
+        api_key_name: &key.name,
+        key_documented: &key.key,
+        api_key: &key.key,
+        nonce: state.nonces.highest.to_string(),
+        window_documented: key.nonce_window,
+        nonce_window: key.nonce_window.to_string(),
+        permissions: key.permissions.iter().copied().collect(),
+        iban: "SIM0 0000 0000 0000",
+        valid_until_documented: "0",
+        valid_until: "0",
+        query_from_documented: "0",
+        query_from: "0",
+        query_to_documented: "0",
+        query_to: "0",
+        created_documented: created.clone(),
+        created_time: created.clone(),
+        modified_documented: created.clone(),
+        modified_time: created,
+        addresses_documented: [],
+        ip_allowlist: [],
+        last_used_documented: last_used.clone(),
+        last_used,
+    })
+}

@@ -1,0 +1,78 @@
+//! A private call whose caller is known, and what every endpoint needs of it.
+
+use std::str::FromStr;
+
+use super::{
+    RestState,
+    params::Params,
+    reply::{Answer, Failure},
+};
+use crate::{
+    sim::{
+        matching::{AccountId, Reply, Request},
+        server::auth::{Owner, Permission},
+    },
+    types::Timestamp,
+};
+
+/// An authenticated private call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) state: &'a RestState,
+    pub(super) now: Timestamp,
+    pub(super) owner: &'a Owner,
+    pub(super) params: &'a Params,
+}
+
+/// Rows of a page of history.
+pub(super) const PAGE: usize = 50;
+
+impl Call<'_> {
+    pub(super) fn account(&self) -> AccountId {
+        self.owner.key.account
+    }
+
+    /// Lets the venue decide.
+    pub(super) fn act(&self, request: Request) -> Result<Reply, Failure> {
+        Ok(self.state.venue.act(self.account(), request)?)
+    }
+
+    pub(super) fn require(&self, permission: Permission) -> Result<(), Failure> {
+        if self.owner.may(permission) {
+            Ok(())
+        } else {
+            Err(Failure::PERMISSION)
+        }
+    }
+
+    pub(super) fn require_any(&self, permissions: &[Permission]) -> Result<(), Failure> {
+        if permissions.iter().any(|one| self.owner.may(*one)) {
+            Ok(())
+        } else {
+            Err(Failure::PERMISSION)
+        }
+    }
+
+    /// An optional number. Text that is none is refused under the parameter's name.
+    pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
+        number(self.params, name)
+    }
+}
+
+/// An optional number of any call.
+pub(super) fn number<T: FromStr>(params: &Params, name: &str) -> Result<Option<T>, Failure> {
+    params
+        .text(name)
+        .map(|text| text.parse().map_err(|_malformed| Failure::argument(name)))
+        .transpose()
+}
+
+/// An instant in seconds since the epoch, with or without a fraction.
+pub(super) fn seconds(text: &str) -> Option<Timestamp> {
+    let seconds: crate::types::Decimal = text.parse().ok()?;
+    let nanos = seconds.rounded_toward_zero(9).ok()?.mantissa();
+    i64::try_from(nanos).ok().map(Timestamp::from_nanos)
+}
+
+/// An endpoint.
+pub(super) type Endpoint = fn(&Call<'_>) -> Answer;

@@ -1,0 +1,163 @@
+//! Changing and canceling orders: `AmendOrder`, `CancelOrder`, `CancelOrderBatch`, `CancelAll`.
+//!
+//! Always true: an answer counts only what the venue accepted; where nothing was, the first refusal is the answer.
+
+use serde::Serialize;
+
+use super::{
+    call::Call,
+    orders::{client_id, deadline, limit_price, volume},
+    reply::{Answer, Failure, result},
+};
+use crate::{
+    sim::{
+        matching::{Amend, Cancel, CancelTarget, PairSpec, Refusal, Reply, Request},
+        server::auth::Permission,
+    },
+    types::{ExecId, OrderId},
+};
+
+/// Any of them lets a key take orders out.
+const CHANGE: [Permission; 2] = [Permission::ModifyTrades, Permission::CloseTrades];
+/// Most orders in one batch of cancels.
+const LARGEST_BATCH: usize = 50;
+
+#[derive(Serialize)]
+struct Amended {
+    amend_id: ExecId,
+}
+
+/// `AmendOrder`.
+pub(super) fn amend(call: &Call<'_>) -> Answer {
+    call.require_any(&CHANGE)?;
+    let params = call.params;
+    let target = match (params.text("txid"), params.text("cl_ord_id")) {
+        (Some(id), None) => by_id(id)?,
+        (None, Some(name)) => CancelTarget::Client(client_id(name)?),
+        (Some(_), Some(_)) => return Err(Failure::argument("cl_ord_id")),
+        (None, None) => return Err(Failure::argument("txid")),
+    };
+    let other = ["display_qty", "trigger_price"];
+    if other.iter().any(|name| params.text(name).is_some()) {
+        return Err(Failure::FEATURE);
+    }
+    let mut amend = Amend {
+        target,
+        qty: None,
+        price: None,
+        post_only: params.flag("post_only"),
+        deadline: deadline(params, call.now)?,
+    };
+    // Digits have a meaning only in a pair. Without an open order there is none, and the engine says why.
+    if let Some(pair) = pair_of(call, &target) {
+        if params.text("order_qty").is_some() {
+            amend.qty = Some(volume(params, "order_qty", &pair)?);
+        }
+        amend.price = limit_price(params, "limit_price", &pair)?;
+    }
+    match call.act(Request::Amend(amend))? {
+        Reply::Amended { amend_id, .. } => result(&Amended { amend_id }),
+        Reply::Placed { .. }
+        | Reply::Valid
+        | Reply::Canceled { .. }
+        | Reply::CanceledAll { .. } => Err(Failure::INTERNAL),
+    }
+}
+
+/// The pair of an open order of the caller.
+fn pair_of(call: &Call<'_>, target: &CancelTarget) -> Option<PairSpec> {
+    call.state.venue.read(|view| {
+        let mut open = view.exchange.open_orders(call.account());
+        let order = open.find(|order| match target {
+            CancelTarget::Order(id) => order.state.order_id == *id,
+            CancelTarget::Client(name) => order.state.cl_ord_id == Some(*name),
+        })?;
+        view.exchange.universe().pair(order.state.pair).cloned()
+    })
+}
+
+#[derive(Serialize)]
+struct Count {
+    count: usize,
+}
+
+/// `CancelOrder`: by id, by a comma list of ids, by user reference, or by the client's id.
+pub(super) fn cancel(call: &Call<'_>) -> Answer {
+    call.require_any(&CHANGE)?;
+    let ids = call.params.list("txid");
+    let names = call.params.list("cl_ord_id");
+    match (ids.is_empty(), names.is_empty()) {
+        (true, true) => Err(Failure::argument("txid")),
+        (false, false) => Err(Failure::argument("cl_ord_id")),
+        _ => cancel_each(call, &ids, &names),
+    }
+}
+
+/// `CancelOrderBatch`.
+pub(super) fn cancel_batch(call: &Call<'_>) -> Answer {
+    call.require_any(&CHANGE)?;
+    let ids = call.params.list("orders");
+    let names = call.params.list("cl_ord_ids");
+    if !(1..=LARGEST_BATCH).contains(&(ids.len() + names.len())) {
+        return Err(Failure::argument("orders"));
+    }
+    cancel_each(call, &ids, &names)
+}
+
+/// `CancelAll`.
+pub(super) fn cancel_all(call: &Call<'_>) -> Answer {
+    call.require_any(&CHANGE)?;
+    match call.act(Request::CancelAll)? {
+        Reply::CanceledAll { count } => result(&Count {
+            count: usize::try_from(count).unwrap_or(usize::MAX),
+        }),
+        Reply::Placed { .. } | Reply::Valid | Reply::Amended { .. } | Reply::Canceled { .. } => {
+            Err(Failure::INTERNAL)
+        }
+    }
+}
+
+fn cancel_each(call: &Call<'_>, ids: &[&str], names: &[&str]) -> Answer {
+    // All are read before the first is canceled, so that a malformed list does nothing.
+    let mut targets = Vec::new();
+    for id in ids {
+        match id.parse::<i32>() {
+            Ok(userref) => targets.extend(by_userref(call, userref)?),
+            Err(_no_number) => targets.push(by_id(id)?),
+        }
+    }
+    for name in names {
+        targets.push(CancelTarget::Client(client_id(name)?));
+    }
+    let (mut count, mut first) = (0, None);
+    for target in targets {
+        match call.act(Request::Cancel(Cancel { target })) {
+            Ok(_reply) => count += 1,
+            Err(failure) => first = first.or(Some(failure)),
+        }
+    }
+    match first {
+        Some(failure) if count == 0 => Err(failure),
+        Some(_) | None => result(&Count { count }),
+    }
+}
+
+fn by_id(id: &str) -> Result<CancelTarget, Failure> {
+    let id = OrderId::new(id).map_err(|_not_an_id| Failure::from(Refusal::InvalidOrder))?;
+    Ok(CancelTarget::Order(id))
+}
+
+/// Every open order with this reference; none is an error.
+fn by_userref(call: &Call<'_>, userref: i32) -> Result<Vec<CancelTarget>, Failure> {
+    let targets: Vec<CancelTarget> = call.state.venue.read(|view| {
+        view.exchange
+            .open_orders(call.account())
+            .filter(|order| order.state.userref == Some(userref))
+            .map(|order| CancelTarget::Order(order.state.order_id))
+            .collect()
+    });
+    if targets.is_empty() {
+        return Err(Refusal::UnknownOrder.into());
+    }
+    Ok(targets)
+}

@@ -1,0 +1,396 @@
+//! Orders, trades and ledger entries of the caller, by id or page by page.
+//!
+//! Left out: positions, which a cash account never has.
+//! Always true: a page is newest first; `count` is the number of all matches.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{
+    call::{Call, PAGE, seconds},
+    orders::client_id,
+    params::Params,
+    reply::{Answer, Failure, result},
+};
+use crate::{
+    sim::{
+        View,
+        matching::{Exchange, FillFact, LedgerFact, Order, PairSpec},
+        server::{
+            auth::Permission,
+            names,
+            render::{self, Entries, LedgerRow, OrderRow, Trade, TradeRow},
+        },
+    },
+    types::{AssetCode, ClOrdId, ExecId, OrderId, Timestamp},
+};
+
+/// Most orders in one query.
+const MOST_ORDERS: usize = 50;
+/// Most trades or ledger entries in one query.
+const MOST_ENTRIES: usize = 20;
+
+type Orders<'a> = Entries<OrderId, OrderRow<'a>>;
+
+#[derive(Serialize)]
+struct Open<'a> {
+    open: Orders<'a>,
+}
+
+#[derive(Serialize)]
+struct Closed<'a> {
+    closed: Orders<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
+}
+
+/// `OpenOrders`.
+pub(super) fn open_orders(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryOpenTrades)?;
+    let filter = Filter::read(call)?;
+    call.state.venue.read(|view| {
+        let open = view.exchange.open_orders(call.account());
+        let mut open: Vec<&Order> = open.filter(|order| filter.holds(order)).collect();
+        open.reverse();
+        let open = render_orders(view, call.params, open.into_iter());
+        result(&Open { open })
+    })
+}
+
+/// `ClosedOrders`.
+pub(super) fn closed_orders(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryClosedTrades)?;
+    let filter = Filter::read(call)?;
+    let which = call.params.text("closetime").unwrap_or("both");
+    let (by_open, by_close) = match which {
+        "open" => (true, false),
+        "close" => (false, true),
+        "both" => (true, true),
+        _ => return Err(Failure::argument("closetime")),
+    };
+    call.state.venue.read(|view| {
+        let range = Range::read(call, |id| {
+            own_order(view.exchange, call, id).map(|order| order.state.opened)
+        })?;
+        let in_range = |order: &Order| {
+            let closed = order.closed_at.is_some_and(|at| range.holds(at));
+            by_open && range.holds(order.state.opened) || by_close && closed
+        };
+        let matches = || {
+            let closed = view.exchange.closed_orders(call.account()).rev();
+            closed.filter(|order| filter.holds(order) && in_range(order))
+        };
+        let page = matches().skip(offset(call)?).take(PAGE);
+        result(&Closed {
+            closed: render_orders(view, call.params, page),
+            count: count(call, || matches().count()),
+        })
+    })
+}
+
+/// `QueryOrders`: by ids, or everything with a client's id or reference. What the key may not see is left out like what is unknown.
+pub(super) fn query_orders(call: &Call<'_>) -> Answer {
+    let (open, closed) = (Permission::QueryOpenTrades, Permission::QueryClosedTrades);
+    call.require_any(&[open, closed])?;
+    let ids = call.params.list("txid");
+    let filter = Filter::read(call)?;
+    if ids.len() > MOST_ORDERS || (ids.is_empty() && filter.is_open()) {
+        return Err(Failure::argument("txid"));
+    }
+    call.state.venue.read(|view| {
+        let may_see = |order: &Order| {
+            let needed = if order.closed_at.is_some() {
+                closed
+            } else {
+                open
+            };
+            call.owner.may(needed) && filter.holds(order)
+        };
+        let found: Vec<&Order> = if ids.is_empty() {
+            let open = view.exchange.open_orders(call.account());
+            open.chain(view.exchange.closed_orders(call.account()))
+                .filter(|order| may_see(order))
+                .take(MOST_ORDERS)
+                .collect()
+        } else {
+            let found = ids
+                .iter()
+                .filter_map(|id| own_order(view.exchange, call, id));
+            found.filter(|order| may_see(order)).collect()
+        };
+        result(&render_orders(view, call.params, found.into_iter()))
+    })
+}
+
+fn own_order<'a>(exchange: &'a Exchange, call: &Call<'_>, id: &str) -> Option<&'a Order> {
+    let order = exchange.order(&OrderId::new(id).ok()?)?;
+    (order.state.account == call.account()).then_some(order)
+}
+
+fn render_orders<'a>(
+    view: View<'a>,
+    params: &Params,
+    orders: impl Iterator<Item = &'a Order>,
+) -> Orders<'a> {
+    let with_trades = params.flag("trades");
+    let rows = orders.filter_map(|order| {
+        let pair = view.exchange.universe().pair(order.state.pair)?;
+        Some((
+            order.state.order_id,
+            render::order(pair, order, with_trades),
+        ))
+    });
+    rows.collect()
+}
+
+/// Which orders are asked for by the client's own marks.
+struct Filter {
+    cl_ord_id: Option<ClOrdId>,
+    userref: Option<i32>,
+}
+
+impl Filter {
+    fn read(call: &Call<'_>) -> Result<Self, Failure> {
+        Ok(Self {
+            cl_ord_id: call.params.text("cl_ord_id").map(client_id).transpose()?,
+            userref: call.number("userref")?,
+        })
+    }
+
+    const fn is_open(&self) -> bool {
+        self.cl_ord_id.is_none() && self.userref.is_none()
+    }
+
+    fn holds(&self, order: &Order) -> bool {
+        let state = &order.state;
+        let named = self.cl_ord_id.is_none_or(|id| state.cl_ord_id == Some(id));
+        let marked = self
+            .userref
+            .is_none_or(|number| state.userref.unwrap_or(0) == number);
+        named && marked
+    }
+}
+
+#[derive(Serialize)]
+struct Trades<'a> {
+    trades: Entries<ExecId, TradeRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
+}
+
+/// `TradesHistory`. Fills that one order took are told as one trade unless the caller asks otherwise.
+pub(super) fn trades_history(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryClosedTrades)?;
+    let any = match call.params.text("type").unwrap_or("all") {
+        "all" | "no position" => true,
+        "any position" | "closed position" | "closing position" => false,
+        _ => return Err(Failure::argument("type")),
+    };
+    let merge = call.params.flag_or("consolidate_taker", true);
+    call.state.venue.read(|view| {
+        let range = Range::read(call, |id| {
+            let mut fills = view.exchange.fills(call.account());
+            fills.find(|fill| *fill.exec_id == *id).map(|fill| fill.at)
+        })?;
+        let fills = view.exchange.fills(call.account());
+        let trades = consolidated(
+            view,
+            fills.filter(|fill| any && range.holds(fill.at)),
+            merge,
+        );
+        let page = trades.iter().rev().skip(offset(call)?).take(PAGE).cloned();
+        result(&Trades {
+            trades: render_trades(call, view, page),
+            count: count(call, || trades.len()),
+        })
+    })
+}
+
+/// `QueryTrades`.
+pub(super) fn query_trades(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryClosedTrades)?;
+    let ids = wanted(call, "txid")?;
+    call.state.venue.read(|view| {
+        let fills = view.exchange.fills(call.account());
+        let found = fills.filter(|fill| ids.contains(&fill.exec_id.as_str()));
+        let found = consolidated(view, found, false);
+        result(&render_trades(call, view, found.into_iter()))
+    })
+}
+
+/// Trades with their pairs, oldest first.
+fn consolidated<'a>(
+    view: View<'a>,
+    fills: impl Iterator<Item = &'a FillFact>,
+    merge: bool,
+) -> Vec<(&'a PairSpec, Trade<'a>)> {
+    let mut trades: Vec<(&PairSpec, Trade<'_>)> = Vec::new();
+    for fill in fills {
+        let Some(pair) = view.exchange.universe().pair(fill.order.pair) else {
+            continue;
+        };
+        // What an order takes at once follows each other in the history.
+        let merged = merge
+            && trades
+                .last_mut()
+                .is_some_and(|(_, last)| last.absorb(pair, fill));
+        if !merged {
+            trades.push((pair, Trade::new(pair, fill)));
+        }
+    }
+    trades
+}
+
+fn render_trades<'a>(
+    call: &Call<'_>,
+    view: View<'a>,
+    page: impl Iterator<Item = (&'a PairSpec, Trade<'a>)>,
+) -> Entries<ExecId, TradeRow<'a>> {
+    let page: Vec<_> = page.collect();
+    let mut ledgers = call.params.flag("ledgers").then(|| {
+        let ids = page.iter().map(|(_, trade)| trade.first.exec_id);
+        ledgers_of(call, view, ids)
+    });
+    let rows = page.into_iter().map(|(pair, trade)| {
+        let id = trade.first.exec_id;
+        let entries = ledgers
+            .as_mut()
+            .map(|ledgers| ledgers.remove(&id).unwrap_or_default());
+        (id, trade.row(pair, entries))
+    });
+    rows.collect()
+}
+
+/// The ledger entries of some fills, in one walk through the ledger.
+fn ledgers_of(
+    call: &Call<'_>,
+    view: View<'_>,
+    fills: impl Iterator<Item = ExecId>,
+) -> BTreeMap<ExecId, Vec<ExecId>> {
+    let mut ledgers: BTreeMap<ExecId, Vec<ExecId>> = fills.map(|id| (id, Vec::new())).collect();
+    for entry in view.exchange.ledger(call.account()) {
+        if let Some(ids) = ledgers.get_mut(&entry.ref_id) {
+            ids.push(entry.ledger_id);
+        }
+    }
+    ledgers
+}
+
+#[derive(Serialize)]
+struct Ledger<'a> {
+    ledger: Entries<ExecId, LedgerRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
+}
+
+/// `Ledgers`.
+pub(super) fn ledgers(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryLedger)?;
+    // Nothing but trades happens here.
+    let any = matches!(call.params.text("type").unwrap_or("all"), "all" | "trade");
+    call.state.venue.read(|view| {
+        let assets = assets(call, view)?;
+        let range = Range::read(call, |id| {
+            let mut entries = view.exchange.ledger(call.account());
+            entries
+                .find(|entry| *entry.ledger_id == *id)
+                .map(|entry| entry.at)
+        })?;
+        let wanted = |entry: &&LedgerFact| {
+            any && range.holds(entry.at) && (assets.is_empty() || assets.contains(&entry.asset))
+        };
+        let matches = || view.exchange.ledger(call.account()).rev().filter(wanted);
+        let page = matches().skip(offset(call)?).take(PAGE);
+        result(&Ledger {
+            ledger: render_ledger(view, page),
+            count: count(call, || matches().count()),
+        })
+    })
+}
+
+/// `QueryLedgers`.
+pub(super) fn query_ledgers(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryLedger)?;
+    let ids = wanted(call, "id")?;
+    call.state.venue.read(|view| {
+        let entries = view.exchange.ledger(call.account());
+        let found = entries.filter(|entry| ids.contains(&entry.ledger_id.as_str()));
+        result(&render_ledger(view, found))
+    })
+}
+
+/// The assets asked for; none means all.
+fn assets(call: &Call<'_>, view: View<'_>) -> Result<Vec<AssetCode>, Failure> {
+    let names = call.params.list("asset");
+    let names = names.into_iter().filter(|name| *name != "all");
+    let code = |name| {
+        names::asset(view.exchange.universe(), name)
+            .map(|asset| asset.code)
+            .ok_or(Failure::text("EQuery:Unknown asset"))
+    };
+    names.map(code).collect()
+}
+
+fn render_ledger<'a>(
+    view: View<'a>,
+    entries: impl Iterator<Item = &'a LedgerFact>,
+) -> Entries<ExecId, LedgerRow<'a>> {
+    let universe = view.exchange.universe();
+    entries
+        .map(|entry| (entry.ledger_id, render::ledger(universe, entry)))
+        .collect()
+}
+
+/// `OpenPositions`: none. The venue answers a list where positions would be consolidated, else a map.
+pub(super) fn open_positions(call: &Call<'_>) -> Answer {
+    call.require(Permission::QueryOpenTrades)?;
+    if call.params.text("consolidation").is_some() {
+        return result(&[(); 0]);
+    }
+    result(&Entries::<(), ()>(Vec::new()))
+}
+
+fn wanted<'a>(call: &Call<'a>, name: &str) -> Result<Vec<&'a str>, Failure> {
+    let ids = call.params.list(name);
+    if (1..=MOST_ENTRIES).contains(&ids.len()) {
+        Ok(ids)
+    } else {
+        Err(Failure::argument(name))
+    }
+}
+
+fn offset(call: &Call<'_>) -> Result<usize, Failure> {
+    Ok(call.number("ofs")?.unwrap_or(0))
+}
+
+fn count(call: &Call<'_>, all: impl FnOnce() -> usize) -> Option<usize> {
+    (!call.params.flag("without_count")).then(all)
+}
+
+/// `start` exclusive, `end` inclusive.
+struct Range {
+    after: Timestamp,
+    until: Timestamp,
+}
+
+impl Range {
+    /// Reads both ends: seconds, or an id whose time `look_up` knows.
+    fn read(call: &Call<'_>, look_up: impl Fn(&str) -> Option<Timestamp>) -> Result<Self, Failure> {
+        let end = |name: &str, open: Timestamp| {
+            let Some(text) = call.params.text(name) else {
+                return Ok(open);
+            };
+            let at = seconds(text).or_else(|| look_up(text));
+            at.ok_or_else(|| Failure::argument(name))
+        };
+        Ok(Self {
+            after: end("start", Timestamp::MIN)?,
+            until: end("end", Timestamp::MAX)?,
+        })
+    }
+
+    fn holds(&self, at: Timestamp) -> bool {
+        self.after < at && at <= self.until
+    }
+}

@@ -1,0 +1,340 @@
+//! Placing orders: `AddOrder`, `AddOrderBatch`.
+//!
+//! For: the wire's own checks, with the venue's texts, and the order text that clients read back.
+//! Left out: minimums, ticks, funds, limits, which the matching engine decides; order types other than limit and market.
+//! Always true: what cannot be carried out as asked is refused, never carried out differently.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{
+    call::Call,
+    params::Params,
+    reply::{Answer, Failure, result},
+};
+use crate::{
+    sim::{
+        matching::{NewOrder, OrderKind, PairSpec, Reply, Request},
+        server::{
+            auth::Permission,
+            names,
+            refusal::too_many_decimals,
+            render::{OrderLine, order_text},
+        },
+    },
+    types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side, TimeInForce, Timestamp},
+};
+
+/// Least time from now to a deadline on REST.
+const SHORTEST_DEADLINE: Duration = Duration::from_secs(2);
+/// Most time from now to a deadline.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Order types that the venue has and the simulator has not.
+const OTHER_TYPES: [&str; 8] = [
+    "iceberg",
+    "stop-loss",
+    "stop-loss-limit",
+    "take-profit",
+    "take-profit-limit",
+    "trailing-stop",
+    "trailing-stop-limit",
+    "settle-position",
+];
+
+#[derive(Serialize)]
+struct Descr {
+    order: String,
+}
+
+#[derive(Serialize)]
+struct Added {
+    descr: Descr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txid: Option<[OrderId; 1]>,
+}
+
+/// An order that passed the wire's checks, and how it reads.
+struct Parsed {
+    order: NewOrder,
+    text: String,
+}
+
+/// `AddOrder`.
+pub(super) fn add(call: &Call<'_>) -> Answer {
+    call.require(Permission::ModifyTrades)?;
+    let parsed = parse(call.params, call)?;
+    let reply = call.act(Request::Place(parsed.order))?;
+    result(&Added {
+        descr: Descr { order: parsed.text },
+        txid: placed(&reply).map(|id| [id]),
+    })
+}
+
+#[derive(Serialize)]
+struct Batch {
+    orders: Vec<BatchRow>,
+}
+
+#[derive(Default, Serialize)]
+struct BatchRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txid: Option<OrderId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    descr: Option<Descr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// `AddOrderBatch`: all orders pass the wire's checks, or none is placed. Each is charged as one by the engine.
+pub(super) fn add_batch(call: &Call<'_>) -> Answer {
+    call.require(Permission::ModifyTrades)?;
+    call.require(Permission::CloseTrades)?;
+    let rows = call.params.rows("orders");
+    if !(2..=15).contains(&rows.len()) {
+        return Err(Failure::argument("orders"));
+    }
+    let parse_row = |mut row: Params| {
+        row.inherit(
+            call.params,
+            &["pair", "deadline", "validate", "asset_class"],
+        );
+        parse(&row, call)
+    };
+    let parsed: Result<Vec<Parsed>, Failure> = rows.into_iter().map(parse_row).collect();
+    let orders = parsed?.into_iter().map(|parsed| {
+        let reply = call.act(Request::Place(parsed.order));
+        match reply {
+            Ok(reply) => BatchRow {
+                txid: placed(&reply),
+                descr: Some(Descr { order: parsed.text }),
+                error: None,
+            },
+            Err(Failure(text)) => BatchRow {
+                error: Some(text.into_owned()),
+                ..BatchRow::default()
+            },
+        }
+    });
+    result(&Batch {
+        orders: orders.collect(),
+    })
+}
+
+const fn placed(reply: &Reply) -> Option<OrderId> {
+    match reply {
+        Reply::Placed { order_id } => Some(*order_id),
+        Reply::Valid
+        | Reply::Amended { .. }
+        | Reply::Canceled { .. }
+        | Reply::CanceledAll { .. } => None,
+    }
+}
+
+fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
+    let name = params
+        .text("pair")
+        .ok_or_else(|| Failure::argument("pair"))?;
+    let (pair, spec) = call.state.venue.read(|view| {
+        let named = names::pair(view.exchange.universe(), name).ok_or(Failure::UNKNOWN_PAIR)?;
+        Ok::<_, Failure>((named.id, named.spec.clone()))
+    })?;
+    let side = side(params)?;
+    let market = is_market(params)?;
+    refuse_unsupported(params)?;
+    let (cl_ord_id, userref) = own_ids(params)?;
+    let post_only = post_only(params, market)?;
+    let order = NewOrder {
+        pair,
+        side,
+        kind: kind(params, &spec, market)?,
+        qty: volume(params, "volume", &spec)?,
+        time_in_force: time_in_force(params)?,
+        post_only,
+        cl_ord_id,
+        userref,
+        deadline: deadline(params, call.now)?,
+        validate: params.flag("validate"),
+    };
+    if post_only && order.time_in_force == TimeInForce::Ioc {
+        return Err(Failure::argument("timeinforce"));
+    }
+    let line = OrderLine {
+        side,
+        qty: order.qty,
+        kind: order.kind,
+    };
+    let text = order_text(&spec, &line);
+    Ok(Parsed { order, text })
+}
+
+fn side(params: &Params) -> Result<Side, Failure> {
+    match params.text("type") {
+        Some("buy") => Ok(Side::Buy),
+        Some("sell") => Ok(Side::Sell),
+        Some(_) | None => Err(Failure::argument("type")),
+    }
+}
+
+fn is_market(params: &Params) -> Result<bool, Failure> {
+    match params.text("ordertype") {
+        Some("limit") => Ok(false),
+        Some("market") => Ok(true),
+        Some(other) if OTHER_TYPES.contains(&other) => Err(Failure::FEATURE),
+        Some(_) | None => Err(Failure::argument("ordertype")),
+    }
+}
+
+/// What a cash account may not ask for, and what the simulator does not do.
+fn refuse_unsupported(params: &Params) -> Result<(), Failure> {
+    if params.flag("reduce_only") {
+        return Err(Failure::text("EOrder:Reduce only:No position exists"));
+    }
+    if !matches!(params.text("leverage"), None | Some("none" | "0")) {
+        return Err(Failure::text("EOrder:Cannot open position"));
+    }
+    if params.get("close").is_some() {
+        return Err(if params.text("cl_ord_id").is_some() {
+            Failure::text("EOrder:cl_ord_id is not supported on conditional close")
+        } else {
+            Failure::FEATURE
+        });
+    }
+    let scheduled = ["starttm", "expiretm"]
+        .iter()
+        .any(|name| !matches!(params.text(name), None | Some("0" | "+0")));
+    if scheduled {
+        return Err(Failure::FEATURE);
+    }
+    match params.text("stptype") {
+        None | Some("cancel-newest") => Ok(()),
+        Some("cancel-oldest" | "cancel-both") => Err(Failure::FEATURE),
+        Some(_) => Err(Failure::argument("stptype")),
+    }
+}
+
+fn own_ids(params: &Params) -> Result<(Option<ClOrdId>, Option<i32>), Failure> {
+    let userref: Option<i32> = super::call::number(params, "userref")?;
+    let userref = userref.filter(|number| *number != 0);
+    let cl_ord_id = params.text("cl_ord_id").map(client_id).transpose()?;
+    if cl_ord_id.is_some() && userref.is_some() {
+        return Err(Failure::argument("cl_ord_id"));
+    }
+    Ok((cl_ord_id, userref))
+}
+
+/// Reads a client's id: a UUID with or without dashes, or up to 18 characters.
+pub(super) fn client_id(text: &str) -> Result<ClOrdId, Failure> {
+    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let groups = text.split('-').map(str::len);
+    let good = match text.len() {
+        1..=18 => text.bytes().all(|byte| byte.is_ascii_graphic()),
+        32 => hex(text),
+        36 => groups.eq([8, 4, 4, 4, 12]) && hex(&text.replace('-', "")),
+        _ => false,
+    };
+    good.then(|| ClOrdId::new(text).ok())
+        .flatten()
+        .ok_or_else(|| Failure::argument("cl_ord_id"))
+}
+
+fn post_only(params: &Params, market: bool) -> Result<bool, Failure> {
+    let mut post_only = false;
+    for flag in params.list("oflags") {
+        match flag {
+            "post" if market => return Err(Failure::argument("oflags")),
+            "post" => post_only = true,
+            // Fees are in quote whatever is asked, as at the venue; market protection cannot be switched off.
+            "fciq" | "fcib" | "nompp" => {}
+            "viqc" => return Err(Failure::FEATURE),
+            _ => return Err(Failure::argument("oflags")),
+        }
+    }
+    Ok(post_only)
+}
+
+fn time_in_force(params: &Params) -> Result<TimeInForce, Failure> {
+    let Some(text) = params.text("timeinforce") else {
+        return Ok(TimeInForce::Gtc);
+    };
+    match text.to_ascii_uppercase().as_str() {
+        "GTC" => Ok(TimeInForce::Gtc),
+        "IOC" => Ok(TimeInForce::Ioc),
+        "GTD" | "FOK" => Err(Failure::FEATURE),
+        _ => Err(Failure::argument("timeinforce")),
+    }
+}
+
+fn kind(params: &Params, pair: &PairSpec, market: bool) -> Result<OrderKind, Failure> {
+    if market {
+        return Ok(OrderKind::Market);
+    }
+    let price = limit_price(params, "price", pair)?;
+    price
+        .map(OrderKind::Limit)
+        .ok_or_else(|| Failure::argument("price"))
+}
+
+/// An optional limit price.
+pub(super) fn limit_price(
+    params: &Params,
+    name: &str,
+    pair: &PairSpec,
+) -> Result<Option<Price>, Failure> {
+    let Some(text) = params.text(name) else {
+        return Ok(None);
+    };
+    if text.starts_with(['+', '-', '#']) || text.ends_with('%') {
+        return Err(Failure::FEATURE);
+    }
+    let price = plain(text).ok_or_else(|| Failure::argument(name))?;
+    if price.is_zero() {
+        return Err(Failure::text("EOrder:Invalid price:Invalid price argument"));
+    }
+    let digits = pair.instrument.price_precision;
+    if price.normalized().scale() > digits {
+        return Err(Failure(too_many_decimals(&pair.instrument).into()));
+    }
+    let units = price
+        .mantissa_at(digits)
+        .and_then(|units| i64::try_from(units).ok());
+    let price = units.and_then(|units| Price::new(units).ok());
+    price.map(Some).ok_or_else(|| Failure::argument(name))
+}
+
+/// A quantity; surplus decimals are cut, as the venue does.
+pub(super) fn volume(params: &Params, name: &str, pair: &PairSpec) -> Result<Quantity, Failure> {
+    let read = |text| {
+        let amount = plain(text)?;
+        let cut = amount.rounded_toward_zero(pair.instrument.qty_precision);
+        let units = i64::try_from(cut.ok()?.mantissa()).ok()?;
+        Quantity::new(units).ok()
+    };
+    params
+        .text(name)
+        .and_then(read)
+        .ok_or_else(|| Failure::argument(name))
+}
+
+/// An amount in plain notation. The venue refuses exponents and signs.
+fn plain(text: &str) -> Option<Decimal> {
+    let digits = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// An optional deadline, at least two seconds and at most a minute ahead. One that has passed is for the engine to refuse.
+pub(super) fn deadline(params: &Params, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let Some(text) = params.text("deadline") else {
+        return Ok(None);
+    };
+    let invalid = || Failure::argument("deadline");
+    let deadline = Timestamp::parse(text).map_err(|_malformed| invalid())?;
+    let allowed = now.after(SHORTEST_DEADLINE)..=now.after(LONGEST_DEADLINE);
+    if deadline < now || allowed.contains(&deadline) {
+        return Ok(Some(deadline));
+    }
+    Err(invalid())
+}
