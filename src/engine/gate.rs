@@ -196,7 +196,12 @@ impl Core {
         let deadline = now.after(self.settings.orders.ttl);
         if let Some(order) = self.state.orders.get_mut(&change.cl_ord_id) {
             let (price, qty) = (change.price, change.qty);
-            order.change_sent(ChangeState::Sent { command, price, qty, deadline });
+            order.change_sent(ChangeState::Sent {
+                command,
+                price,
+                qty,
+                deadline,
+            });
             out.note(Note::Sent {
                 cl_ord_id: change.cl_ord_id,
                 instrument: change.instrument,

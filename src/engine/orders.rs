@@ -3,7 +3,10 @@
 //! For: finding an order by any of its names and moving it. Left out: why it moves.
 //! Always true: an id is given once; a fill counts once; every command in flight leads to its order.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -57,10 +60,10 @@ impl What {
 }
 
 impl Orders {
-    /// No orders; fills from before `now` are not ours to count.
+    /// No orders; fills from before `now` are not ours to count, give or take what the venue's clock may differ unnoticed.
     pub(super) fn beginning(now: Timestamp) -> Self {
         Self {
-            fills_forgotten_before: Some(now),
+            fills_forgotten_before: Some(now.before(Duration::from_secs(2))),
             ..Self::default()
         }
     }

@@ -109,7 +109,8 @@ impl Core {
 
     /// Counts a fill once, on whatever order it belongs to, over or not.
     pub(super) fn fill(&mut self, id: &ClOrdId, fill: &Fill, out: &mut Outbox) {
-        if !self.state.orders.first_sight(fill.exec_id, fill.at) {
+        let at = fill.at.shifted_nanos(-self.state.clock_offset);
+        if !self.state.orders.first_sight(fill.exec_id, at) {
             return;
         }
         let Some(order) = self.state.orders.get(id) else {

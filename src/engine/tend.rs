@@ -110,7 +110,14 @@ impl Core {
             cancel.sent += 1;
             let (side, price, qty) = (order.side, order.price, order.qty);
             let what = What::Cancel;
-            out.note(Note::Sent { cl_ord_id: *id, instrument, what, side, price, qty });
+            out.note(Note::Sent {
+                cl_ord_id: *id,
+                instrument,
+                what,
+                side,
+                price,
+                qty,
+            });
         }
         out.command(Command::Cancel(Cancel {
             id: command,

@@ -27,6 +27,23 @@ pub enum InvalidDecimal {
     Overflow,
 }
 
+/// 10^0 to 10^30.
+const POWERS: [i128; 31] = {
+    let mut powers = [1_i128; 31];
+    let mut index = 1;
+    while index < 31 {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "constant evaluation over the array's own length"
+        )]
+        {
+            powers[index] = powers[index - 1] * 10;
+        }
+        index += 1;
+    }
+    powers
+};
+
 impl Decimal {
     /// Zero, without fraction digits.
     pub const ZERO: Self = Self {
@@ -221,9 +238,18 @@ impl Decimal {
         Self { mantissa, scale }
     }
 
+    /// The mantissa at a scale that is not smaller, if it fits.
+    fn padded(self, scale: u8) -> Option<i128> {
+        let factor = POWERS.get(usize::from(scale.checked_sub(self.scale)?))?;
+        self.mantissa.checked_mul(*factor)
+    }
+
     /// The mantissa at another scale, if that is exact and fits.
     #[must_use]
     pub fn mantissa_at(self, scale: u8) -> Option<i128> {
+        if scale >= self.scale {
+            return self.padded(scale);
+        }
         digits::rescale_exact(self.mantissa, i32::from(self.scale), i32::from(scale)).ok()
     }
 }
@@ -278,6 +304,11 @@ impl PartialOrd for Decimal {
 
 impl Ord for Decimal {
     fn cmp(&self, other: &Self) -> Ordering {
+        // The common case on the order path.
+        let scale = self.scale.max(other.scale);
+        if let (Some(left), Some(right)) = (self.padded(scale), other.padded(scale)) {
+            return left.cmp(&right);
+        }
         let (left, right) = (self.normalized(), other.normalized());
         let scale = left.scale.max(right.scale);
         match (left.mantissa_at(scale), right.mantissa_at(scale)) {

@@ -214,8 +214,7 @@ impl Ladder {
             self.levels.insert(at, level);
         }
         if from_best < TOP {
-            self.slots
-                .copy_within(from_best..TOP - 1, from_best + 1);
+            self.slots.copy_within(from_best..TOP - 1, from_best + 1);
             self.mark(from_best);
         }
     }

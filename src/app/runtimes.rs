@@ -1,0 +1,60 @@
+//! The threads: one for money, one for the journal's disk, one for the simulator.
+//!
+//! Always true: what is on the money thread never blocks; each listener is bound on the runtime that serves it;
+//! the other runtimes end after the first one's `block_on` has returned.
+
+use std::{io, time::Duration};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Time that the side runtimes get to end what still runs.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// All runtimes of the process.
+#[derive(Debug)]
+pub struct Runtimes {
+    money: Runtime,
+    disk: Runtime,
+    simulator: Runtime,
+}
+
+/// Where tasks other than the money thread's run.
+#[derive(Clone, Debug)]
+pub struct Handles {
+    /// For the journal's syncs.
+    pub disk: Handle,
+    /// For the embedded simulator.
+    pub simulator: Handle,
+}
+
+impl Runtimes {
+    /// Makes the runtimes.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no threads.
+    pub fn new() -> io::Result<Self> {
+        let side = |name: &str| {
+            Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()
+        };
+        Ok(Self {
+            money: Builder::new_current_thread().enable_all().build()?,
+            disk: side("journal")?,
+            simulator: side("simulator")?,
+        })
+    }
+
+    /// The handles of the side runtimes.
+    #[must_use]
+    pub fn handles(&self) -> Handles {
+        Handles { disk: self.disk.handle().clone(), simulator: self.simulator.handle().clone() }
+    }
+
+    /// Runs a future on the money thread to its end, then ends the side runtimes.
+    pub fn run<T>(self, future: impl Future<Output = T>) -> T {
+        let result = self.money.block_on(future);
+        self.simulator.shutdown_timeout(PATIENCE);
+        self.disk.shutdown_timeout(PATIENCE);
+        result
+    }
+}
