@@ -40,7 +40,7 @@ pub use venue::{Address, InvalidAddress, Venue, VenueKind};
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 
 /// Everything that can be configured.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where to trade.
@@ -51,6 +51,8 @@ pub struct Config {
     pub log: Log,
     /// How the record is kept.
     pub journal: crate::journal::Settings,
+    /// How the built-in simulator behaves.
+    pub sim: crate::sim::Settings,
     /// What to listen to.
     pub feed: Feed,
     /// How orders are treated.

@@ -23,6 +23,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     venue(config, &mut found);
     live(config, &mut found);
     journal(config, &mut found);
+    sim(config, &mut found);
     log(config, &mut found);
     feed(config, &mut found);
     orders(config, &mut found);
@@ -170,6 +171,34 @@ fn journal(config: &Config, found: &mut Findings) {
         &["journal", "buffer"],
         "must be at most 16777216 (16 MiB)",
     );
+}
+
+fn sim(config: &Config, found: &mut Findings) {
+    let sim = &config.sim;
+    for (key, number) in [("speed", sim.speed), ("rate", sim.rate)] {
+        found.require(
+            number.is_finite() && number > 0.0,
+            &["sim", key],
+            "must be a number above 0",
+        );
+    }
+    found.require(sim.accounts > 0, &["sim", "accounts"], "must be at least 1");
+    found.require(
+        sim.outbound_frames > 0,
+        &["sim", "outbound_frames"],
+        "must be at least 1",
+    );
+    if sim.tls_cert.is_some() != sim.tls_key.is_some() {
+        let there = if sim.tls_cert.is_some() {
+            "tls_cert"
+        } else {
+            "tls_key"
+        };
+        found.add(
+            &["sim", there],
+            "tls_cert and tls_key are given together or not at all",
+        );
+    }
 }
 
 fn log(config: &Config, found: &mut Findings) {

@@ -28,13 +28,16 @@ pub mod sync;
 pub mod verify;
 pub mod writer;
 
+pub use epoch::bump as bump_epoch;
 pub use error::{Damage, JournalError};
 pub use pin::Pin;
+pub use reader::{Cut, Segment};
 pub use record::{RunHeader, encode, encode_commands};
-pub use recovery::{Recovered, recover};
+pub use recovery::{Recovered, Tip, recover};
 pub use settings::{Durability, Settings};
 pub use start::{Journal, start};
-pub use verify::{Replay, verify};
+pub use sync::SyncFailure;
+pub use verify::{Replay, Verified, VerifyError, verify};
 pub use writer::Writer;
 
 /// The build that this program is: its version, and a hash over the sources that a journal's meaning depends on.

@@ -74,7 +74,7 @@ impl Kind {
 pub struct RunHeader {
     /// The program: see [`BUILD`](super::BUILD).
     pub build: String,
-    /// The effective settings as TOML.
+    /// The effective settings as text, as whoever replays them wants them.
     pub settings: String,
     /// What is traded; events name instruments by their position here.
     pub instruments: Vec<Instrument>,

@@ -261,6 +261,38 @@ const BAD: &[(&str, &str, &str)] = &[
         "tradingd.toml:2:1:",
         "must be longer than nothing",
     ),
+    // The simulator.
+    (
+        "[sim]\nsed = 1\n",
+        "tradingd.toml:2:1:",
+        "did you mean `seed`?",
+    ),
+    (
+        "[sim]\nspeed = 0\n",
+        "tradingd.toml:2:1:",
+        "must be a number above 0",
+    ),
+    (
+        "[sim]\nrate = nan\n",
+        "tradingd.toml:2:1:",
+        "must be a number above 0",
+    ),
+    ("[sim]\nheartbeat = 'often'\n", "tradingd.toml:2:13:", ""),
+    (
+        "[sim]\ntls_key = 'k'\n",
+        "tradingd.toml:2:1:",
+        "given together",
+    ),
+    (
+        "[[sim.faults]]\nkind = 'drop'\non = 'publik'\n",
+        "tradingd.toml:1:1:",
+        "no socket is called",
+    ),
+    (
+        "[[sim.faults]]\nkind = 'drip'\non = 'public'\n",
+        "tradingd.toml:2:8:",
+        "did you mean `drop`?",
+    ),
     // Strategies.
     (
         "[[strategy]]\nkind = 'quoter'\nname = 'q'\nqty = '1'\n",
@@ -557,7 +589,10 @@ fn show_prints_references_and_reads_back_the_same() {
 #[test]
 fn the_default_file_parses_to_the_defaults() {
     let parsed: Config = toml::from_str(DEFAULT_TOML).unwrap();
-    assert_eq!(parsed, Config::default());
+    assert_eq!(
+        parsed.to_toml().unwrap(),
+        Config::default().to_toml().unwrap()
+    );
     let output = tradingd().args(["config", "default"]).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), DEFAULT_TOML);
 }
