@@ -6,6 +6,7 @@
 mod accounts;
 pub mod faults;
 pub mod history;
+mod listeners;
 mod log;
 pub mod market;
 pub mod matching;
@@ -17,7 +18,8 @@ mod venue;
 
 pub use accounts::{KeyFileError, SimAccount};
 pub use history::History;
+pub use listeners::Addresses;
 pub use log::LogError;
 pub use settings::Settings;
-pub use simulator::{Addresses, SimError, Simulator};
+pub use simulator::{SimError, Simulator};
 pub use venue::{Listener, Venue, VenueError, View};

@@ -26,7 +26,7 @@ pub use instrument::{
     Fees, Instrument, InstrumentId, InvalidPrice, InvalidQuantity, TradingStatus,
 };
 pub use text::{AssetCode, ClOrdId, ExecId, InlineText, OrderId, Symbol, TextTooLong};
-pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use timestamp::{Civil, InvalidTimestamp, Timestamp};
 
 use serde::{Deserialize, Serialize};
 

@@ -89,6 +89,24 @@ impl Timestamp {
             .map_err(|_out_of_range| InvalidTimestamp)
     }
 
+    /// Calendar fields in UTC.
+    #[must_use]
+    pub fn civil(self) -> Civil {
+        let seconds = self.0.div_euclid(1_000_000_000);
+        let (year, month, day) = civil(seconds.div_euclid(86_400));
+        let second_of_day = seconds.rem_euclid(86_400);
+        let field = |value: i64| u32::try_from(value).unwrap_or(0);
+        Civil {
+            year: field(year),
+            month: field(month),
+            day: field(day),
+            hour: field(second_of_day / 3600),
+            minute: field(second_of_day / 60 % 60),
+            second: field(second_of_day % 60),
+            nanosecond: field(self.0.rem_euclid(1_000_000_000)),
+        }
+    }
+
     /// RFC 3339 in UTC with a fixed number of fraction digits, 0 to 9: `2026-09-01T08:00:00.100001Z`.
     #[must_use]
     pub fn rfc3339(self, fraction_digits: u8) -> Rfc3339 {
@@ -97,6 +115,25 @@ impl Timestamp {
             fraction_digits: fraction_digits.min(9),
         }
     }
+}
+
+/// An instant's calendar fields.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Civil {
+    /// Year of our era.
+    pub year: u32,
+    /// 1 to 12.
+    pub month: u32,
+    /// 1 to 31.
+    pub day: u32,
+    /// 0 to 23.
+    pub hour: u32,
+    /// 0 to 59.
+    pub minute: u32,
+    /// 0 to 59.
+    pub second: u32,
+    /// 0 to 999,999,999.
+    pub nanosecond: u32,
 }
 
 /// Displays an instant; see [`Timestamp::rfc3339`].
@@ -108,25 +145,25 @@ pub struct Rfc3339 {
 
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.instant.0.div_euclid(1_000_000_000);
-        let nanos = self.instant.0.rem_euclid(1_000_000_000);
-        let (year, month, day) = civil(seconds.div_euclid(86_400));
-        let second_of_day = seconds.rem_euclid(86_400);
-        let (hour, minute, second) = (
-            second_of_day / 3600,
-            second_of_day / 60 % 60,
-            second_of_day % 60,
-        );
+        let Civil {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            nanosecond,
+        } = self.instant.civil();
         write!(
             f,
             "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
         )?;
         if self.fraction_digits > 0 {
-            let cut = 10_i64.pow(u32::from(9 - self.fraction_digits));
+            let cut = 10_u32.pow(u32::from(9 - self.fraction_digits));
             write!(
                 f,
                 ".{:0width$}",
-                nanos / cut,
+                nanosecond / cut,
                 width = usize::from(self.fraction_digits)
             )?;
         }

@@ -24,6 +24,8 @@ use tradingd::{
     types::{ClOrdId, Timestamp},
 };
 
+/// How much later another journal of the same length was written.
+const LATER: Duration = Duration::from_secs(1);
 const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// A stand-in for the engine: counts events, cancels something at every third.
@@ -385,10 +387,11 @@ async fn a_process_killed_at_any_point_of_a_rotation_loses_nothing() {
 async fn segments_that_do_not_follow_each_other_are_found() {
     let directory = tempfile::tempdir().unwrap();
     let other = tempfile::tempdir().unwrap();
-    for (directory, events) in [(&directory, 6), (&other, 9)] {
+    for (directory, begun) in [(&directory, START), (&other, START.after(LATER))] {
         let (engine, recovered) = resume(directory.path()).unwrap();
         let mut running = Running::begin(directory.path(), engine, &recovered);
-        running.events(events);
+        running.now = begun;
+        running.events(6);
         running.rotate().await;
         running.events(3);
         running.rotate().await;

@@ -4,14 +4,17 @@
 //! Left out: what becomes of a request; the [`Venue`](super::Venue) decides.
 //! Always true: public frames are written once for all who get them; a client that reads too slowly is disconnected, never waited for.
 
+mod acks;
 pub mod auth;
 mod checksum;
+mod desk;
 mod encode;
 mod execute;
 mod feed;
 mod market_frames;
 pub mod names;
 mod outbox;
+mod pair_feed;
 mod private;
 pub mod refusal;
 mod render;

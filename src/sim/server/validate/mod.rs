@@ -4,13 +4,16 @@
 //! (`kraken-api.md` §1.4; client captures of 2023–2026). Where no capture is known, the text follows the known pattern.
 //! Left out: tokens, funds, limits; everything that needs the state of the venue.
 
+mod changes;
 mod fields;
 mod orders;
 mod subscribe;
 
+pub(crate) use changes::{
+    AmendOrder, CancelOrder, Target, amend_order, batch_cancel, cancel_order,
+};
 pub(crate) use fields::{Fields, VenueError, required};
-pub(crate) use orders::{AddOrder, AmendOrder, CancelOrder, Target, add_order, batch_add};
-pub(crate) use orders::{amend_order, batch_cancel, cancel_order, resolve_price, resolve_quantity};
+pub(crate) use orders::{AddOrder, add_order, batch_add, resolve_price, resolve_quantity};
 pub(crate) use subscribe::{
     Channel, Executions, Subscription, Trigger, is_private, subscription, unsubscription,
 };

@@ -1,0 +1,544 @@
+//! The subscriptions of one socket as desired state: what is wanted, what is asked, what is live. Pure.
+//!
+//! For: asking again after a reconnect, matching acknowledgements by request, noticing what stays silent. Left out: sockets, bytes,
+//! what frames mean. Always true: at most one request per subscription is out; an acknowledgement without a snapshot, a request
+//! without an answer and a silent socket become a [`Fault`] in their time; a refused subscription is not asked for again.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use thiserror::Error;
+
+use super::encode::{Channel, FIRST_OWN_REQUEST};
+use crate::types::{Symbol, Timestamp};
+
+/// Symbols of one request: the venue wants few requests with many symbols.
+const MOST_SYMBOLS: usize = 250;
+/// Least time between two fresh snapshots of one symbol that somebody asked for.
+const RESYNC_PAUSE: Duration = Duration::from_secs(1);
+
+/// One thing that is subscribed to.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Topic {
+    /// Channel with what tells it from others of its kind.
+    pub channel: Channel,
+    /// Pair, where the channel has one.
+    pub symbol: Option<Symbol>,
+}
+
+/// How patient a session is.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// From a request to its acknowledgement.
+    pub ack: Duration,
+    /// From the acknowledgement to the first snapshot.
+    pub snapshot: Duration,
+    /// Silence on the socket, whatever the frame.
+    pub idle: Duration,
+    /// Pause between two pings.
+    pub ping: Duration,
+}
+
+/// Something to be sent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Wish {
+    /// Subscribe to these symbols of a channel.
+    Subscribe {
+        /// Request id.
+        req_id: u64,
+        /// Channel.
+        channel: Channel,
+        /// Symbols; none for a channel without.
+        symbols: Vec<Symbol>,
+    },
+    /// The opposite.
+    Unsubscribe {
+        /// Request id.
+        req_id: u64,
+        /// Channel.
+        channel: Channel,
+        /// Symbols.
+        symbols: Vec<Symbol>,
+    },
+    /// Prove that the process behind the socket is alive.
+    Ping {
+        /// Request id.
+        req_id: u64,
+    },
+}
+
+/// Why a connection is no good any more.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum Fault {
+    /// Nothing came for too long.
+    #[error("silent for {0:?}")]
+    Idle(Duration),
+    /// A request was not acknowledged.
+    #[error("{} {} was not acknowledged in time", .0.channel.name(), name(.0))]
+    NoAck(Topic),
+    /// It was acknowledged and then nothing came.
+    #[error("{} {} was acknowledged and sent no snapshot", .0.channel.name(), name(.0))]
+    NoSnapshot(Topic),
+}
+
+fn name(topic: &Topic) -> &str {
+    topic.symbol.as_ref().map_or("", Symbol::as_str)
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// To be asked for, not before an instant.
+    Wanted(Timestamp),
+    /// Asked; the answer is due at an instant.
+    Asked { req_id: u64, due: Timestamp },
+    /// Acknowledged; the snapshot is due at an instant.
+    Acked { due: Timestamp },
+    /// Delivering.
+    Live,
+    /// Asked to end, so that a fresh snapshot can be asked for.
+    Leaving { req_id: u64, due: Timestamp },
+    /// The venue will not have it.
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    state: State,
+    /// When a fresh snapshot was last asked for.
+    resynced: Timestamp,
+}
+
+/// What an acknowledgement says.
+#[derive(Clone, Copy, Debug)]
+pub struct Ack<'a> {
+    /// Request id.
+    pub req_id: u64,
+    /// Symbol, where the channel has one.
+    pub symbol: Option<&'a str>,
+    /// Whether the venue agrees.
+    pub success: bool,
+}
+
+/// The subscriptions of one socket.
+#[derive(Clone, Debug)]
+pub struct Session {
+    topics: BTreeMap<Topic, Entry>,
+    patience: Patience,
+    next_id: u64,
+    heard: Timestamp,
+    pinged: Timestamp,
+    connected: bool,
+}
+
+impl Session {
+    /// A session that wants these topics and is not connected.
+    #[must_use]
+    pub fn new(topics: impl IntoIterator<Item = Topic>, patience: Patience) -> Self {
+        let entry = Entry {
+            state: State::Wanted(Timestamp::MIN),
+            resynced: Timestamp::MIN,
+        };
+        Self {
+            topics: topics.into_iter().map(|topic| (topic, entry)).collect(),
+            patience,
+            next_id: FIRST_OWN_REQUEST,
+            heard: Timestamp::MIN,
+            pinged: Timestamp::MIN,
+            connected: false,
+        }
+    }
+
+    /// A socket is open: nothing is remembered on the other side, everything is asked for again.
+    pub fn connected(&mut self, now: Timestamp) {
+        self.connected = true;
+        (self.heard, self.pinged) = (now, now);
+        for entry in self.topics.values_mut() {
+            if entry.state != State::Refused {
+                entry.state = State::Wanted(now);
+            }
+        }
+    }
+
+    /// The socket is gone.
+    pub const fn disconnected(&mut self) {
+        self.connected = false;
+    }
+
+    /// A frame came, whatever it says.
+    pub const fn heard(&mut self, now: Timestamp) {
+        self.heard = now;
+    }
+
+    /// The answer to a subscribe or unsubscribe. False if it answers nothing that was asked.
+    pub fn acknowledged(&mut self, now: Timestamp, ack: Ack<'_>) -> bool {
+        let snapshot_due = now.after(self.patience.snapshot);
+        let found = self.topics.iter_mut().find(|(topic, entry)| {
+            topic.symbol.as_deref() == ack.symbol && entry.state.request() == Some(ack.req_id)
+        });
+        let Some((topic, entry)) = found else {
+            return false;
+        };
+        entry.state = match (entry.state, ack.success) {
+            (State::Asked { .. }, true) if topic.channel.has_snapshot() => {
+                State::Acked { due: snapshot_due }
+            }
+            (State::Asked { .. }, true) => State::Live,
+            (State::Asked { .. }, false) => State::Refused,
+            // Whether it was still there or not: it is not there now.
+            (State::Leaving { .. }, _) => State::Wanted(now),
+            (state, _) => state,
+        };
+        true
+    }
+
+    /// A snapshot of a topic came.
+    pub fn delivered(&mut self, topic: &Topic) {
+        if let Some(entry) = self.topics.get_mut(topic)
+            && matches!(entry.state, State::Acked { .. } | State::Asked { .. })
+        {
+            entry.state = State::Live;
+        }
+    }
+
+    /// Takes a fresh snapshot of a topic: ends it and asks again, at most once a second. One that is not live is on its way anyway.
+    pub fn resync(&mut self, now: Timestamp, topic: &Topic) {
+        let pause = RESYNC_PAUSE;
+        let Some(entry) = self.topics.get_mut(topic) else {
+            return;
+        };
+        if entry.state != State::Live {
+            return;
+        }
+        let free = if entry.resynced == Timestamp::MIN {
+            now
+        } else {
+            entry.resynced.after(pause)
+        };
+        entry.resynced = now.max(free);
+        // The end is asked for by the next poll that is late enough.
+        entry.state = State::Leaving {
+            req_id: 0,
+            due: now.max(free),
+        };
+    }
+
+    /// What is to be sent now, appended to `out`.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is no good any more.
+    pub fn poll(&mut self, now: Timestamp, out: &mut Vec<Wish>) -> Result<(), Fault> {
+        if !self.connected {
+            return Ok(());
+        }
+        self.check(now)?;
+        self.ask(now, out);
+        self.leave(now, out);
+        if now.since(self.pinged) >= self.patience.ping {
+            self.pinged = now;
+            out.push(Wish::Ping {
+                req_id: self.take_id(),
+            });
+        }
+        Ok(())
+    }
+
+    /// When to poll again, if no frame comes first.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        if !self.connected {
+            return None;
+        }
+        let states = self.topics.values().filter_map(|entry| match entry.state {
+            State::Wanted(at)
+            | State::Asked { due: at, .. }
+            | State::Acked { due: at }
+            | State::Leaving { due: at, .. } => Some(at),
+            State::Live | State::Refused => None,
+        });
+        let socket = [
+            self.heard.after(self.patience.idle),
+            self.pinged.after(self.patience.ping),
+        ];
+        states.chain(socket).min()
+    }
+
+    /// Whether every topic that the venue grants is live.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.topics
+            .values()
+            .all(|entry| matches!(entry.state, State::Live | State::Refused))
+    }
+
+    fn check(&self, now: Timestamp) -> Result<(), Fault> {
+        if now.since(self.heard) >= self.patience.idle {
+            return Err(Fault::Idle(self.patience.idle));
+        }
+        for (topic, entry) in &self.topics {
+            match entry.state {
+                State::Asked { due, .. } if due <= now => return Err(Fault::NoAck(*topic)),
+                State::Leaving { due, req_id } if req_id != 0 && due <= now => {
+                    return Err(Fault::NoAck(*topic));
+                }
+                State::Acked { due } if due <= now => return Err(Fault::NoSnapshot(*topic)),
+                State::Wanted(_)
+                | State::Asked { .. }
+                | State::Acked { .. }
+                | State::Live
+                | State::Leaving { .. }
+                | State::Refused => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for what is wanted, many symbols to a request.
+    fn ask(&mut self, now: Timestamp, out: &mut Vec<Wish>) {
+        let due = now.after(self.patience.ack);
+        let wanted: Vec<Topic> = self
+            .topics
+            .iter()
+            .filter(|(_, entry)| matches!(entry.state, State::Wanted(at) if at <= now))
+            .map(|(topic, _)| *topic)
+            .collect();
+        for topic in wanted {
+            let req_id = match out.last_mut() {
+                Some(Wish::Subscribe {
+                    req_id,
+                    channel,
+                    symbols,
+                }) if *channel == topic.channel
+                    && !symbols.is_empty()
+                    && symbols.len() < MOST_SYMBOLS =>
+                {
+                    symbols.extend(topic.symbol);
+                    *req_id
+                }
+                _ => {
+                    let req_id = self.take_id();
+                    let symbols = topic.symbol.into_iter().collect();
+                    out.push(Wish::Subscribe {
+                        req_id,
+                        channel: topic.channel,
+                        symbols,
+                    });
+                    req_id
+                }
+            };
+            if let Some(entry) = self.topics.get_mut(&topic) {
+                entry.state = State::Asked { req_id, due };
+            }
+        }
+    }
+
+    fn leave(&mut self, now: Timestamp, out: &mut Vec<Wish>) {
+        let ack_due = now.after(self.patience.ack);
+        for (topic, entry) in &mut self.topics {
+            let State::Leaving { req_id: 0, due } = entry.state else {
+                continue;
+            };
+            if due > now {
+                continue;
+            }
+            let req_id = self.next_id;
+            self.next_id += 1;
+            entry.state = State::Leaving {
+                req_id,
+                due: ack_due,
+            };
+            let symbols = topic.symbol.into_iter().collect();
+            out.push(Wish::Unsubscribe {
+                req_id,
+                channel: topic.channel,
+                symbols,
+            });
+        }
+    }
+
+    const fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+}
+
+impl State {
+    const fn request(self) -> Option<u64> {
+        match self {
+            Self::Asked { req_id, .. } | Self::Leaving { req_id, .. } => Some(req_id),
+            Self::Wanted(_) | Self::Acked { .. } | Self::Live | Self::Refused => None,
+        }
+    }
+}
+
+impl Channel {
+    /// Whether a snapshot follows the acknowledgement, as we subscribe. (A candle channel may have none to send.)
+    #[must_use]
+    pub const fn has_snapshot(self) -> bool {
+        match self {
+            Self::Book { .. }
+            | Self::Ticker
+            | Self::Instrument
+            | Self::Executions
+            | Self::Balances => true,
+            Self::Trade | Self::Ohlc { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::InlineText;
+
+    const BOOK: Channel = Channel::Book { depth: 10 };
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_secs(1_000).after(Duration::from_millis(millis))
+    }
+
+    fn topic(symbol: &str) -> Topic {
+        Topic {
+            channel: BOOK,
+            symbol: Some(InlineText::lossy(symbol)),
+        }
+    }
+
+    fn session() -> Session {
+        let patience = Patience {
+            ack: Duration::from_secs(5),
+            snapshot: Duration::from_secs(10),
+            idle: Duration::from_secs(12),
+            ping: Duration::from_secs(4),
+        };
+        let mut session = Session::new([topic("BTC/USD"), topic("ETH/USD")], patience);
+        session.connected(at(0));
+        session
+    }
+
+    fn poll(session: &mut Session, millis: u64) -> Vec<Wish> {
+        let mut out = Vec::new();
+        session.poll(at(millis), &mut out).unwrap();
+        out
+    }
+
+    fn ack(session: &mut Session, millis: u64, req_id: u64, symbol: &str, success: bool) {
+        let ack = Ack {
+            req_id,
+            symbol: Some(symbol),
+            success,
+        };
+        assert!(session.acknowledged(at(millis), ack));
+    }
+
+    fn live() -> Session {
+        let mut session = session();
+        poll(&mut session, 0);
+        for symbol in ["BTC/USD", "ETH/USD"] {
+            ack(&mut session, 1, FIRST_OWN_REQUEST, symbol, true);
+            session.delivered(&topic(symbol));
+        }
+        assert!(session.is_live());
+        session
+    }
+
+    #[test]
+    fn everything_wanted_goes_into_one_request() {
+        let mut session = session();
+        let wishes = poll(&mut session, 0);
+        let [Wish::Subscribe { symbols, .. }] = &wishes[..] else {
+            panic!("{wishes:?}")
+        };
+        assert_eq!(symbols.len(), 2);
+        assert!(poll(&mut session, 1).is_empty(), "nothing is asked twice");
+    }
+
+    #[test]
+    fn an_acknowledgement_without_snapshot_is_a_fault() {
+        let mut session = session();
+        poll(&mut session, 0);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", true);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "ETH/USD", true);
+        session.delivered(&topic("ETH/USD"));
+        session.heard(at(9_000));
+        let fault = session.poll(at(10_001), &mut Vec::new());
+        assert_eq!(fault, Err(Fault::NoSnapshot(topic("BTC/USD"))));
+    }
+
+    #[test]
+    fn a_request_without_answer_is_a_fault() {
+        let mut session = session();
+        poll(&mut session, 0);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", true);
+        assert_eq!(
+            session.poll(at(5_000), &mut Vec::new()),
+            Err(Fault::NoAck(topic("ETH/USD")))
+        );
+    }
+
+    #[test]
+    fn a_silent_socket_is_a_fault_and_is_pinged_before() {
+        let mut session = live();
+        assert!(poll(&mut session, 3_999).is_empty());
+        assert!(matches!(poll(&mut session, 4_000)[..], [Wish::Ping { .. }]));
+        assert_eq!(
+            session.poll(at(12_000), &mut Vec::new()),
+            Err(Fault::Idle(Duration::from_secs(12)))
+        );
+    }
+
+    #[test]
+    fn a_refused_symbol_is_left_alone_and_the_others_go_on() {
+        let mut session = session();
+        poll(&mut session, 0);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", false);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "ETH/USD", true);
+        session.delivered(&topic("ETH/USD"));
+        assert!(session.is_live());
+        session.connected(at(100));
+        let wishes = poll(&mut session, 100);
+        let [Wish::Subscribe { symbols, .. }] = &wishes[..] else {
+            panic!("{wishes:?}")
+        };
+        assert_eq!(symbols[..], [InlineText::lossy("ETH/USD")]);
+    }
+
+    #[test]
+    fn a_resync_ends_one_symbol_and_asks_for_it_again() {
+        let mut session = live();
+        session.resync(at(100), &topic("BTC/USD"));
+        let wishes = poll(&mut session, 100);
+        let [
+            Wish::Unsubscribe {
+                req_id, symbols, ..
+            },
+        ] = &wishes[..]
+        else {
+            panic!("{wishes:?}")
+        };
+        assert_eq!(symbols[..], [InlineText::lossy("BTC/USD")]);
+        ack(&mut session, 110, *req_id, "BTC/USD", true);
+        let wishes = poll(&mut session, 110);
+        assert!(matches!(&wishes[..], [Wish::Subscribe { symbols, .. }] if symbols.len() == 1));
+    }
+
+    #[test]
+    fn resyncs_of_one_symbol_are_a_second_apart() {
+        let mut session = live();
+        session.resync(at(100), &topic("BTC/USD"));
+        let Wish::Unsubscribe { req_id, .. } = poll(&mut session, 100)[0] else {
+            panic!()
+        };
+        ack(&mut session, 110, req_id, "BTC/USD", true);
+        let Wish::Subscribe { req_id, .. } = poll(&mut session, 110)[0] else {
+            panic!()
+        };
+        ack(&mut session, 120, req_id, "BTC/USD", true);
+        session.delivered(&topic("BTC/USD"));
+        session.resync(at(130), &topic("BTC/USD"));
+        assert!(poll(&mut session, 130).is_empty());
+        assert!(matches!(
+            poll(&mut session, 1_100)[..],
+            [Wish::Unsubscribe { .. }]
+        ));
+    }
+}
