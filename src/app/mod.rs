@@ -5,3 +5,4 @@ pub mod picture;
 pub mod plan;
 pub mod recover;
 pub mod tally;
+pub mod telemetry;

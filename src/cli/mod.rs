@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod exit;
 mod out;
+pub mod screen;
 mod version;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
