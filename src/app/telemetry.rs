@@ -104,7 +104,9 @@ impl Drop for Telemetry {
 enum Form {
     /// Text with the time of day, for the few columns of a screen.
     Screen,
-    Text { colors: bool },
+    Text {
+        colors: bool,
+    },
     Json,
 }
 

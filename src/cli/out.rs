@@ -59,6 +59,19 @@ impl Out {
         drop(told);
     }
 
+    /// Tells why the program cannot do what it was asked, with the causes.
+    pub(super) fn failure(&mut self, error: &dyn std::error::Error) -> Exit {
+        let mut text = format!("tradingd: {error}");
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            text.push_str(": ");
+            text.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        self.note(&text);
+        Exit::Failure
+    }
+
     /// Answers arguments that name no verb: help goes where data goes.
     pub(super) fn usage(&mut self, error: &clap::Error) -> Exit {
         let text = error.render();

@@ -8,4 +8,6 @@
 mod config;
 mod journal;
 mod sim_ws;
+mod sim_verb;
 mod support;
+mod verify_verb;
