@@ -16,10 +16,10 @@ use std::{
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Sleep, sleep},
+    time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::{picture::Picture, tally::Tally};
 use crate::{
@@ -127,7 +127,8 @@ impl Driver {
         }
     }
 
-    /// Runs until the engine has stopped. `stop` tells it to; `give_up` ends the waiting for orders that will not end.
+    /// Runs until the engine has stopped. `stop` tells it to; `give_up` ends the waiting for orders that will not end;
+    /// `drained` is canceled once it has, so that the readers stop; what they leave is handled for at most `drain`.
     ///
     /// # Errors
     ///
@@ -140,6 +141,8 @@ impl Driver {
         mut self,
         stop: CancellationToken,
         give_up: CancellationToken,
+        drained: CancellationToken,
+        drain: Duration,
     ) -> Result<Finished, DriverError> {
         let mut told = false;
         let mut timer = Box::pin(sleep(Duration::ZERO));
@@ -164,13 +167,33 @@ impl Driver {
             self.burst()?;
             tokio::task::yield_now().await;
         }
+        drained.cancel();
+        // The readers stop now; what they had already read still belongs into the record.
+        if timeout(drain, self.drain()).await.is_err() {
+            warn!("queues were not drained in time");
+        }
         Ok(self.finish())
+    }
+
+    /// Handles what the readers leave behind, until they are gone. Nothing is sent any more.
+    async fn drain(&mut self) {
+        while let Some(event) = self.inlets.account.recv().await {
+            let now = self.clock.now();
+            self.out.clear();
+            self.engine.handle(now, &event, &mut self.out);
+            self.record(now, &event);
+            self.tally.note(now, &event, &self.out);
+        }
     }
 
     /// What waits is handled without going through the select again, the account first.
     fn burst(&mut self) -> Result<(), DriverError> {
         for _ in 0..BURST {
-            let next = self.inlets.account.try_recv().or_else(|_none| self.inlets.market.try_recv());
+            let next = self
+                .inlets
+                .account
+                .try_recv()
+                .or_else(|_none| self.inlets.market.try_recv());
             let Ok(event) = next else { return Ok(()) };
             self.turn(&event)?;
             if self.engine.mode() == Mode::Stopped {

@@ -1,8 +1,27 @@
-//! The shell around the engine: clock, tasks, recovery, what people see.
+//! The shell: puts the parts together, keeps them running, takes them down in order.
+//!
+//! For: tasks, threads, start-up, shutdown, what the operator is told. Left out: decisions (the engine's), wire formats (the venue's).
+//! Always true: every task has a name, an owner that joins it and a phase in which it stops; the wire outlives the decision to stop;
+//! nothing is sent before the account is reconciled.
 
 pub mod clock;
+pub mod daemon;
+pub mod driver;
+mod embedded;
+pub mod keys;
+pub mod notify;
+pub mod park;
 pub mod picture;
 pub mod plan;
 pub mod recover;
+pub mod runtimes;
+pub mod signals;
+mod start;
 pub mod tally;
 pub mod telemetry;
+
+pub use daemon::{Daemon, Report, Verdict};
+pub use picture::{Picture, Summary};
+pub use runtimes::{Handles, Runtimes};
+pub use signals::{Signals, Stops};
+pub use start::StartError;

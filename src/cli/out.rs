@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::Exit;
+use crate::app::daemon;
 
 /// Standard output for data, standard error for everything else.
 pub struct Out {
@@ -61,14 +62,7 @@ impl Out {
 
     /// Tells why the program cannot do what it was asked, with the causes.
     pub(super) fn failure(&mut self, error: &dyn std::error::Error) -> Exit {
-        let mut text = format!("tradingd: {error}");
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            text.push_str(": ");
-            text.push_str(&inner.to_string());
-            cause = inner.source();
-        }
-        self.note(&text);
+        self.note(&format_args!("error: {}", daemon::chain(error)));
         Exit::Failure
     }
 

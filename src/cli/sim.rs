@@ -161,7 +161,7 @@ async fn serve(
         biased;
         () = simulator.shutdown() => {}
         () = stop.asked() => {
-            out.note(&"tradingd: stopped before every client was told");
+            out.note(&"error: stopped before every client was told");
             return Ok(Exit::Failure);
         }
     }
@@ -169,7 +169,7 @@ async fn serve(
         return Ok(Exit::Clean);
     };
     out.note(&format_args!(
-        "tradingd: a part of the simulator ended: {what}"
+        "error: a part of the simulator ended: {what}"
     ));
     Ok(Exit::Failure)
 }

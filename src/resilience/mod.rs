@@ -8,11 +8,13 @@
 pub mod backoff;
 pub mod budget;
 pub mod cancel;
+pub mod circuit_breaker;
 pub mod deadline;
 pub mod supervisor;
 
 pub use backoff::Backoff;
 pub use budget::Budget;
 pub use cancel::{Canceled, or_canceled};
+pub use circuit_breaker::CircuitBreaker;
 pub use deadline::{Deadlines, Elapsed, Place, within};
 pub use supervisor::Supervisor;

@@ -99,10 +99,6 @@ pub fn text(mut value: u64, buffer: &mut [u8; LONGEST]) -> &[u8] {
     buffer.get(start..).unwrap_or_default()
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a remainder of ten fits in a byte"
-)]
 const fn low_digit(value: u64) -> u8 {
     (value % 10) as u8
 }

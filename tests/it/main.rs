@@ -5,9 +5,10 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod client;
 mod config;
 mod journal;
-mod sim_ws;
 mod sim_verb;
+mod sim_ws;
 mod support;
 mod verify_verb;

@@ -277,8 +277,8 @@ proptest! {
         let mut shuffled = sorted.clone();
         shuffled.sort_by_key(|(price, _)| price.unsigned_abs().wrapping_mul(seed | 1));
         let (mut left, mut right) = (Book::new(1000), Book::new(1000));
-        let _ = left.apply(&frame(BookKind::Snapshot, as_levels(&sorted), vec![], 0));
-        let _ = right.apply(&frame(BookKind::Snapshot, as_levels(&shuffled), vec![], 0));
+        let said = left.apply(&frame(BookKind::Snapshot, as_levels(&sorted), vec![], 0));
+        prop_assert_eq!(said, right.apply(&frame(BookKind::Snapshot, as_levels(&shuffled), vec![], 0)));
         prop_assert_eq!(left, right);
     }
 }

@@ -1,0 +1,78 @@
+//! The simulated Kraken inside the daemon: on a thread of its own, reached over real sockets like any other venue.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::start::StartError;
+use crate::{
+    io::Clock,
+    resilience::supervisor::TaskError,
+    sim::{Settings, Simulator, server::Role},
+    venue::kraken::auth::Credentials,
+};
+
+/// A running simulator and how to reach it.
+#[derive(Debug)]
+pub(super) struct Embedded {
+    simulator: Simulator,
+    pub(super) rest: String,
+    pub(super) ws: String,
+    pub(super) ws_auth: String,
+    pub(super) credentials: Credentials,
+}
+
+impl Embedded {
+    /// Starts it on its runtime. Its accounts, orders and counters live under the state directory.
+    pub(super) async fn start(
+        settings: &Settings,
+        state_directory: &Path,
+        clock: Clock,
+        runtime: &Handle,
+    ) -> Result<Self, StartError> {
+        let (settings, directory) = (settings.clone(), folder(state_directory));
+        let starting = runtime
+            .spawn(async move { Simulator::start(&settings, Some(&directory), clock).await });
+        let simulator = starting
+            .await
+            .map_err(|error| StartError::Thread(error.to_string()))??;
+        let account = simulator.accounts().first().ok_or(StartError::NoAccount)?;
+        let secret = SecretString::from(account.secret_base64.clone());
+        let credentials = Credentials::new(account.key.clone(), &secret)
+            .map_err(|error| StartError::Key(error.into()))?;
+        let addresses = simulator.addresses();
+        Ok(Self {
+            rest: addresses.rest_url(),
+            ws: addresses.ws_url(Role::Public),
+            ws_auth: addresses.ws_url(Role::Private),
+            credentials,
+            simulator,
+        })
+    }
+
+    /// Keeps it running until the token is canceled, then takes it down in order.
+    pub(super) async fn run(
+        mut simulator: Simulator,
+        stop: CancellationToken,
+    ) -> Result<(), TaskError> {
+        let failed = tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            name = simulator.failed() => Some(name),
+        };
+        simulator.shutdown().await;
+        failed.map_or(Ok(()), |name| {
+            Err(TaskError::text(format!("its task {name} ended")))
+        })
+    }
+
+    pub(super) fn into_simulator(self) -> Simulator {
+        self.simulator
+    }
+}
+
+fn folder(state_directory: &Path) -> PathBuf {
+    state_directory.join("sim")
+}

@@ -1,0 +1,321 @@
+//! From a config to everything that a run needs, in order; nothing is sent on the way but questions.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use super::{
+    embedded::Embedded,
+    keys::{self, KeyError},
+    plan::{self, PlanError},
+    recover::{Past, RecoverError},
+    runtimes::Handles,
+};
+use crate::{
+    config::{Config, Tier, VenueKind},
+    engine::{Engine, strategy},
+    io::{Clock, files, files::LockError, net::Connector, rng},
+    journal::Journal,
+    sim::SimError,
+    types::{Instrument, Symbol, Timestamp, TradingStatus},
+    venue::kraken::{
+        account::Account,
+        auth::Credentials,
+        catalog::{Catalog, CatalogError},
+        decode::trading_status,
+        error::{Class, Denied, Error as CallError},
+        rate_limit,
+        rest::{
+            Rest,
+            calls::{Balance, SystemStatus, Time},
+            transport::{Http, InvalidClient},
+        },
+        settings::Settings as Kraken,
+        tls::{TlsError, client_config},
+    },
+};
+
+/// Pause between two rounds of start-up questions.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why a run did not begin.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// No directory for what must survive.
+    #[error("no state directory: set state.dir, $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME")]
+    NoStateDirectory,
+    /// Another process has it, or the file system refuses.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The simulator cannot start.
+    #[error("cannot start the simulated Kraken")]
+    Simulator(#[from] SimError),
+    /// The simulator has no account.
+    #[error("the simulated Kraken has no account: sim.accounts must be at least 1")]
+    NoAccount,
+    /// A thread failed.
+    #[error("a thread failed: {0}")]
+    Thread(String),
+    /// No usable key.
+    #[error("no usable API key")]
+    Key(#[from] KeyError),
+    /// The venue refuses the key.
+    #[error("the venue refuses the API key")]
+    KeyRefused(#[source] CallError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Client(#[from] InvalidClient),
+    /// No randomness.
+    #[error("no entropy")]
+    Entropy(#[source] std::io::Error),
+    /// The venue did not answer in time.
+    #[error("the venue did not answer within {after:?}: {last}")]
+    Unreachable {
+        /// How long it was asked.
+        after: Duration,
+        /// What it said last.
+        last: String,
+    },
+    /// The venue's lists do not fit.
+    #[error(transparent)]
+    Catalog(CatalogError),
+    /// The config does not fit the venue's rules.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The journal cannot be read or begun.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// An address cannot be used.
+    #[error(transparent)]
+    Address(#[from] crate::venue::kraken::address::InvalidAddress),
+    /// The venue of the config is not there yet.
+    #[error("venue.kind = \"paper\" is not available yet")]
+    Paper,
+    /// The operator asked to stop before anything had begun.
+    #[error("stopped before the start")]
+    Stopped,
+}
+
+/// Everything that a run needs.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) lock: files::DirLock,
+    pub(super) embedded: Option<Embedded>,
+    pub(super) kraken: Kraken,
+    pub(super) connector: Connector,
+    pub(super) rest: Rest,
+    pub(super) account: Account,
+    pub(super) engine: Engine,
+    pub(super) journal: Journal,
+    pub(super) offset_nanos: i64,
+    pub(super) status: TradingStatus,
+    pub(super) seed: u64,
+}
+
+/// Where the state lives.
+fn state_directory(config: &Config) -> Result<PathBuf, StartError> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    config
+        .state
+        .directory(variable)
+        .ok_or(StartError::NoStateDirectory)
+}
+
+/// Does everything up to the first event.
+pub(super) async fn start(
+    config: &Config,
+    strategies: Option<Vec<Box<dyn strategy::Strategy>>>,
+    clock: &Clock,
+    handles: &Handles,
+) -> Result<Started, StartError> {
+    if config.venue.kind == VenueKind::Paper {
+        return Err(StartError::Paper);
+    }
+    let directory = state_directory(config)?;
+    let lock = files::lock_dir(&directory)?;
+    let seed = rng::entropy().map_err(StartError::Entropy)?;
+    let past = Past::read(&directory)?;
+    let embedded = if config.venue.embeds_simulator() {
+        let runtime = &handles.simulator;
+        Some(Embedded::start(&config.sim, &directory, clock.clone(), runtime).await?)
+    } else {
+        None
+    };
+    let kraken = kraken_settings(config, embedded.as_ref());
+    let connector = Connector::new(Arc::new(client_config(kraken.ca_file.as_deref())?));
+    let credentials = credentials(config, embedded.as_ref())?;
+    let nonces = keys::nonces(&directory, clock.clone())?;
+    let http = Http::new(&kraken, &connector)?;
+    let key = Some((credentials, nonces));
+    let rest = Rest::new(http, key, &kraken, clock.clone(), rng::stream(seed, 1));
+
+    let mut wanted = plan::symbols(config)?;
+    wanted.extend(
+        past.symbols()
+            .iter()
+            .filter(|symbol| !wanted.contains(symbol))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    let limit = config.network.start;
+    let facts = within(limit, || ask(&rest, &wanted, clock)).await?;
+    let settings = plan::settings(config, facts.instruments)?;
+    let strategies = strategies.unwrap_or_else(|| {
+        settings
+            .strategies
+            .iter()
+            .filter_map(strategy::build)
+            .collect()
+    });
+    let (engine, journal) = past.begin(&directory, settings, strategies, &config.journal, clock)?;
+    let account = Account::new(rest.clone(), facts.catalog.names(), clock.clone(), &kraken);
+    Ok(Started {
+        lock,
+        embedded,
+        kraken,
+        connector,
+        rest,
+        account,
+        engine,
+        journal,
+        offset_nanos: facts.offset_nanos,
+        status: facts.status,
+        seed,
+    })
+}
+
+fn kraken_settings(config: &Config, embedded: Option<&Embedded>) -> Kraken {
+    let mut kraken = config.kraken.clone();
+    let venue = &config.venue;
+    let given = [
+        (&mut kraken.rest, &venue.rest),
+        (&mut kraken.ws, &venue.ws),
+        (&mut kraken.ws_auth, &venue.ws_auth),
+    ];
+    for (target, address) in given {
+        if let Some(address) = address {
+            *target = address.as_str().to_owned();
+        }
+    }
+    if let Some(embedded) = embedded {
+        kraken.rest = embedded.rest.clone();
+        kraken.ws = embedded.ws.clone();
+        kraken.ws_auth = embedded.ws_auth.clone();
+    }
+    kraken.ca_file = venue.ca_file.clone();
+    kraken.book_depth = u32::from(config.feed.depth);
+    kraken.tier = match config.throttle.tier {
+        Tier::Starter => rate_limit::Tier::Starter,
+        Tier::Intermediate => rate_limit::Tier::Intermediate,
+        Tier::Pro => rate_limit::Tier::Pro,
+    };
+    kraken
+}
+
+fn credentials(config: &Config, embedded: Option<&Embedded>) -> Result<Credentials, StartError> {
+    match embedded {
+        Some(embedded) => Ok(embedded.credentials.clone()),
+        None => Ok(keys::resolve(&config.venue)?),
+    }
+}
+
+/// What the venue says before a run begins.
+struct Facts {
+    catalog: Catalog,
+    instruments: Vec<Instrument>,
+    offset_nanos: i64,
+    status: TradingStatus,
+}
+
+/// One round of questions.
+async fn ask(rest: &Rest, wanted: &[Symbol], clock: &Clock) -> Result<Facts, StartError> {
+    let offset_nanos = offset(rest, clock).await?;
+    let status = trading_status(&rest.public(&SystemStatus).await.map_err(refused)?.status);
+    let catalog = Catalog::load(rest).await.map_err(catalog_error)?;
+    // The first private call: it tells whether the key is good before anything depends on it.
+    rest.read(&Balance).await.map_err(refused)?;
+    let instruments = catalog
+        .instruments(rest, wanted)
+        .await
+        .map_err(catalog_error)?;
+    Ok(Facts {
+        catalog,
+        instruments,
+        offset_nanos,
+        status,
+    })
+}
+
+/// The venue's clock minus ours. Its answer has whole seconds: within one, ours is as good.
+async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, StartError> {
+    let asked = clock.now();
+    let told = rest
+        .public(&Time)
+        .await
+        .map_err(refused)?
+        .unixtime
+        .0
+        .as_secs();
+    let answered = clock.now();
+    let (early, late) = (asked.as_secs() - 1, answered.as_secs() + 1);
+    if (early..=late).contains(&told) {
+        return Ok(0);
+    }
+    let middle = asked.after(answered.since(asked) / 2);
+    let told = Timestamp::from_secs(told).after(Duration::from_millis(500));
+    let offset = told.as_nanos() - middle.as_nanos();
+    warn!(
+        seconds = offset / 1_000_000_000,
+        "our clock differs from the venue's"
+    );
+    Ok(offset)
+}
+
+fn refused(error: CallError) -> StartError {
+    match error.class() {
+        Some(Class::Denied(Denied::Key | Denied::Permission)) => StartError::KeyRefused(error),
+        _ => StartError::Unreachable {
+            after: Duration::ZERO,
+            last: super::daemon::chain(&error),
+        },
+    }
+}
+
+fn catalog_error(error: CatalogError) -> StartError {
+    match error {
+        CatalogError::Call(error) => refused(error),
+        other => StartError::Catalog(other),
+    }
+}
+
+/// Asks again until it works or the time is up. What will not get better is told at once.
+async fn within<T, F>(limit: Duration, mut ask: impl FnMut() -> F) -> Result<T, StartError>
+where
+    F: Future<Output = Result<T, StartError>>,
+{
+    let mut last = "no answer".to_owned();
+    let asking = async {
+        loop {
+            match ask().await {
+                Err(StartError::Unreachable { last: said, .. }) => {
+                    info!(reason = %said, "the venue does not answer yet");
+                    last = said;
+                    sleep(PAUSE).await;
+                }
+                decided => return decided,
+            }
+        }
+    };
+    let ended = timeout(limit, asking).await;
+    ended.unwrap_or_else(|_elapsed| {
+        Err(StartError::Unreachable {
+            after: limit,
+            last: last.clone(),
+        })
+    })
+}

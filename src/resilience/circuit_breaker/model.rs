@@ -1,0 +1,374 @@
+//! The machine against a naive breaker that keeps every call and recounts from scratch.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Machine, Outcome, Settings, State, Ticket};
+use crate::{io::rng, types::Timestamp};
+
+const NANOS: i64 = 1_000_000;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Wait(i64),
+    Admit,
+    End {
+        which: usize,
+        outcome: Outcome,
+        slow: bool,
+    },
+    Drop {
+        which: usize,
+    },
+    Look,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let outcome = prop_oneof![
+        3 => Just(Outcome::Failure),
+        3 => Just(Outcome::Success),
+        1 => Just(Outcome::Ignored),
+    ];
+    let step = prop_oneof![
+        2 => (0_i64..400).prop_map(Step::Wait),
+        1 => (0_i64..20_000).prop_map(Step::Wait),
+        6 => Just(Step::Admit),
+        6 => (any::<usize>(), outcome, prop::bool::weighted(0.2))
+            .prop_map(|(which, outcome, slow)| Step::End { which, outcome, slow }),
+        1 => any::<usize>().prop_map(|which| Step::Drop { which }),
+        1 => Just(Step::Look),
+    ];
+    prop::collection::vec(step, 1..300)
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    (
+        1_u16..6,
+        0_u32..6,
+        0_u8..=100,
+        0_u8..=100,
+        0_u32..5,
+        1_u32..4,
+    )
+        .prop_map(
+            |(
+                buckets,
+                minimum_calls,
+                failure_percent,
+                slow_percent,
+                consecutive_failures,
+                probes,
+            )| {
+                Settings {
+                    window: Duration::from_secs(2),
+                    buckets,
+                    minimum_calls,
+                    failure_percent,
+                    slow_percent,
+                    consecutive_failures,
+                    probes,
+                    open_for: Duration::from_secs(1),
+                    open_for_max: Duration::from_secs(7),
+                    stable_after: Duration::from_secs(20),
+                    half_open_for: Duration::from_secs(3),
+                    ..Settings::default()
+                }
+            },
+        )
+}
+
+/// One call of the model's, with the generation that it was admitted in.
+struct Ended {
+    generation: u64,
+    bucket: i64,
+    failed: bool,
+    slow: bool,
+}
+
+/// The naive breaker. Times are milliseconds. It is told each open time, and checks that it is within its bounds.
+struct Model {
+    settings: Settings,
+    state: State,
+    since: i64,
+    generation: u64,
+    ended: Vec<Ended>,
+    /// Generations of the calls under way.
+    under_way: Vec<u64>,
+    openings: u32,
+    open_until: i64,
+    round_ends: Option<i64>,
+    round_successes: usize,
+}
+
+impl Model {
+    fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            state: State::Closed,
+            since: 0,
+            generation: 0,
+            ended: Vec::new(),
+            under_way: Vec::new(),
+            openings: 0,
+            open_until: 0,
+            round_ends: None,
+            round_successes: 0,
+        }
+    }
+
+    fn bucket(&self, now: i64) -> i64 {
+        let length = self.settings.window / u32::from(self.settings.buckets);
+        (now * NANOS).div_euclid(i64::try_from(length.as_nanos()).unwrap())
+    }
+
+    fn in_flight(&self) -> usize {
+        self.under_way
+            .iter()
+            .filter(|generation| **generation == self.generation)
+            .count()
+    }
+
+    fn enter(&mut self, now: i64, state: State) {
+        (self.state, self.since) = (state, now);
+        self.generation += 1;
+        (self.round_ends, self.round_successes) = (None, 0);
+    }
+
+    fn open(&mut self, now: i64, open_for: &mut impl FnMut() -> i64) {
+        let stable = i64::try_from(self.settings.stable_after.as_millis()).unwrap();
+        if self.state == State::Closed && now - self.since >= stable {
+            self.openings = 0;
+        }
+        let whole = (1_000_i64 << self.openings.min(10)).min(7_000);
+        self.openings += 1;
+        let chosen = open_for();
+        assert!(
+            chosen >= whole / 2 && chosen <= whole,
+            "{chosen} of {whole}"
+        );
+        self.enter(now, State::Open);
+        self.open_until = now + chosen;
+    }
+
+    fn tick(&mut self, now: i64, open_for: &mut impl FnMut() -> i64) {
+        let Some(ends) = self.round_ends.filter(|ends| *ends <= now) else {
+            return;
+        };
+        if self.in_flight() > 0 {
+            self.open(ends, open_for);
+        } else {
+            (self.round_ends, self.round_successes) = (None, 0);
+        }
+    }
+
+    fn admit(&mut self, now: i64) -> bool {
+        if self.state == State::Open && self.open_until <= now {
+            self.enter(now, State::HalfOpen);
+        }
+        let admitted = match self.state {
+            State::Open => false,
+            State::HalfOpen => {
+                self.round_ends.get_or_insert(now + 3_000);
+                self.in_flight() + self.round_successes < self.settings.probes as usize
+            }
+            State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly => true,
+        };
+        if admitted {
+            self.under_way.push(self.generation);
+        }
+        admitted
+    }
+
+    fn end(
+        &mut self,
+        now: i64,
+        which: usize,
+        outcome: Outcome,
+        slow: bool,
+        open_for: &mut impl FnMut() -> i64,
+    ) {
+        let generation = self.under_way.remove(which);
+        if generation != self.generation || outcome == Outcome::Ignored {
+            return;
+        }
+        let failed = outcome == Outcome::Failure;
+        let bucket = self.bucket(now);
+        self.ended.push(Ended {
+            generation,
+            bucket,
+            failed,
+            slow,
+        });
+        if self.state == State::HalfOpen {
+            if failed || (slow && self.settings.slow_percent > 0) {
+                self.open(now, open_for);
+            } else {
+                self.round_successes += 1;
+                if self.round_successes == self.settings.probes as usize {
+                    self.enter(now, State::Closed);
+                }
+            }
+        } else if self.trips(now) {
+            self.open(now, open_for);
+        }
+    }
+
+    fn trips(&self, now: i64) -> bool {
+        let settings = &self.settings;
+        let mine: Vec<&Ended> = self
+            .ended
+            .iter()
+            .filter(|call| call.generation == self.generation)
+            .collect();
+        let row = mine.iter().rev().take_while(|call| call.failed).count();
+        if settings.consecutive_failures > 0 && row >= settings.consecutive_failures as usize {
+            return true;
+        }
+        let first = self.bucket(now) - i64::from(settings.buckets) + 1;
+        let window: Vec<_> = mine.iter().filter(|call| call.bucket >= first).collect();
+        let share = |part: usize, percent: u8| {
+            percent > 0 && part * 100 >= window.len() * usize::from(percent)
+        };
+        !window.is_empty()
+            && window.len() >= settings.minimum_calls as usize
+            && (share(
+                window.iter().filter(|call| call.failed).count(),
+                settings.failure_percent,
+            ) || share(
+                window.iter().filter(|call| call.slow).count(),
+                settings.slow_percent,
+            ))
+    }
+}
+
+/// Rounds open times to whole milliseconds, so that model and machine agree on instants.
+fn instant(millis: i64) -> Timestamp {
+    Timestamp::from_nanos(millis * NANOS)
+}
+
+/// The open times that the machine chose since last asked, in milliseconds, rounded up: the model sees whole milliseconds only.
+fn chosen(machine: &mut Machine) -> Vec<(i64, u64)> {
+    machine
+        .take_transitions()
+        .into_iter()
+        .filter_map(|transition| {
+            let nanos = i64::try_from(transition.open_for?.as_nanos()).unwrap();
+            Some((
+                nanos.div_euclid(NANOS) + i64::from(nanos % NANOS > 0),
+                transition.generation,
+            ))
+        })
+        .collect()
+}
+
+fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
+    let mut machine = Machine::new("model", settings.clone(), instant(0), rng::stream(seed, 0));
+    let mut model = Model::new(settings.clone());
+    let mut tickets: Vec<Ticket> = Vec::new();
+    let mut now = 0;
+    for step in steps {
+        let mut admitted = None;
+        let mut ended = None;
+        match step {
+            Step::Wait(millis) => now += millis,
+            Step::Look => {
+                machine.snapshot(instant(now));
+            }
+            Step::Admit => {
+                let ticket = machine.admit(instant(now)).ok();
+                admitted = Some(ticket.is_some());
+                tickets.extend(ticket);
+            }
+            Step::End {
+                which,
+                outcome,
+                slow,
+            } if !tickets.is_empty() => {
+                let which = which % tickets.len();
+                let took = if slow {
+                    settings.slow_call
+                } else {
+                    Duration::ZERO
+                };
+                machine.record(instant(now), tickets.remove(which), outcome, took);
+                ended = Some((which, outcome, slow));
+            }
+            Step::Drop { which } if !tickets.is_empty() => {
+                let which = which % tickets.len();
+                machine.release(instant(now), tickets.remove(which));
+                ended = Some((which, Outcome::Ignored, false));
+            }
+            Step::End { .. } | Step::Drop { .. } => {}
+        }
+        let look = machine.snapshot(instant(now));
+        let mut open_times = chosen(&mut machine).into_iter();
+        let mut open_for = || {
+            open_times
+                .next()
+                .expect("the model opens, the machine did not")
+                .0
+        };
+        model.tick(now, &mut open_for);
+        if let Some(admitted) = admitted {
+            assert_eq!(model.admit(now), admitted, "admission at {now}");
+        }
+        if let Some((which, outcome, slow)) = ended {
+            model.end(now, which, outcome, slow, &mut open_for);
+        }
+        assert_eq!(look.state, model.state, "state at {now}");
+        assert_eq!(look.generation, model.generation, "generation at {now}");
+        assert_eq!(
+            open_times.next(),
+            None,
+            "the machine opens, the model does not"
+        );
+        let totals = look.totals;
+        let over =
+            totals.succeeded + totals.failed + totals.ignored + totals.dropped + totals.stale;
+        assert_eq!(
+            totals.admitted,
+            over + tickets.len() as u64,
+            "no call is lost"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn machine_does_what_a_naive_breaker_does(settings in settings(), seed: u64, steps in steps()) {
+        run(settings, seed, steps);
+    }
+
+    #[test]
+    fn looking_changes_nothing(settings in settings(), seed: u64, steps in steps()) {
+        let play = |look: bool| {
+            let mut machine = Machine::new("play", settings.clone(), instant(0), rng::stream(seed, 0));
+            let mut tickets: Vec<Ticket> = Vec::new();
+            let mut now = 0;
+            for step in &steps {
+                match step {
+                    Step::Wait(millis) => for _part in 0..4 {
+                        now += millis / 4;
+                        if look { machine.snapshot(instant(now)); }
+                    },
+                    Step::Admit => tickets.extend(machine.admit(instant(now))),
+                    Step::End { which, outcome, slow } if !tickets.is_empty() => {
+                        let took = if *slow { settings.slow_call } else { Duration::ZERO };
+                        let ticket = tickets.remove(which % tickets.len());
+                        machine.record(instant(now), ticket, *outcome, took);
+                    }
+                    Step::Drop { which } if !tickets.is_empty() => {
+                        let ticket = tickets.remove(which % tickets.len());
+                        machine.release(instant(now), ticket);
+                    }
+                    Step::End { .. } | Step::Drop { .. } | Step::Look => {}
+                }
+            }
+            (machine.snapshot(instant(now)), machine.take_transitions())
+        };
+        prop_assert_eq!(play(true), play(false));
+    }
+}
