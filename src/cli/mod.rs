@@ -12,6 +12,8 @@ mod launch;
 mod out;
 mod run;
 pub mod screen;
+mod sim;
+mod verify;
 mod version;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -37,6 +39,8 @@ Try it:
   tradingd config default > tradingd.toml    every setting, documented
   tradingd check -c tradingd.toml            is it valid?
   tradingd config show -c tradingd.toml      what holds, from all sources
+  tradingd sim                               a Kraken to try clients on
+  tradingd verify DIR                        would the engine decide the same again?
 
 Settings come from the file, conf.d/*.toml beside it, variables TRADINGD__SECTION__KEY and --set section.key=value;
 the later wins. Secrets are only ever referred to: file:PATH, env:NAME, credential:NAME.
@@ -60,6 +64,10 @@ enum Verb {
     Check(check::Arguments),
     /// Show the effective or the default config.
     Config(config::Arguments),
+    /// Run the simulated Kraken alone, for any client.
+    Sim(Box<sim::Arguments>),
+    /// Prove a journal: replay every run in a state directory and compare every command.
+    Verify(verify::Arguments),
     /// Show the version, the build and the formats it reads.
     Version(version::Arguments),
 }
@@ -108,6 +116,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut Out) -> Exit
         Verb::Run(arguments) => run::run(&arguments, out),
         Verb::Check(arguments) => check::run(&arguments, out),
         Verb::Config(arguments) => config::run(&arguments, out),
+        Verb::Sim(arguments) => sim::run(&arguments, out),
+        Verb::Verify(arguments) => verify::run(&arguments, out),
         Verb::Version(arguments) => version::run(&arguments, out),
     };
     end.unwrap_or_else(|error| out.lost(&error))

@@ -8,6 +8,8 @@
 mod client;
 mod config;
 mod journal;
+mod sim_verb;
 mod sim_ws;
 mod support;
 mod tidy;
+mod verify_verb;
