@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod exit;
 mod out;
+mod replay;
 mod version;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -51,6 +52,8 @@ enum Verb {
     Check(check::Arguments),
     /// Show the effective or the default config.
     Config(config::Arguments),
+    /// Run recorded WebSocket v2 frames through the decoder and the book, and prove every checksum.
+    Replay(replay::Arguments),
     /// Show the version, the build and the formats it reads.
     Version(version::Arguments),
 }
@@ -97,6 +100,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut Out) -> Exit
     let end = match verb {
         Verb::Check(arguments) => check::run(&arguments, out),
         Verb::Config(arguments) => config::run(&arguments, out),
+        Verb::Replay(arguments) => replay::run(&arguments, out),
         Verb::Version(arguments) => version::run(&arguments, out),
     };
     end.unwrap_or_else(|error| out.lost(&error))

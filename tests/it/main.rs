@@ -7,5 +7,6 @@
 
 mod config;
 mod journal;
+mod replay;
 mod sim_ws;
 mod support;
