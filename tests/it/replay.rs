@@ -35,6 +35,7 @@ fn own(name: &str) -> String {
 }
 
 /// A shared capture, or a loud note that it is not there.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn shared(name: &str) -> Option<String> {
     let root = std::env::var_os("TRADINGD_DATA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")),
