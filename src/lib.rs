@@ -1,4 +1,5 @@
 //! tradingd
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod engine;

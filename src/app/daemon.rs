@@ -1,15 +1,8 @@
 //! A run from start to end: tasks under one supervisor, then down in phases.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    runtime::Handle,
     sync::{mpsc, oneshot},
     time::sleep,
 };
@@ -31,8 +24,8 @@ use crate::{
     engine::{Event, strategy::Strategy},
     io::{Clock, rng},
     resilience::{
-        Backoff, budget,
-        supervisor::{Ended, How, Intensity, Policy, Supervisor, TaskError},
+        budget,
+        supervisor::{Ended, Failure, Fault, Phase, Policy, Supervisor, TaskError, TaskSpec},
     },
     types::ClOrdId,
     venue::kraken::{
@@ -54,14 +47,15 @@ const LANE: usize = 256;
 /// Wishes to look at the engine.
 const LOOKS: usize = 4;
 
-/// Phases in which tasks stop, in rising order.
-mod phase {
-    pub(super) const READERS: u8 = 1;
-    pub(super) const DRIVER: u8 = 2;
-    pub(super) const JOURNAL: u8 = 3;
-    pub(super) const OBSERVERS: u8 = 4;
-    pub(super) const SIMULATOR: u8 = 5;
-}
+/// What stops together. The highest phase stops first.
+const READERS: Phase = Phase(5);
+const DRIVER: Phase = Phase(4);
+const JOURNAL: Phase = Phase(3);
+const OBSERVERS: Phase = Phase(2);
+const SIMULATOR: Phase = Phase(1);
+
+/// Class of the failure of a task whose key the venue refused.
+const KEY_REFUSED: u8 = 1;
 
 /// How a run ended, for the exit code.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,7 +96,6 @@ pub struct Daemon {
     give_up: CancellationToken,
     drained: CancellationToken,
     finished: oneshot::Receiver<Finished>,
-    key_refused: Arc<AtomicBool>,
     looks: mpsc::Sender<Look>,
     public: Arc<SocketCounters>,
     private: Arc<SocketCounters>,
@@ -144,10 +137,9 @@ impl Daemon {
         stops: Stops,
         signals: Option<Signals>,
     ) -> Result<Self, StartError> {
-        let here = Handle::current();
         let seed = started.seed;
-        let backoff = Backoff::new(started.kraken.reconnect.clone(), rng::stream(seed, 2));
-        let mut tasks = Supervisor::new(clock.clone(), Intensity::default(), backoff);
+        let root = stops.stop.clone();
+        let mut tasks = Supervisor::new(root, clock.clone(), rng::stream(seed, 2));
         let (lanes, ends) = lanes::lanes(LANE);
         let (account_in, account) = mpsc::channel(ACCOUNT_QUEUE);
         let (market_in, market) = mpsc::channel(MARKET_QUEUE);
@@ -162,16 +154,12 @@ impl Daemon {
 
         if let Some(embedded) = started.embedded {
             let simulator = embedded.into_simulator();
-            tasks.spawn_once(
-                "simulator",
-                phase::SIMULATOR,
-                Policy::VITAL,
-                &handles.simulator,
-                move |stop| Embedded::run(simulator, stop),
-            );
+            let spec = forever("simulator", SIMULATOR).on(handles.simulator.clone());
+            tasks.spawn_once(spec, move |stop| Embedded::run(simulator, stop));
         }
         let sync = started.journal.sync;
-        tasks.spawn_once("journal_sync", phase::JOURNAL, Policy::OPTIONAL, &handles.disk, |_| async {
+        let spec = TaskSpec::new("journal_sync", Policy::Temporary, JOURNAL);
+        tasks.spawn_once(spec.on(handles.disk.clone()), |_| async {
             sync.run().await;
             Ok(())
         });
@@ -189,12 +177,11 @@ impl Daemon {
             depth: started.engine.settings().depth,
             counters: Arc::clone(&public),
         })?;
-        tasks.spawn_once("public_socket", phase::READERS, Policy::VITAL, &here, |stop| async {
+        tasks.spawn_once(forever("public_socket", READERS), |stop| async {
             socket.run(stop).await;
             Ok(())
         });
 
-        let key_refused = Arc::new(AtomicBool::new(false));
         let socket = PrivateSocket::new(private::Wiring {
             connector: started.connector,
             settings: started.kraken,
@@ -208,21 +195,23 @@ impl Daemon {
             instruments,
             counters: Arc::clone(&private),
         })?;
-        let refused = Arc::clone(&key_refused);
-        tasks.spawn_once("private_socket", phase::READERS, Policy::VITAL, &here, |stop| async move {
-            socket.run(stop).await.map_err(|error| {
-                refused.store(true, Ordering::Relaxed);
-                TaskError::from(error)
-            })
+        tasks.spawn_once(forever("private_socket", READERS), |stop| async {
+            let held = socket.run(stop).await;
+            held.map_err(|error| TaskError::of_class(KEY_REFUSED, error))
         });
 
         let queries = Queries::new(started.account, ends.queries, account_in, clock.clone());
-        tasks.spawn_once("queries", phase::READERS, Policy::VITAL, &here, |stop| async {
+        tasks.spawn_once(forever("queries", READERS), |stop| async {
             queries.run(stop).await;
             Ok(())
         });
 
-        let inlets = Inlets { account, market, journal: started.journal.failures, looks: looked };
+        let inlets = Inlets {
+            account,
+            market,
+            journal: started.journal.failures,
+            looks: looked,
+        };
         let driver = Driver::new(
             started.engine,
             (started.journal.writer, started.journal.pin),
@@ -235,7 +224,8 @@ impl Daemon {
         let (give_up, drained) = (CancellationToken::new(), CancellationToken::new());
         let (stop, late, done) = (stops.stop.clone(), give_up.clone(), drained.clone());
         let drain = config.shutdown.drain;
-        tasks.spawn_once("driver", phase::DRIVER, Policy::VITAL, &here, move |_| async move {
+        let spec = TaskSpec::new("driver", Policy::Fatal, DRIVER);
+        tasks.spawn_once(spec, move |_| async move {
             let result = driver.run(stop, late, done, drain).await?;
             // Whoever waits for it may have given up.
             let _unheard = finish.send(result);
@@ -243,13 +233,15 @@ impl Daemon {
         });
 
         let notifier = Notify::new(looks.clone());
-        tasks.spawn_once("notify", phase::OBSERVERS, Policy::OPTIONAL, &here, |stop| async {
+        let spec = TaskSpec::new("notify", Policy::Temporary, OBSERVERS);
+        tasks.spawn_once(spec, |stop| async {
             notifier.run(stop).await;
             Ok(())
         });
         if let Some(signals) = signals {
             let heard = stops.clone();
-            tasks.spawn_once("signals", phase::OBSERVERS, Policy::OPTIONAL, &here, |stop| async move {
+            let spec = TaskSpec::new("signals", Policy::Temporary, OBSERVERS);
+            tasks.spawn_once(spec, |stop| async move {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => {}
@@ -264,7 +256,6 @@ impl Daemon {
             give_up,
             drained,
             finished,
-            key_refused,
             looks,
             public,
             private,
@@ -289,78 +280,93 @@ impl Daemon {
 
     /// Runs until it is told to stop or cannot go on, then takes everything down in order.
     pub async fn run(mut self) -> Report {
-        let trouble = tokio::select! {
-            biased;
-            () = self.stops.stop.cancelled() => None,
-            ended = self.supervisor.watch() => Some(ended),
+        let failure = match self.supervisor.run().await {
+            Ended::Canceled | Ended::Done => None,
+            Ended::Failed(failure) => Some(failure),
         };
-        if let Some(ended) = &trouble {
-            error!(reason = %ended, "cannot go on");
+        if let Some(failure) = &failure {
+            error!(reason = %failure, "cannot go on");
         }
-        notify::stopping(trouble.as_ref().map_or("stopping", |_| "stopping after a failure"));
-        match trouble {
-            Some(ended) if ended.task == "driver" => self.without_engine(ended.to_string()).await,
-            trouble => self.wind_down(trouble).await,
+        notify::stopping(
+            failure
+                .as_ref()
+                .map_or("stopping", |_| "stopping after a failure"),
+        );
+        match failure {
+            Some(failure) if failure.task == "driver" => {
+                self.without_engine(failure.to_string()).await
+            }
+            failure => self.wind_down(failure).await,
         }
     }
 
     /// The engine stops its strategies and cancels what is ours; the wire stays up meanwhile.
-    async fn wind_down(mut self, mut trouble: Option<Ended>) -> Report {
+    async fn wind_down(mut self, failure: Option<Failure>) -> Report {
         self.stops.stop.cancel();
-        let patience = limit(self.stops.clone(), self.shutdown.settle + self.shutdown.park);
+        let patience = limit(
+            self.stops.clone(),
+            self.shutdown.settle + self.shutdown.park,
+        );
         tokio::pin!(patience);
         loop {
             tokio::select! {
                 biased;
                 () = self.drained.cancelled() => break,
-                ended = self.supervisor.watch() => match ended {
-                    Ended { task: "driver", how } if how != How::Finished => {
-                        let reason = Ended { task: "driver", how }.to_string();
-                        return self.without_engine(reason).await;
-                    }
-                    ended => {
-                        warn!(reason = %ended, "a task ended during the stop");
-                        trouble.get_or_insert(ended);
-                    }
-                },
+                // It answers only after it has drained; before that it can only be gone.
+                _gone = &mut self.finished => {
+                    return self.without_engine("the driver is gone".to_owned()).await;
+                }
                 () = &mut patience, if !self.give_up.is_cancelled() => {
                     warn!("the time to stop is up");
                     self.give_up.cancel();
                 }
             }
         }
-        self.supervisor.stop(phase::READERS, self.shutdown.close).await;
-        self.supervisor.stop(phase::DRIVER, self.shutdown.drain).await;
+        self.supervisor
+            .stop_phase(READERS, self.shutdown.close)
+            .await;
+        self.supervisor
+            .stop_phase(DRIVER, self.shutdown.drain)
+            .await;
         let finished = self.finished.try_recv().ok();
         self.take_down().await;
+        let failure = failure.or_else(|| self.supervisor.failures().first().cloned());
         let frames = self.public.frames.get() + self.private.frames.get();
-        let verdict = verdict(finished.as_ref(), trouble, self.key_refused.load(Ordering::Relaxed));
+        let verdict = verdict(finished.as_ref(), failure);
         let summary = finished.map(|finished| Summary::of(&finished.picture, frames));
-        self.supervisor.abort().await;
         Report { verdict, summary }
     }
 
     /// What is left once the driver has ended.
     async fn take_down(&mut self) {
-        for phase in [phase::JOURNAL, phase::OBSERVERS, phase::SIMULATOR] {
-            self.supervisor.stop(phase, self.shutdown.close).await;
+        for phase in [JOURNAL, OBSERVERS, SIMULATOR] {
+            self.supervisor.stop_phase(phase, self.shutdown.close).await;
         }
     }
 
     /// The engine is gone: what carries our tag is canceled without it.
     async fn without_engine(mut self, reason: String) -> Report {
         error!(%reason, "the engine is gone: parking orders over REST");
-        self.supervisor.stop(phase::READERS, self.shutdown.close).await;
+        self.supervisor
+            .stop_phase(READERS, self.shutdown.close)
+            .await;
         let parked = tokio::select! {
             biased;
             () = self.stops.abandon.cancelled() => Parked::Unfinished,
             parked = park(&self.rest, &self.tag, self.shutdown.park) => parked,
         };
         self.take_down().await;
-        self.supervisor.abort().await;
         let clean = parked == Parked::Clean;
-        Report { verdict: Verdict::Parked { reason, clean }, summary: None }
+        Report {
+            verdict: Verdict::Parked { reason, clean },
+            summary: None,
+        }
     }
+}
+
+/// A task that owns what cannot be made twice and should never end by itself.
+fn forever(name: &'static str, phase: Phase) -> TaskSpec {
+    TaskSpec::new(name, Policy::Permanent, phase)
 }
 
 /// Ends when the stop has taken long enough: its budget, a second signal's, a third's.
@@ -377,7 +383,7 @@ async fn limit(stops: Stops, budget: Duration) {
     }
 }
 
-fn verdict(finished: Option<&Finished>, trouble: Option<Ended>, key_refused: bool) -> Verdict {
+fn verdict(finished: Option<&Finished>, failure: Option<Failure>) -> Verdict {
     let Some(finished) = finished else {
         return Verdict::Failed("the driver did not finish".to_owned());
     };
@@ -387,14 +393,21 @@ fn verdict(finished: Option<&Finished>, trouble: Option<Ended>, key_refused: boo
     if finished.journal_failed {
         return Verdict::JournalFailed;
     }
-    match trouble {
-        Some(ended) if key_refused => Verdict::KeyRefused(ended.to_string()),
-        Some(ended) => Verdict::Failed(ended.to_string()),
+    match failure {
+        Some(failure) if is_key_refused(&failure) => Verdict::KeyRefused(failure.to_string()),
+        Some(failure) => Verdict::Failed(failure.to_string()),
         None if !finished.verified => Verdict::Late(Vec::new()),
         None => {
             info!("stopped: no order of ours rests");
             Verdict::Clean
         }
+    }
+}
+
+fn is_key_refused(failure: &Failure) -> bool {
+    match &failure.fault {
+        Fault::Error(error) => error.class == Some(KEY_REFUSED),
+        Fault::Panic(_) | Fault::Aborted | Fault::EndedEarly => false,
     }
 }
 

@@ -189,7 +189,11 @@ impl Driver {
     /// What waits is handled without going through the select again, the account first.
     fn burst(&mut self) -> Result<(), DriverError> {
         for _ in 0..BURST {
-            let next = self.inlets.account.try_recv().or_else(|_none| self.inlets.market.try_recv());
+            let next = self
+                .inlets
+                .account
+                .try_recv()
+                .or_else(|_none| self.inlets.market.try_recv());
             let Ok(event) = next else { return Ok(()) };
             self.turn(&event)?;
             if self.engine.mode() == Mode::Stopped {

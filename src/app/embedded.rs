@@ -33,10 +33,11 @@ impl Embedded {
         runtime: &Handle,
     ) -> Result<Self, StartError> {
         let (settings, directory) = (settings.clone(), folder(state_directory));
-        let starting = runtime.spawn(async move {
-            Simulator::start(&settings, Some(&directory), clock).await
-        });
-        let simulator = starting.await.map_err(|error| StartError::Thread(error.to_string()))??;
+        let starting = runtime
+            .spawn(async move { Simulator::start(&settings, Some(&directory), clock).await });
+        let simulator = starting
+            .await
+            .map_err(|error| StartError::Thread(error.to_string()))??;
         let account = simulator.accounts().first().ok_or(StartError::NoAccount)?;
         let secret = SecretString::from(account.secret_base64.clone());
         let credentials = Credentials::new(account.key.clone(), &secret)
@@ -52,14 +53,19 @@ impl Embedded {
     }
 
     /// Keeps it running until the token is canceled, then takes it down in order.
-    pub(super) async fn run(mut simulator: Simulator, stop: CancellationToken) -> Result<(), TaskError> {
+    pub(super) async fn run(
+        mut simulator: Simulator,
+        stop: CancellationToken,
+    ) -> Result<(), TaskError> {
         let failed = tokio::select! {
             biased;
             () = stop.cancelled() => None,
             name = simulator.failed() => Some(name),
         };
         simulator.shutdown().await;
-        failed.map_or(Ok(()), |name| Err(format!("task {name} of the simulator ended").into()))
+        failed.map_or(Ok(()), |name| {
+            Err(TaskError::text(format!("its task {name} ended")))
+        })
     }
 
     pub(super) fn into_simulator(self) -> Simulator {

@@ -18,6 +18,7 @@ pub mod runtimes;
 pub mod signals;
 mod start;
 pub mod tally;
+pub mod telemetry;
 
 pub use daemon::{Daemon, Report, Verdict};
 pub use picture::{Picture, Summary};

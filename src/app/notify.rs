@@ -32,7 +32,11 @@ impl Notify {
         let watchdog = sd_notify::watchdog_enabled();
         // A third: two answers may be late before the service manager loses patience.
         let every = watchdog.map_or(EVERY, |interval| (interval / 3).min(EVERY));
-        Self { looks, every, watchdog: watchdog.is_some() }
+        Self {
+            looks,
+            every,
+            watchdog: watchdog.is_some(),
+        }
     }
 
     /// Works until the token is canceled or the driver has ended.
@@ -50,7 +54,9 @@ impl Notify {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            let Some(picture) = self.look().await else { return };
+            let Some(picture) = self.look().await else {
+                return;
+            };
             if picture.ready && !ready {
                 ready = true;
                 info!("ready: books verified, orders reconciled");

@@ -83,7 +83,10 @@ impl Picture {
     pub fn of(engine: &Engine, tally: &Tally, at: Timestamp) -> Self {
         let status = engine.status();
         let orders: Vec<&Order> = status.live_orders().collect();
-        let markets = status.markets().map(|market| MarketPicture::of(&market, &orders)).collect();
+        let markets = status
+            .markets()
+            .map(|market| MarketPicture::of(&market, &orders))
+            .collect();
         Self {
             at,
             mode: status.mode(),
@@ -92,7 +95,10 @@ impl Picture {
             account: status.account(),
             order_entry: status.order_entry(),
             markets,
-            balances: status.balances().map(|(asset, total)| (*asset, *total)).collect(),
+            balances: status
+                .balances()
+                .map(|(asset, total)| (*asset, *total))
+                .collect(),
             anomalies: status.anomalies(),
             tally: tally.clone(),
         }
@@ -108,8 +114,12 @@ impl Picture {
     #[must_use]
     pub fn commands_a_minute(&self) -> u64 {
         let commands = self.tally.orders + self.tally.amends + self.tally.cancels;
-        let since = self.tally.since.map_or(Duration::ZERO, |since| self.at.since(since));
-        commands.saturating_mul(60_000) / u64::try_from(since.as_millis()).unwrap_or(u64::MAX).max(1)
+        let since = self
+            .tally
+            .since
+            .map_or(Duration::ZERO, |since| self.at.since(since));
+        commands.saturating_mul(60_000)
+            / u64::try_from(since.as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
     /// One line for the service manager.
@@ -131,12 +141,17 @@ impl MarketPicture {
         let instrument = market.instrument;
         let level = |level: Option<&crate::engine::event::Level>| {
             level.map(|level| {
-                (instrument.price_decimal(level.price), instrument.quantity_decimal(level.qty))
+                (
+                    instrument.price_decimal(level.price),
+                    instrument.quantity_decimal(level.qty),
+                )
             })
         };
         let (bid, ask) = (market.book.best_bid(), market.book.best_ask());
         let mark = bid.zip(ask).and_then(|(bid, ask)| {
-            bid.price.shifted((ask.price.units() - bid.price.units()) / 2).ok()
+            bid.price
+                .shifted((ask.price.units() - bid.price.units()) / 2)
+                .ok()
         });
         let flat = || market.position.cash();
         let pnl = mark.and_then(|mark| market.position.pnl(instrument, mark).ok());
@@ -150,9 +165,16 @@ impl MarketPicture {
             ask: level(ask),
             position: market.position.base(instrument),
             pnl: pnl.unwrap_or_else(flat),
-            fees: market.position.fees().get(&instrument.quote).copied().unwrap_or(Decimal::ZERO),
+            fees: market
+                .position
+                .fees()
+                .get(&instrument.quote)
+                .copied()
+                .unwrap_or(Decimal::ZERO),
             fills: market.position.fills(),
-            orders: own.map(|order| OrderPicture::of(order, instrument)).collect(),
+            orders: own
+                .map(|order| OrderPicture::of(order, instrument))
+                .collect(),
         }
     }
 }
@@ -240,7 +262,9 @@ fn by_quote(picture: &Picture, amount: impl Fn(&MarketPicture) -> Decimal) -> St
             None => sums.push((market.quote, amount)),
         }
     }
-    let texts: Vec<String> =
-        sums.iter().map(|(quote, sum)| format!("{} {quote}", sum.normalized())).collect();
+    let texts: Vec<String> = sums
+        .iter()
+        .map(|(quote, sum)| format!("{} {quote}", sum.normalized()))
+        .collect();
     texts.join(", ")
 }

@@ -44,7 +44,11 @@ pub enum PlanError {
 ///
 /// A name that is no pair.
 pub fn symbols(config: &Config) -> Result<Vec<Symbol>, PlanError> {
-    let names = config.strategy.iter().map(|own| &own.pair).chain(&config.feed.pairs);
+    let names = config
+        .strategy
+        .iter()
+        .map(|own| &own.pair)
+        .chain(&config.feed.pairs);
     let mut symbols = Vec::new();
     for name in names {
         let symbol: Symbol = name.parse().map_err(|_bad| PlanError::Pair(name.clone()))?;
@@ -61,9 +65,15 @@ pub fn symbols(config: &Config) -> Result<Vec<Symbol>, PlanError> {
 ///
 /// A strategy whose amounts do not fit its pair.
 pub fn settings(config: &Config, instruments: Vec<Instrument>) -> Result<Settings, PlanError> {
-    let strategies: Result<Vec<_>, _> =
-        config.strategy.iter().map(|own| strategy(own, &instruments)).collect();
-    let limits = instruments.iter().map(|instrument| limits(config, instrument)).collect();
+    let strategies: Result<Vec<_>, _> = config
+        .strategy
+        .iter()
+        .map(|own| strategy(own, &instruments))
+        .collect();
+    let limits = instruments
+        .iter()
+        .map(|instrument| limits(config, instrument))
+        .collect();
     Ok(Settings {
         tag: config.orders.tag.clone(),
         epoch: 0,
@@ -110,13 +120,18 @@ fn limits(config: &Config, instrument: &Instrument) -> Limits {
 }
 
 fn strategy(own: &Strategy, instruments: &[Instrument]) -> Result<strategy::Settings, PlanError> {
-    let position = instruments.iter().position(|listed| *listed.symbol == *own.pair);
+    let position = instruments
+        .iter()
+        .position(|listed| *listed.symbol == *own.pair);
     let found = position.and_then(|index| {
         let id = InstrumentId(u32::try_from(index).ok()?);
         Some((id, instruments.get(index)?))
     });
     let (id, instrument) = found.ok_or_else(|| PlanError::Pair(own.pair.clone()))?;
-    let amounts = Amounts { strategy: &own.name, instrument };
+    let amounts = Amounts {
+        strategy: &own.name,
+        instrument,
+    };
     let kind = match own.plan()? {
         Plan::Quoter(plan) => Kind::Quoter(quoter::Params {
             qty: amounts.quantity("qty", plan.qty.get())?,
@@ -131,10 +146,17 @@ fn strategy(own: &Strategy, instruments: &[Instrument]) -> Result<strategy::Sett
             qty: amounts.quantity("qty", plan.qty.get())?,
             levels: plan.levels,
             step_ppm: plan.step.ppm(),
-            center: plan.center.map(|center| amounts.price("center", center.get())).transpose()?,
+            center: plan
+                .center
+                .map(|center| amounts.price("center", center.get()))
+                .transpose()?,
         }),
     };
-    Ok(strategy::Settings { name: own.name.clone(), instrument: id, kind })
+    Ok(strategy::Settings {
+        name: own.name.clone(),
+        instrument: id,
+        kind,
+    })
 }
 
 /// Reads one strategy's amounts by its pair's precision.
@@ -166,6 +188,12 @@ impl Amounts<'_> {
 
     fn misfit(&self, key: &'static str, amount: Decimal, reason: &'static str) -> PlanError {
         let (strategy, symbol) = (self.strategy.to_owned(), self.instrument.symbol);
-        PlanError::Amount { strategy, key, amount, symbol, reason }
+        PlanError::Amount {
+            strategy,
+            key,
+            amount,
+            symbol,
+            reason,
+        }
     }
 }

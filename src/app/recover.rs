@@ -51,12 +51,19 @@ impl Past {
     pub fn read(state_directory: &Path) -> Result<Self, RecoverError> {
         let recovered = recover(state_directory)?;
         for cut in &recovered.cuts {
-            warn!(?cut, "the journal ended in the middle of a record, which was cut");
+            warn!(
+                ?cut,
+                "the journal ended in the middle of a record, which was cut"
+            );
         }
         let (tip, epoch) = (recovered.tip(), recovered.epoch());
         let engine = recovered.last.as_ref().map(replay).transpose()?;
         if let Some(engine) = &engine {
-            info!(epoch, orders = engine.status().live_ids().len(), "recovered from the journal");
+            info!(
+                epoch,
+                orders = engine.status().live_ids().len(),
+                "recovered from the journal"
+            );
         }
         Ok(Self { engine, tip, epoch })
     }
@@ -64,7 +71,10 @@ impl Past {
     /// Pairs that a new run must list whatever its strategies trade: orders may rest in them.
     #[must_use]
     pub fn symbols(&self) -> Vec<Symbol> {
-        self.engine.as_ref().map(Engine::live_symbols).unwrap_or_default()
+        self.engine
+            .as_ref()
+            .map(Engine::live_symbols)
+            .unwrap_or_default()
     }
 
     /// Begins the next run: a new epoch, a new segment, the engine as it goes on.
@@ -95,8 +105,14 @@ impl Past {
             None => Engine::with_strategies(now, settings, strategies),
         };
         let checkpoint = engine.checkpoint()?;
-        let journal =
-            journal::start(state_directory, journal, clock, &header, &checkpoint, self.tip)?;
+        let journal = journal::start(
+            state_directory,
+            journal,
+            clock,
+            &header,
+            &checkpoint,
+            self.tip,
+        )?;
         Ok((engine, journal))
     }
 }
@@ -104,8 +120,12 @@ impl Past {
 /// The engine as it was at the end of a segment.
 fn replay(segment: &journal::Segment) -> Result<Engine, RecoverError> {
     let build = &segment.run.build;
-    let mut replayed = Replayed::restore(&segment.run, segment.checkpoint())
-        .map_err(|_reason| RecoverError::Foreign { build: build.clone() })?;
+    let mut replayed =
+        Replayed::restore(&segment.run, segment.checkpoint()).map_err(|_reason| {
+            RecoverError::Foreign {
+                build: build.clone(),
+            }
+        })?;
     for entry in segment.entries() {
         let entry = entry?.entry;
         replayed.turn(entry.now, &entry.event);
@@ -133,7 +153,10 @@ impl Replay for Replayed {
             serde_json::from_str(&run.settings).map_err(|error| error.to_string())?;
         let checkpoint =
             Checkpoint::decode(settings, checkpoint).map_err(|error| error.to_string())?;
-        Ok(Self { engine: checkpoint.restore(), out: Outbox::new() })
+        Ok(Self {
+            engine: checkpoint.restore(),
+            out: Outbox::new(),
+        })
     }
 
     fn handle(
@@ -147,6 +170,8 @@ impl Replay for Replayed {
     }
 
     fn checkpoint(&self) -> postcard::Result<Vec<u8>> {
-        self.engine.checkpoint().map_err(CheckpointError::into_inner)
+        self.engine
+            .checkpoint()
+            .map_err(CheckpointError::into_inner)
     }
 }

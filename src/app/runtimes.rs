@@ -35,7 +35,11 @@ impl Runtimes {
     /// When the operating system gives no threads.
     pub fn new() -> io::Result<Self> {
         let side = |name: &str| {
-            Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .thread_name(name)
+                .enable_all()
+                .build()
         };
         Ok(Self {
             money: Builder::new_current_thread().enable_all().build()?,
@@ -47,7 +51,10 @@ impl Runtimes {
     /// The handles of the side runtimes.
     #[must_use]
     pub fn handles(&self) -> Handles {
-        Handles { disk: self.disk.handle().clone(), simulator: self.simulator.handle().clone() }
+        Handles {
+            disk: self.disk.handle().clone(),
+            simulator: self.simulator.handle().clone(),
+        }
     }
 
     /// Runs a future on the money thread to its end, then ends the side runtimes.

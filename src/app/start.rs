@@ -14,7 +14,7 @@ use super::{
     runtimes::Handles,
 };
 use crate::{
-    config::{Config, VenueKind},
+    config::{Config, Tier, VenueKind},
     engine::{Engine, strategy},
     io::{Clock, files, files::LockError, net::Connector, rng},
     journal::Journal,
@@ -24,7 +24,9 @@ use crate::{
         account::Account,
         auth::Credentials,
         catalog::{Catalog, CatalogError},
-        error::{Error as CallError, Remedy},
+        decode::trading_status,
+        error::{Class, Denied, Error as CallError},
+        rate_limit,
         rest::{
             Rest,
             calls::{Balance, SystemStatus, Time},
@@ -118,7 +120,10 @@ pub(super) struct Started {
 /// Where the state lives.
 fn state_directory(config: &Config) -> Result<PathBuf, StartError> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    config.state.directory(variable).ok_or(StartError::NoStateDirectory)
+    config
+        .state
+        .directory(variable)
+        .ok_or(StartError::NoStateDirectory)
 }
 
 /// Does everything up to the first event.
@@ -150,14 +155,24 @@ pub(super) async fn start(
     let rest = Rest::new(http, key, &kraken, clock.clone(), rng::stream(seed, 1));
 
     let mut wanted = plan::symbols(config)?;
-    wanted.extend(past.symbols().iter().filter(|symbol| !wanted.contains(symbol)).copied().collect::<Vec<_>>());
+    wanted.extend(
+        past.symbols()
+            .iter()
+            .filter(|symbol| !wanted.contains(symbol))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
     let limit = config.network.start;
     let facts = within(limit, || ask(&rest, &wanted, clock)).await?;
     let settings = plan::settings(config, facts.instruments)?;
-    let strategies = strategies
-        .unwrap_or_else(|| settings.strategies.iter().filter_map(strategy::build).collect());
-    let (engine, journal) =
-        past.begin(&directory, settings, strategies, &config.journal, clock)?;
+    let strategies = strategies.unwrap_or_else(|| {
+        settings
+            .strategies
+            .iter()
+            .filter_map(strategy::build)
+            .collect()
+    });
+    let (engine, journal) = past.begin(&directory, settings, strategies, &config.journal, clock)?;
     let account = Account::new(rest.clone(), facts.catalog.names(), clock.clone(), &kraken);
     Ok(Started {
         lock,
@@ -175,9 +190,13 @@ pub(super) async fn start(
 }
 
 fn kraken_settings(config: &Config, embedded: Option<&Embedded>) -> Kraken {
-    let mut kraken = config.network.kraken.clone();
+    let mut kraken = config.kraken.clone();
     let venue = &config.venue;
-    let given = [(&mut kraken.rest, &venue.rest), (&mut kraken.ws, &venue.ws), (&mut kraken.ws_auth, &venue.ws_auth)];
+    let given = [
+        (&mut kraken.rest, &venue.rest),
+        (&mut kraken.ws, &venue.ws),
+        (&mut kraken.ws_auth, &venue.ws_auth),
+    ];
     for (target, address) in given {
         if let Some(address) = address {
             *target = address.as_str().to_owned();
@@ -189,6 +208,12 @@ fn kraken_settings(config: &Config, embedded: Option<&Embedded>) -> Kraken {
         kraken.ws_auth = embedded.ws_auth.clone();
     }
     kraken.ca_file = venue.ca_file.clone();
+    kraken.book_depth = u32::from(config.feed.depth);
+    kraken.tier = match config.throttle.tier {
+        Tier::Starter => rate_limit::Tier::Starter,
+        Tier::Intermediate => rate_limit::Tier::Intermediate,
+        Tier::Pro => rate_limit::Tier::Pro,
+    };
     kraken
 }
 
@@ -210,18 +235,32 @@ struct Facts {
 /// One round of questions.
 async fn ask(rest: &Rest, wanted: &[Symbol], clock: &Clock) -> Result<Facts, StartError> {
     let offset_nanos = offset(rest, clock).await?;
-    let status = rest.public(&SystemStatus).await.map_err(refused)?.status();
+    let status = trading_status(&rest.public(&SystemStatus).await.map_err(refused)?.status);
     let catalog = Catalog::load(rest).await.map_err(catalog_error)?;
     // The first private call: it tells whether the key is good before anything depends on it.
     rest.read(&Balance).await.map_err(refused)?;
-    let instruments = catalog.instruments(rest, wanted).await.map_err(catalog_error)?;
-    Ok(Facts { catalog, instruments, offset_nanos, status })
+    let instruments = catalog
+        .instruments(rest, wanted)
+        .await
+        .map_err(catalog_error)?;
+    Ok(Facts {
+        catalog,
+        instruments,
+        offset_nanos,
+        status,
+    })
 }
 
 /// The venue's clock minus ours. Its answer has whole seconds: within one, ours is as good.
 async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, StartError> {
     let asked = clock.now();
-    let told = rest.public(&Time).await.map_err(refused)?.unixtime;
+    let told = rest
+        .public(&Time)
+        .await
+        .map_err(refused)?
+        .unixtime
+        .0
+        .as_secs();
     let answered = clock.now();
     let (early, late) = (asked.as_secs() - 1, answered.as_secs() + 1);
     if (early..=late).contains(&told) {
@@ -230,16 +269,20 @@ async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, StartError> {
     let middle = asked.after(answered.since(asked) / 2);
     let told = Timestamp::from_secs(told).after(Duration::from_millis(500));
     let offset = told.as_nanos() - middle.as_nanos();
-    warn!(seconds = offset / 1_000_000_000, "our clock differs from the venue's");
+    warn!(
+        seconds = offset / 1_000_000_000,
+        "our clock differs from the venue's"
+    );
     Ok(offset)
 }
 
 fn refused(error: CallError) -> StartError {
-    match error.remedy() {
-        Remedy::Stop => StartError::KeyRefused(error),
-        Remedy::Retry(_) | Remedy::Reconcile | Remedy::GiveUp => {
-            StartError::Unreachable { after: Duration::ZERO, last: super::daemon::chain(&error) }
-        }
+    match error.class() {
+        Some(Class::Denied(Denied::Key | Denied::Permission)) => StartError::KeyRefused(error),
+        _ => StartError::Unreachable {
+            after: Duration::ZERO,
+            last: super::daemon::chain(&error),
+        },
     }
 }
 
@@ -269,5 +312,10 @@ where
         }
     };
     let ended = timeout(limit, asking).await;
-    ended.unwrap_or_else(|_elapsed| Err(StartError::Unreachable { after: limit, last: last.clone() }))
+    ended.unwrap_or_else(|_elapsed| {
+        Err(StartError::Unreachable {
+            after: limit,
+            last: last.clone(),
+        })
+    })
 }

@@ -58,7 +58,11 @@ impl Tally {
             rejected: 0,
             unanswered: 0,
             worst_latency: Duration::ZERO,
-            symbols: settings.instruments.iter().map(|instrument| instrument.symbol).collect(),
+            symbols: settings
+                .instruments
+                .iter()
+                .map(|instrument| instrument.symbol)
+                .collect(),
         }
     }
 
@@ -98,30 +102,56 @@ impl Tally {
     }
 
     fn symbol(&self, id: crate::types::InstrumentId) -> Symbol {
-        self.symbols.get(id.index()).copied().unwrap_or_else(|| InlineText::lossy("?"))
+        self.symbols
+            .get(id.index())
+            .copied()
+            .unwrap_or_else(|| InlineText::lossy("?"))
     }
 
     fn tell(&mut self, note: &Note) {
         match note {
-            Note::Sent { cl_ord_id, instrument, what, side, price, qty } => {
+            Note::Sent {
+                cl_ord_id,
+                instrument,
+                what,
+                side,
+                price,
+                qty,
+            } => {
                 self.sent(*what);
                 let (symbol, what) = (self.symbol(*instrument), what.as_str());
                 let (price, qty) = (price.units(), qty.units());
                 info!(order = %cl_ord_id, %symbol, what, %side, price, qty, "sent");
             }
-            Note::Denied { instrument, refusal } => {
+            Note::Denied {
+                instrument,
+                refusal,
+            } => {
                 *self.denied.entry(refusal.code).or_default() += 1;
                 debug!(symbol = %self.symbol(*instrument), %refusal, "denied");
             }
-            Note::Filled { cl_ord_id, instrument, side, fill, .. } => {
+            Note::Filled {
+                cl_ord_id,
+                instrument,
+                side,
+                fill,
+                ..
+            } => {
                 self.fills += 1;
                 let symbol = self.symbol(*instrument);
                 let (qty, price) = (fill.qty, fill.price);
                 info!(order = %cl_ord_id, %symbol, %side, %qty, %price, "fill");
             }
-            Note::Opened { cl_ord_id, order_id } => debug!(order = %cl_ord_id, %order_id, "open"),
+            Note::Opened {
+                cl_ord_id,
+                order_id,
+            } => debug!(order = %cl_ord_id, %order_id, "open"),
             Note::Ended { cl_ord_id, end } => info!(order = %cl_ord_id, ?end, "ended"),
-            Note::Rejected { cl_ord_id, what, rejection } => {
+            Note::Rejected {
+                cl_ord_id,
+                what,
+                rejection,
+            } => {
                 self.rejected += 1;
                 warn!(order = %cl_ord_id, what, text = %rejection.text, "refused by the venue");
             }
@@ -129,7 +159,10 @@ impl Tally {
                 self.unanswered += 1;
                 warn!(order = %cl_ord_id, what, "not answered");
             }
-            Note::Adopted { cl_ord_id, order_id } => {
+            Note::Adopted {
+                cl_ord_id,
+                order_id,
+            } => {
                 warn!(order = %cl_ord_id, %order_id, "an open order of ours is adopted");
             }
             Note::BookStale { instrument, why } => {

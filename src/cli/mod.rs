@@ -6,9 +6,13 @@
 
 mod check;
 mod config;
+mod demo;
 mod exit;
+mod launch;
 mod out;
 mod replay;
+mod run;
+pub mod screen;
 mod version;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -30,6 +34,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Try it:
+  tradingd demo                              the daemon trades, you watch
   tradingd config default > tradingd.toml    every setting, documented
   tradingd check -c tradingd.toml            is it valid?
   tradingd config show -c tradingd.toml      what holds, from all sources
@@ -48,6 +53,10 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Trade on a simulated Kraken, all in one process: no config, no network, a live picture.
+    Demo(demo::Arguments),
+    /// Run the daemon.
+    Run(run::Arguments),
     /// Check a config: exit 0 if it is valid, else 78 with what is wrong and where.
     Check(check::Arguments),
     /// Show the effective or the default config.
@@ -98,6 +107,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut Out) -> Exit
         Err(error) => return out.usage(&error),
     };
     let end = match verb {
+        Verb::Demo(arguments) => demo::run(&arguments, out),
+        Verb::Run(arguments) => run::run(&arguments, out),
         Verb::Check(arguments) => check::run(&arguments, out),
         Verb::Config(arguments) => config::run(&arguments, out),
         Verb::Replay(arguments) => replay::run(&arguments, out),

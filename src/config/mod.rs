@@ -32,7 +32,9 @@ pub use load::{Loaded, Sources, load};
 pub use risk::{PairLimits, PairRisk, Risk};
 pub use schema::keys;
 pub use secret::{InvalidReference, SecretError, SecretRef};
-pub use sections::{Feed, Log, LogFormat, Orders, Shutdown, State, Throttle, Tier, Unknown};
+pub use sections::{
+    Feed, Log, LogFormat, Network, Orders, Shutdown, State, Throttle, Tier, Unknown,
+};
 pub use strategy::{GridPlan, MissingKey, Plan, QuoterPlan, Strategy, StrategyKind};
 pub use venue::{Address, InvalidAddress, Venue, VenueKind};
 
@@ -40,7 +42,7 @@ pub use venue::{Address, InvalidAddress, Venue, VenueKind};
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 
 /// Everything that can be configured.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where to trade.
@@ -55,6 +57,10 @@ pub struct Config {
     pub sim: crate::sim::Settings,
     /// What to listen to.
     pub feed: Feed,
+    /// How patient to be with the venue at the start.
+    pub network: Network,
+    /// How patient to be with its sockets and calls, and how fast to come back.
+    pub kraken: crate::venue::kraken::settings::Settings,
     /// How orders are treated.
     pub orders: Orders,
     /// What no order may exceed.
@@ -65,6 +71,26 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// What to trade by.
     pub strategy: Vec<Strategy>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            venue: Venue::default(),
+            state: State::default(),
+            log: Log::default(),
+            journal: crate::journal::Settings::default(),
+            sim: crate::sim::Settings::default(),
+            feed: Feed::default(),
+            network: Network::default(),
+            kraken: crate::venue::kraken::settings::Settings::default(),
+            orders: Orders::default(),
+            risk: Risk::default(),
+            throttle: Throttle::default(),
+            shutdown: Shutdown::default(),
+            strategy: strategy::examples(),
+        }
+    }
 }
 
 impl Config {

@@ -86,6 +86,23 @@ impl Default for Feed {
     }
 }
 
+/// How the venue is reached.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// Longest time that the venue is asked before a run begins.
+    #[serde(with = "span")]
+    pub start: Duration,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            start: Duration::from_secs(30),
+        }
+    }
+}
+
 /// How orders are treated.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]

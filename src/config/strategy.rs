@@ -113,6 +113,16 @@ pub struct GridPlan {
 #[error("missing key `{0}`")]
 pub struct MissingKey(pub &'static str);
 
+/// What trades on the simulator when nothing else is named: the strategies of `config/default.toml`.
+pub(super) fn examples() -> Vec<Strategy> {
+    #[derive(Deserialize)]
+    struct Examples {
+        strategy: Vec<Strategy>,
+    }
+    let examples = toml::from_str(super::DEFAULT_TOML);
+    examples.map_or_else(|_broken| Vec::new(), |examples: Examples| examples.strategy)
+}
+
 impl Strategy {
     /// The strategy in the shape of its kind, with defaults filled in.
     ///

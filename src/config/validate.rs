@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Config,
-    strategy::{Plan, Strategy},
+    strategy::{self, Plan, Strategy},
     venue::{Address, VenueKind},
 };
 use crate::types::Symbol;
@@ -137,6 +137,11 @@ fn live(config: &Config, found: &mut Findings) {
         config.venue.api_key.is_some(),
         &["venue", "kind"],
         "live trading needs venue.api_key and venue.api_secret",
+    );
+    found.require(
+        config.strategy != strategy::examples(),
+        &["venue", "kind"],
+        "live trading needs [[strategy]] of your own; those of the default config are for the simulator",
     );
     let pairs: BTreeSet<&str> = config
         .strategy

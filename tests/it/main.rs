@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod client;
 mod config;
 mod journal;
 mod replay;

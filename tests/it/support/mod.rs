@@ -1,5 +1,6 @@
 //! What the tests stand on: clocks, limits, tiny clients that do exactly what a test says.
 
+pub(crate) mod http;
 pub(crate) mod ws;
 
 use std::time::Duration;
@@ -25,4 +26,16 @@ pub(crate) fn clock() -> Clock {
     let start = std::time::Instant::now();
     let anchor = Timestamp::from_secs(1_788_249_600);
     Clock::new(move || anchor.after(start.elapsed()))
+}
+
+/// TLS settings that trust nobody; for tests over plain sockets.
+pub(crate) fn connector() -> tradingd::io::net::Connector {
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+    let provider = std::sync::Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    tradingd::io::net::Connector::new(std::sync::Arc::new(config))
 }

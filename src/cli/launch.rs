@@ -1,0 +1,204 @@
+//! One run of the daemon, from a config to an exit code: what `run` and `demo` share.
+
+use std::{sync::Arc, time::Duration};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::{
+    Exit,
+    screen::{self, Extra},
+};
+use crate::{
+    app::{
+        Daemon, Report, Runtimes, Signals, StartError, Stops, Summary, Verdict, clock, daemon,
+        telemetry::Lines,
+    },
+    config::{Config, VenueKind},
+    venue::kraken::counters::SocketCounters,
+};
+
+/// How a run is started.
+pub(super) struct Launch {
+    pub(super) config: Config,
+    /// Stops by itself after this time of trading.
+    pub(super) limit: Option<Duration>,
+    /// Shows a picture on the terminal, with these log lines.
+    pub(super) screen: Option<Lines>,
+}
+
+/// What came of a run.
+pub(super) struct Outcome {
+    pub(super) exit: Exit,
+    pub(super) summary: Option<Summary>,
+    /// What to tell when it did not end well.
+    pub(super) reason: Option<String>,
+}
+
+/// Runs the daemon to its end on runtimes of its own.
+pub(super) fn launch(launch: Launch) -> std::io::Result<Outcome> {
+    no_core_dump();
+    let runtimes = Runtimes::new()?;
+    let handles = runtimes.handles();
+    runtimes.run(async move {
+        let (clock, stops) = (clock::system(), Stops::default());
+        let signals = Signals::new()?;
+        let hearing = stops.clone();
+        let starting = Daemon::start(
+            &launch.config,
+            None,
+            clock,
+            &handles,
+            stops.clone(),
+            Some(signals),
+        );
+        let daemon = match starting.await {
+            Ok(daemon) => daemon,
+            Err(error) => return Ok(refused(&error)),
+        };
+        let ended = CancellationToken::new();
+        let picture = picture(
+            &launch,
+            daemon.looks(),
+            daemon.counters(),
+            hearing.clone(),
+            ended.clone(),
+        );
+        let watchdog = end_after(launch.limit, hearing);
+        let running = async {
+            let report = daemon.run().await;
+            ended.cancel();
+            report
+        };
+        let (report, (), ()) = tokio::join!(running, picture, async {
+            tokio::select! {
+                biased;
+                () = ended.cancelled() => {}
+                () = watchdog => {}
+            }
+        });
+        Ok(outcome(report))
+    })
+}
+
+/// A core dump would hold the key.
+fn no_core_dump() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        warn!(%error, "core dumps cannot be switched off");
+    }
+}
+
+async fn end_after(limit: Option<Duration>, stops: Stops) {
+    match limit {
+        Some(limit) => {
+            sleep(limit).await;
+            stops.stop.cancel();
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn picture(
+    launch: &Launch,
+    looks: screen::Looks,
+    (public, private): (Arc<SocketCounters>, Arc<SocketCounters>),
+    stops: Stops,
+    ended: CancellationToken,
+) {
+    let Some(lines) = launch.screen.clone() else {
+        return;
+    };
+    let venue = venue(&launch.config);
+    let extra = move || Extra {
+        frames: public.frames.get() + private.frames.get(),
+        breakers: Vec::new(),
+        venue: venue.clone(),
+    };
+    // The first press stops in order, the next ones hurry.
+    let press = move || {
+        let steps = [&stops.stop, &stops.hurry, &stops.abandon];
+        if let Some(next) = steps.into_iter().find(|step| !step.is_cancelled()) {
+            next.cancel();
+        }
+    };
+    if let Err(error) = screen::show(looks, extra, lines, press, ended).await {
+        warn!(%error, "the picture cannot be shown");
+    }
+}
+
+fn venue(config: &Config) -> String {
+    match config.venue.kind {
+        VenueKind::Sim if config.venue.embeds_simulator() => {
+            "simulated Kraken, built in".to_owned()
+        }
+        VenueKind::Sim => "simulated Kraken".to_owned(),
+        VenueKind::Paper => "paper".to_owned(),
+        VenueKind::Live => "Kraken, live".to_owned(),
+    }
+}
+
+/// A run that did not begin.
+fn refused(error: &StartError) -> Outcome {
+    let exit = match error {
+        StartError::Stopped => Exit::Clean,
+        StartError::Lock(_) => Exit::Instance,
+        StartError::Unreachable { .. } => Exit::Unreachable,
+        StartError::KeyRefused(_) | StartError::Key(_) => Exit::Key,
+        StartError::Plan(_) | StartError::Paper | StartError::NoStateDirectory => Exit::Config,
+        StartError::Tls(_) | StartError::Address(_) | StartError::NoAccount => Exit::Config,
+        StartError::Recover(_) => Exit::NoJournal,
+        StartError::Simulator(_)
+        | StartError::Thread(_)
+        | StartError::Client(_)
+        | StartError::Entropy(_)
+        | StartError::Catalog(_) => Exit::Failure,
+    };
+    let reason = (exit != Exit::Clean).then(|| daemon::chain(error));
+    Outcome {
+        exit,
+        summary: None,
+        reason,
+    }
+}
+
+fn outcome(report: Report) -> Outcome {
+    let (exit, reason) = match report.verdict {
+        Verdict::Clean => (Exit::Clean, None),
+        Verdict::Late(orders) => {
+            let names: Vec<String> = orders.iter().map(ToString::to_string).collect();
+            error!(orders = %names.join(", "), "orders may rest");
+            (
+                Exit::Late,
+                Some(format!("stopped late; may rest: {}", names.join(", "))),
+            )
+        }
+        Verdict::Failed(reason) => (Exit::Failure, Some(reason)),
+        Verdict::JournalFailed => (
+            Exit::JournalWrite,
+            Some("the journal cannot be written".to_owned()),
+        ),
+        Verdict::KeyRefused(reason) => (Exit::Key, Some(reason)),
+        Verdict::Parked {
+            reason,
+            clean: true,
+        } => (
+            Exit::Invariant,
+            Some(format!("{reason}; orders were canceled")),
+        ),
+        Verdict::Parked {
+            reason,
+            clean: false,
+        } => (Exit::Invariant, Some(format!("{reason}; orders may rest"))),
+    };
+    Outcome {
+        exit,
+        summary: report.summary,
+        reason,
+    }
+}

@@ -1,0 +1,206 @@
+//! A live picture of the daemon on a terminal.
+//!
+//! For: what a person watches; drawn on standard error, so that standard output stays data. Left out: what is drawn ([`render`]) and
+//! what stopping means: a key asks for it as a signal would.
+//! Always true: drawing and reading keys block a thread of their own, never a task; the terminal is as it was before, after the
+//! end, an error and a panic anywhere in the process.
+
+mod amounts;
+mod flow;
+mod markets;
+mod render;
+mod terminal;
+
+use std::{io, sync::Arc, time::Duration};
+
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::{JoinError, spawn_blocking},
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{
+    picture::Picture,
+    telemetry::{Line, Lines},
+};
+
+pub use render::render;
+pub use terminal::{is_possible, restore};
+
+use terminal::Terminal;
+
+/// Time between two pictures.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// What is shown beside the engine's picture; only the shell knows it.
+#[derive(Clone, Debug, Default)]
+pub struct Extra {
+    /// Data frames received so far.
+    pub frames: u64,
+    /// Breakers with their states: `closed`, `open`, …
+    pub breakers: Vec<(String, String)>,
+    /// The venue, in a few words.
+    pub venue: String,
+}
+
+/// Everything on the screen.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The engine.
+    pub picture: Picture,
+    /// The shell.
+    pub extra: Extra,
+    /// The last lines of the log, the newest last.
+    pub log: Vec<Line>,
+}
+
+/// Who can be asked for a picture of the engine.
+pub type Looks = mpsc::Sender<oneshot::Sender<Picture>>;
+
+/// Shows the daemon until `end` is canceled; from then on the log goes to standard error again. `stop` is called for each `q` and
+/// ctrl-c, as often as they are pressed. Once the engine is gone, its last picture stays.
+///
+/// # Errors
+///
+/// When the terminal cannot be used. The daemon need not care.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the picture a moment later.
+pub async fn show(
+    looks: Looks,
+    extra: impl Fn() -> Extra,
+    lines: Lines,
+    stop: impl Fn() + Send + 'static,
+    end: CancellationToken,
+) -> io::Result<()> {
+    let (sender, shown) = watch::channel(None);
+    // The thread ends with this future, however it ends.
+    let end = end.child_token();
+    let _ended = end.clone().drop_guard();
+    let closed = end.clone();
+    let drawing = spawn_blocking(move || draw(&shown, &lines, &stop, &closed));
+    tokio::select! {
+        biased;
+        () = end.cancelled() => {}
+        () = follow(&looks, extra, &sender) => {}
+    }
+    drawing.await.unwrap_or_else(failed)
+}
+
+fn failed(error: JoinError) -> io::Result<()> {
+    Err(io::Error::other(error))
+}
+
+/// Asks for pictures until nobody draws them.
+async fn follow(
+    looks: &Looks,
+    extra: impl Fn() -> Extra,
+    shown: &watch::Sender<Option<Arc<(Picture, Extra)>>>,
+) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = shown.closed() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Some(picture) = look(looks).await {
+            shown.send_replace(Some(Arc::new((picture, extra()))));
+        }
+    }
+}
+
+async fn look(looks: &Looks) -> Option<Picture> {
+    let (answer, answered) = oneshot::channel();
+    looks.send(answer).await.ok()?;
+    answered.await.ok()
+}
+
+/// Draws and listens to keys until the end. Blocks.
+fn draw(
+    shown: &watch::Receiver<Option<Arc<(Picture, Extra)>>>,
+    lines: &Lines,
+    stop: &dyn Fn(),
+    end: &CancellationToken,
+) -> io::Result<()> {
+    let mut terminal = Terminal::open()?;
+    lines.show();
+    let ended = draw_until(&mut terminal, shown, lines, stop, end);
+    drop(terminal);
+    // What was told on the screen is gone with it; what matters is told again.
+    for line in lines.hide() {
+        terminal::tell(&line.text);
+    }
+    ended
+}
+
+fn draw_until(
+    terminal: &mut Terminal,
+    shown: &watch::Receiver<Option<Arc<(Picture, Extra)>>>,
+    lines: &Lines,
+    stop: &dyn Fn(),
+    end: &CancellationToken,
+) -> io::Result<()> {
+    while !end.is_cancelled() && terminal.is_ours() {
+        let current = shown.borrow().clone();
+        if let Some(current) = current {
+            let (picture, extra) = Arc::unwrap_or_clone(current);
+            let log = lines.last(render::LOG_LINES);
+            let view = View {
+                picture,
+                extra,
+                log,
+            };
+            terminal.draw(|frame| render(frame, &view))?;
+        }
+        if event::poll(EVERY)? && asks_to_stop(&event::read()?) {
+            stop();
+        }
+    }
+    Ok(())
+}
+
+fn asks_to_stop(event: &Event) -> bool {
+    let Event::Key(KeyEvent {
+        code,
+        modifiers,
+        kind,
+        ..
+    }) = event
+    else {
+        return false;
+    };
+    let pressed = *kind == KeyEventKind::Press;
+    let quits = matches!(code, KeyCode::Char('q' | 'Q'));
+    let interrupts = *code == KeyCode::Char('c') && modifiers.contains(KeyModifiers::CONTROL);
+    pressed && (quits || interrupts)
+}
+
+/// What the terminal would have done at ctrl-c were it not ours: sends SIGINT to this process. For [`show`]'s `stop`.
+pub fn interrupt() {
+    use rustix::process::{Signal, getpid, kill_process};
+    // A process may always signal itself.
+    let _sent = kill_process(getpid(), Signal::INT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q_and_ctrl_c_ask_to_stop_and_nothing_else_does() {
+        let key = |code, modifiers| Event::Key(KeyEvent::new(code, modifiers));
+        assert!(asks_to_stop(&key(KeyCode::Char('q'), KeyModifiers::NONE)));
+        assert!(asks_to_stop(&key(
+            KeyCode::Char('c'),
+            KeyModifiers::CONTROL
+        )));
+        assert!(!asks_to_stop(&key(KeyCode::Char('c'), KeyModifiers::NONE)));
+        assert!(!asks_to_stop(&key(KeyCode::Enter, KeyModifiers::NONE)));
+        assert!(!asks_to_stop(&Event::Resize(80, 24)));
+    }
+}

@@ -1,0 +1,189 @@
+//! Pictures as lines of text.
+
+use ratatui::{Terminal, backend::TestBackend};
+
+use super::*;
+use crate::{
+    app::{picture::MarketPicture, tally::Tally, telemetry::Line as LogLine},
+    cli::screen::Extra,
+    engine::{OrderSettings, Settings, risk::Code, throttle::Tier},
+    types::{ClOrdId, Decimal, InlineText, Timestamp},
+};
+
+fn decimal(digits: &str) -> Decimal {
+    digits.parse().unwrap()
+}
+
+fn order(id: &str, side: Side, price: &str, state: &'static str) -> OrderPicture {
+    let (price, open) = (decimal(price), decimal("0.01000000"));
+    OrderPicture {
+        id: ClOrdId::new(id).unwrap(),
+        side,
+        price,
+        open,
+        state,
+    }
+}
+
+fn market(symbol: &str, bid: &str, ask: &str, pnl: &str) -> MarketPicture {
+    let (_, quote) = symbol.split_once('/').unwrap();
+    MarketPicture {
+        symbol: InlineText::new(symbol).unwrap(),
+        quote: InlineText::new(quote).unwrap(),
+        verified: true,
+        halted: false,
+        bid: Some((decimal(bid), decimal("0.12345678"))),
+        ask: Some((decimal(ask), decimal("2.50000000"))),
+        position: decimal("0.03000000"),
+        pnl: decimal(pnl),
+        fees: decimal("0.48125"),
+        fills: 7,
+        orders: Vec::new(),
+    }
+}
+
+fn tally(now: Timestamp) -> Tally {
+    let settings = Settings {
+        tag: "td".to_owned(),
+        epoch: 1,
+        instruments: Vec::new(),
+        depth: 10,
+        orders: OrderSettings::default(),
+        limits: Vec::new(),
+        tier: Tier::Pro,
+        strategies: Vec::new(),
+    };
+    let mut tally = Tally::new(&settings);
+    tally.since = Some(now.before(Duration::from_secs(754)));
+    tally.checksums = 12_000;
+    tally.orders = 12;
+    tally.amends = 340;
+    tally.cancels = 5;
+    tally.fills = 7;
+    tally.denied = [(Code::Collar, 4), (Code::Throttled, 1)].into();
+    tally.worst_latency = Duration::from_micros(312);
+    tally
+}
+
+fn view() -> View {
+    let now = Timestamp::from_secs(1_800_000_000);
+    let mut btc = market("BTC/USD", "64123.4", "64123.5", "12.345");
+    btc.orders = vec![
+        order("td1a", Side::Buy, "64100.0", "open"),
+        order("td1b", Side::Sell, "64150.0", "amending"),
+    ];
+    let mut eth = market("ETH/USD", "3123.41", "3123.50", "-0.5");
+    eth.verified = false;
+    let line = |level, text: &str| LogLine {
+        level,
+        text: text.to_owned(),
+    };
+    View {
+        picture: Picture {
+            at: now,
+            mode: Mode::Trading,
+            ready: true,
+            feed: Link::Up,
+            account: Link::Down,
+            order_entry: OrderEntry::Open,
+            markets: vec![btc, eth],
+            balances: Vec::new(),
+            anomalies: 0,
+            tally: tally(now),
+        },
+        extra: Extra {
+            frames: 12_345,
+            breakers: vec![("rest".to_owned(), "half-open".to_owned())],
+            venue: "sim 127.0.0.1:4000".to_owned(),
+        },
+        log: vec![
+            line(Level::INFO, "08:00:00  INFO fill order=td1a"),
+            line(Level::WARN, "08:00:01  WARN book stale symbol=ETH/USD"),
+        ],
+    }
+}
+
+fn drawn(view: &View, width: u16, height: u16) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| render(frame, view)).unwrap();
+    let buffer = terminal.backend().buffer();
+    let cells = buffer.content().chunks(usize::from(width).max(1));
+    let line = |row: &[ratatui::buffer::Cell]| {
+        row.iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect::<String>()
+    };
+    cells.map(|row| line(row).trim_end().to_owned()).collect()
+}
+
+#[test]
+fn a_small_terminal_shows_everything() {
+    let expected = "";
+    assert_eq!(drawn(&view(), 80, 24).join("\n"), expected);
+}
+
+#[test]
+fn on_a_wide_terminal_a_pair_has_one_line() {
+    let lines = drawn(&view(), 140, 30);
+    let expected = "";
+    assert_eq!(lines[2..5].join("\n"), expected);
+}
+
+#[test]
+fn what_has_no_place_is_counted() {
+    let mut view = view();
+    view.picture.markets = vec![view.picture.markets[0].clone(); 12];
+    let lines = drawn(&view, 80, 24);
+    let title = lines
+        .iter()
+        .find(|line| line.starts_with("OPEN ORDERS"))
+        .unwrap();
+    assert_eq!(title, "");
+    assert_eq!(
+        lines.last().unwrap(),
+        "q or ctrl-c stops: strategies stop, open orders are canceled"
+    );
+}
+
+#[test]
+fn the_newest_log_lines_are_shown() {
+    let mut view = view();
+    let line = |number: u32| LogLine {
+        level: Level::INFO,
+        text: format!("line {number}"),
+    };
+    view.log = (0..100).map(line).collect();
+    let lines = drawn(&view, 80, 24);
+    assert!(lines.contains(&"line 99".to_owned()));
+    assert!(lines.contains(&"line 97".to_owned()));
+    assert!(!lines.contains(&"line 80".to_owned()));
+}
+
+#[test]
+fn an_empty_daemon_and_every_size_can_be_drawn() {
+    let mut empty = view();
+    empty.picture.markets.clear();
+    empty.log.clear();
+    empty.extra = Extra::default();
+    for view in [&empty, &view()] {
+        for width in (0..200).step_by(7) {
+            for height in 0..40 {
+                drawn(view, width, height);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_last_line_tells_what_the_keys_do_now() {
+    for (mode, word) in [
+        (Mode::Syncing, "stops"),
+        (Mode::Stopping, "hurries"),
+        (Mode::Stopped, "no order of ours is open"),
+    ] {
+        let mut view = view();
+        view.picture.mode = mode;
+        let lines = drawn(&view, 80, 24);
+        assert!(lines.last().unwrap().contains(word), "{lines:?}");
+    }
+}

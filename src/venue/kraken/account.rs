@@ -1,0 +1,421 @@
+//! What the account looks like by the venue's records: orders, fills, balances, one order's fate, instruments.
+//!
+//! For: answering the engine's look-ups and reconciliations out of several REST reads. Left out: judgement; a difference that fills
+//! cannot explain is the engine's to notice. Always true: an answer is whole or it is an error. A page that is missing, an
+//! endpoint that fails or fills that do not add up yet never look like "there is nothing".
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::time::sleep;
+
+use super::{
+    error,
+    names::Names,
+    rest::{
+        Rest,
+        calls::{
+            Balance as BalanceCall, ClosedOrders, OpenOrders, OrderRow, QueryOrders, TradeRow,
+            TradesHistory,
+        },
+    },
+    settings::Settings,
+};
+use crate::{
+    engine::event::{Balance, Fill, Found, OrderRecord, RecordStatus, VenueState},
+    io::Clock,
+    types::{
+        AssetCode, ClOrdId, Decimal, ExecId, Liquidity, OrderId, Symbol, TextTooLong, Timestamp,
+    },
+};
+
+/// Closed orders and fills are searched from this long before an order was sent (`kraken-api.md` §8.3).
+const BEFORE_SENT: Duration = Duration::from_secs(60);
+/// Most pages of one list. More means that something is wrong with it.
+const MOST_PAGES: u32 = 400;
+/// Most ids of one [`QueryOrders`].
+const MOST_IDS: usize = 50;
+
+/// Reads the account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    rest: Rest,
+    names: Arc<Names>,
+    clock: Clock,
+    passes: u32,
+    pause: Duration,
+}
+
+/// Why the account could not be read.
+#[derive(Debug, Error)]
+pub enum AccountError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] error::Error),
+    /// A list ended before its own count.
+    #[error("{list} ended after {got} of {count} rows")]
+    Incomplete {
+        /// Which list.
+        list: &'static str,
+        /// Rows that came.
+        got: usize,
+        /// Rows there are.
+        count: u64,
+    },
+    /// A row holds a value that this program cannot represent.
+    #[error("{what} of {row} cannot be read: {value}")]
+    Row {
+        /// Which row.
+        row: String,
+        /// Which value.
+        what: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// Fills and orders do not add up, yet.
+    #[error("order {order} has {filled} filled, its fills add up to {sum}")]
+    Unexplained {
+        /// Which order.
+        order: OrderId,
+        /// By the order's record.
+        filled: Decimal,
+        /// By the fills.
+        sum: Decimal,
+    },
+    /// An order that had a fill is not in the records.
+    #[error("order {0} has a fill and no record")]
+    NoRecord(String),
+}
+
+impl Account {
+    /// A reader of the account behind `rest`'s key.
+    #[must_use]
+    pub fn new(rest: Rest, names: Arc<Names>, clock: Clock, settings: &Settings) -> Self {
+        Self {
+            rest,
+            names,
+            clock,
+            passes: settings.look_up_passes.max(1),
+            pause: settings.look_up_pause,
+        }
+    }
+
+    /// Open orders, orders closed and fills made since an instant, and balances.
+    ///
+    /// Orders are read before fills and open ones before closed ones: what moves meanwhile is seen in its later state.
+    ///
+    /// # Errors
+    ///
+    /// When any part cannot be read whole.
+    pub async fn reconcile(&self, since: Timestamp) -> Result<VenueState, AccountError> {
+        let asked = self.clock.now();
+        let mut open = self.open_orders(None).await?;
+        let closed = self.closed_orders(None, since).await?;
+        let fills = self.fills(since).await?;
+        let balances = self.balances().await?;
+        open.retain(|order| closed.iter().all(|over| over.order_id != order.order_id));
+        Ok(VenueState {
+            asked,
+            open,
+            closed,
+            fills,
+            balances,
+        })
+    }
+
+    /// What became of the order with this id that was sent at `sent` (`kraken-api.md` §8.3, steps 4 to 6).
+    ///
+    /// Absent means: every place was asked, more than once, and none knows it. To be asked after the order's deadline.
+    pub async fn look_up(&self, cl_ord_id: ClOrdId, sent: Timestamp) -> Found {
+        match self.search(cl_ord_id, sent).await {
+            Ok(Some((order, fills))) => Found::Order { order, fills },
+            Ok(None) => Found::Absent,
+            Err(error) => {
+                tracing::warn!(%error, order = %cl_ord_id, "look-up failed");
+                Found::Failed
+            }
+        }
+    }
+
+    async fn search(
+        &self,
+        cl_ord_id: ClOrdId,
+        sent: Timestamp,
+    ) -> Result<Option<(OrderRecord, Vec<(OrderId, Fill)>)>, AccountError> {
+        let since = sent.before(BEFORE_SENT);
+        for pass in 0..self.passes {
+            if pass > 0 {
+                sleep(self.pause).await;
+            }
+            if let Some(order) = self.in_orders(cl_ord_id, since).await? {
+                return self.with_fills(order, since).await.map(Some);
+            }
+        }
+        let fills = self.fills(since).await?;
+        let owners: BTreeSet<_> = fills.iter().map(|(order, _)| order.to_string()).collect();
+        let orders = self.query(owners.into_iter().collect()).await?;
+        match latest(orders, cl_ord_id, since) {
+            Some(order) => self.with_fills(order, since).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Looks in the open orders, then in the closed ones.
+    async fn in_orders(
+        &self,
+        cl_ord_id: ClOrdId,
+        since: Timestamp,
+    ) -> Result<Option<OrderRecord>, AccountError> {
+        let open = self.open_orders(Some(cl_ord_id)).await?;
+        let closed = self.closed_orders(Some(cl_ord_id), since).await?;
+        // An open row can outlive its end by a minute: the closed row is the later truth.
+        Ok(latest(closed, cl_ord_id, since).or_else(|| latest(open, cl_ord_id, since)))
+    }
+
+    /// Adds an order's fills, waiting once more where the list of fills lags behind the order.
+    async fn with_fills(
+        &self,
+        order: OrderRecord,
+        since: Timestamp,
+    ) -> Result<(OrderRecord, Vec<(OrderId, Fill)>), AccountError> {
+        if order.filled.is_zero() {
+            return Ok((order, Vec::new()));
+        }
+        let mut fills = self.fills_of(&order, since).await?;
+        if sum_of(&fills) < order.filled {
+            sleep(self.pause).await;
+            fills = self.fills_of(&order, since).await?;
+        }
+        let sum = sum_of(&fills);
+        if sum < order.filled {
+            return Err(AccountError::Unexplained {
+                order: order.order_id,
+                filled: order.filled,
+                sum,
+            });
+        }
+        Ok((order, fills))
+    }
+
+    async fn fills_of(
+        &self,
+        order: &OrderRecord,
+        since: Timestamp,
+    ) -> Result<Vec<(OrderId, Fill)>, AccountError> {
+        let mut fills = self.fills(since).await?;
+        fills.retain(|(owner, _)| *owner == order.order_id);
+        Ok(fills)
+    }
+
+    async fn open_orders(
+        &self,
+        cl_ord_id: Option<ClOrdId>,
+    ) -> Result<Vec<OrderRecord>, AccountError> {
+        let answer = self.rest.read(&OpenOrders { cl_ord_id }).await?;
+        self.records(answer.open)
+    }
+
+    async fn closed_orders(
+        &self,
+        cl_ord_id: Option<ClOrdId>,
+        start: Timestamp,
+    ) -> Result<Vec<OrderRecord>, AccountError> {
+        let mut rows = BTreeMap::new();
+        for _ in 0..MOST_PAGES {
+            let page = self
+                .rest
+                .read(&ClosedOrders {
+                    cl_ord_id,
+                    start,
+                    offset: rows.len() as u64,
+                })
+                .await?;
+            if paged("closed orders", &mut rows, page.closed, page.count)? {
+                return self.records(rows);
+            }
+        }
+        Err(incomplete("closed orders", &rows, u64::MAX))
+    }
+
+    async fn fills(&self, start: Timestamp) -> Result<Vec<(OrderId, Fill)>, AccountError> {
+        let mut rows = BTreeMap::new();
+        for _ in 0..MOST_PAGES {
+            let page = self
+                .rest
+                .read(&TradesHistory {
+                    start,
+                    offset: rows.len() as u64,
+                })
+                .await?;
+            if paged("fills", &mut rows, page.trades, page.count)? {
+                return rows.iter().map(|(id, row)| self.fill(id, row)).collect();
+            }
+        }
+        Err(incomplete("fills", &rows, u64::MAX))
+    }
+
+    async fn query(&self, order_ids: Vec<String>) -> Result<Vec<OrderRecord>, AccountError> {
+        let mut records = Vec::new();
+        for chunk in order_ids.chunks(MOST_IDS) {
+            let call = QueryOrders {
+                order_ids: chunk.to_vec(),
+            };
+            let rows = self.rest.read(&call).await?;
+            if let Some(missing) = chunk.iter().find(|id| !rows.contains_key(*id)) {
+                return Err(AccountError::NoRecord(missing.clone()));
+            }
+            records.extend(self.records(rows)?);
+        }
+        Ok(records)
+    }
+
+    async fn balances(&self) -> Result<Vec<Balance>, AccountError> {
+        let rows = self.rest.read(&BalanceCall).await?;
+        let mut totals = BTreeMap::<AssetCode, Decimal>::new();
+        for (code, total) in rows {
+            let asset = self.names.asset(&code);
+            let asset = asset.map_err(|error| unreadable(&code, "asset", error))?;
+            totals.insert(asset, total.0);
+        }
+        let balances = totals.into_iter();
+        Ok(balances
+            .map(|(asset, total)| Balance { asset, total })
+            .collect())
+    }
+
+    fn records(&self, rows: BTreeMap<String, OrderRow>) -> Result<Vec<OrderRecord>, AccountError> {
+        let rows = rows.iter();
+        rows.map(|(id, row)| self.record(id, row)).collect()
+    }
+
+    fn record(&self, id: &str, row: &OrderRow) -> Result<OrderRecord, AccountError> {
+        let limit = match row.descr.ordertype.as_str() {
+            "limit" | "iceberg" => row.descr.price.parse().ok(),
+            _ => row.descr.price2.parse().ok(),
+        };
+        Ok(OrderRecord {
+            order_id: OrderId::new(id).map_err(|error| unreadable(id, "id", error))?,
+            cl_ord_id: row
+                .cl_ord_id
+                .as_deref()
+                .and_then(|id| ClOrdId::new(id).ok()),
+            symbol: self.symbol(id, &row.descr.pair)?,
+            side: row.descr.side.into(),
+            qty: row.vol.0,
+            limit_price: limit.filter(|price: &Decimal| !price.is_zero()),
+            filled: row.vol_exec.0,
+            status: status(&row.status).ok_or_else(|| AccountError::Row {
+                row: id.to_owned(),
+                what: "status",
+                value: row.status.clone(),
+            })?,
+            opened: row.opentm.0,
+        })
+    }
+
+    /// The fee is booked in the pair's quote: rows do not name its asset, and the daemon never asks for another (`kraken-api.md` §7.4).
+    fn fill(&self, id: &str, row: &TradeRow) -> Result<(OrderId, Fill), AccountError> {
+        let order = OrderId::new(&row.ordertxid);
+        let order = order.map_err(|error| unreadable(id, "order id", error))?;
+        let symbol = self.symbol(id, &row.pair)?;
+        let mut fees = Vec::new();
+        if !row.fee.0.is_zero() {
+            let quote = self.names.quote(&symbol).ok_or_else(|| AccountError::Row {
+                row: id.to_owned(),
+                what: "pair",
+                value: row.pair.clone(),
+            })?;
+            fees.push((quote, row.fee.0));
+        }
+        let fill = Fill {
+            exec_id: ExecId::new(id).map_err(|error| unreadable(id, "id", error))?,
+            qty: row.vol.0,
+            price: row.price.0,
+            cost: row.cost.0,
+            liquidity: row.maker.map(|maker| match maker {
+                true => Liquidity::Maker,
+                false => Liquidity::Taker,
+            }),
+            fees,
+            at: row.time.0,
+        };
+        Ok((order, fill))
+    }
+
+    /// The modern spelling; a pair that the lists lack (delisted since) keeps the spelling it came in.
+    fn symbol(&self, row: &str, pair: &str) -> Result<Symbol, AccountError> {
+        match self.names.pair(pair) {
+            Some(name) => Ok(name.symbol),
+            None => Symbol::new(pair).map_err(|error| unreadable(row, "pair", error)),
+        }
+    }
+}
+
+/// The order with this id that was opened last and not before `since`. Ids may return; ours do not.
+fn latest(orders: Vec<OrderRecord>, cl_ord_id: ClOrdId, since: Timestamp) -> Option<OrderRecord> {
+    let ours = orders.into_iter().filter(|order| {
+        let named = order.cl_ord_id.is_some_and(|id| same_id(&id, &cl_ord_id));
+        named && order.opened >= since
+    });
+    ours.max_by_key(|order| order.opened)
+}
+
+/// UUIDs may come back in another spelling (`kraken-api.md` §8.1).
+fn same_id(left: &ClOrdId, right: &ClOrdId) -> bool {
+    let digits = |id: &ClOrdId| id.replace('-', "").to_ascii_lowercase();
+    left == right || (digits(left).len() == 32 && digits(left) == digits(right))
+}
+
+fn sum_of(fills: &[(OrderId, Fill)]) -> Decimal {
+    fills.iter().fold(Decimal::ZERO, |sum, (_, fill)| {
+        sum.checked_add(fill.qty).unwrap_or(sum)
+    })
+}
+
+/// Takes a page over; true when the list is whole. Rows that shift while pages are read repeat, which is no harm.
+fn paged<T>(
+    list: &'static str,
+    rows: &mut BTreeMap<String, T>,
+    page: BTreeMap<String, T>,
+    count: u64,
+) -> Result<bool, AccountError> {
+    let before = rows.len();
+    rows.extend(page);
+    if rows.len() as u64 >= count {
+        return Ok(true);
+    }
+    if rows.len() == before {
+        return Err(incomplete(list, rows, count));
+    }
+    Ok(false)
+}
+
+fn incomplete<T>(list: &'static str, rows: &BTreeMap<String, T>, count: u64) -> AccountError {
+    AccountError::Incomplete {
+        list,
+        got: rows.len(),
+        count,
+    }
+}
+
+fn status(text: &str) -> Option<RecordStatus> {
+    match text {
+        "pending" | "open" => Some(RecordStatus::Open),
+        "closed" => Some(RecordStatus::Filled),
+        "canceled" => Some(RecordStatus::Canceled),
+        "expired" => Some(RecordStatus::Expired),
+        _ => None,
+    }
+}
+
+fn unreadable(row: &str, what: &'static str, error: TextTooLong) -> AccountError {
+    AccountError::Row {
+        row: row.to_owned(),
+        what,
+        value: error.to_string(),
+    }
+}

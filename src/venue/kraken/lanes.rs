@@ -1,0 +1,139 @@
+//! The queues between the driver and the edge: one per kind of haste.
+//!
+//! For: handing a command to the task that does it, without waiting. Always true: a cancel never stands behind anything else;
+//! what may stand in a lane is fixed by its type.
+
+use thiserror::Error;
+use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+
+use crate::{
+    engine::command::{Amend, Cancel, Command, CommandId, LookUp, Reconcile, Submit},
+    types::{ClOrdId, InstrumentId, Timestamp},
+};
+
+/// What makes or changes an order.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// Places one.
+    Submit(Submit),
+    /// Changes one.
+    Amend(Amend),
+}
+
+impl Entry {
+    /// Number of the command.
+    #[must_use]
+    pub const fn id(&self) -> CommandId {
+        match self {
+            Self::Submit(submit) => submit.id,
+            Self::Amend(amend) => amend.id,
+        }
+    }
+
+    /// The order's own id.
+    #[must_use]
+    pub const fn cl_ord_id(&self) -> ClOrdId {
+        match self {
+            Self::Submit(submit) => submit.cl_ord_id,
+            Self::Amend(amend) => amend.change.get().cl_ord_id,
+        }
+    }
+
+    /// Not to take effect after this (venue time).
+    #[must_use]
+    pub const fn deadline(&self) -> Timestamp {
+        match self {
+            Self::Submit(submit) => submit.deadline,
+            Self::Amend(amend) => amend.deadline,
+        }
+    }
+}
+
+/// What is to be found out by REST.
+#[derive(Clone, Debug)]
+pub enum Query {
+    /// One order's fate.
+    LookUp(LookUp),
+    /// The whole account.
+    Reconcile(Reconcile),
+}
+
+/// The driver's ends.
+#[derive(Clone, Debug)]
+pub struct Lanes {
+    cancels: Sender<Cancel>,
+    entries: Sender<Entry>,
+    queries: Sender<Query>,
+    resyncs: Sender<InstrumentId>,
+}
+
+/// The edge's ends.
+#[derive(Debug)]
+pub struct Ends {
+    /// For the private socket.
+    pub cancels: Receiver<Cancel>,
+    /// For the private socket.
+    pub entries: Receiver<Entry>,
+    /// For the query task.
+    pub queries: Receiver<Query>,
+    /// For the public socket.
+    pub resyncs: Receiver<InstrumentId>,
+}
+
+/// A command that found no place. Risk caps what is in flight, so a full lane means that its task is gone or stuck.
+#[derive(Debug, Error)]
+pub enum Jammed {
+    /// The lane is full.
+    #[error("the lane of {0} is full")]
+    Full(&'static str),
+    /// Its task has ended.
+    #[error("the task that does {0} has ended")]
+    Ended(&'static str),
+}
+
+/// Makes the lanes, each with room for `capacity` commands.
+#[must_use]
+pub fn lanes(capacity: usize) -> (Lanes, Ends) {
+    let (cancels_in, cancels) = mpsc::channel(capacity);
+    let (entries_in, entries) = mpsc::channel(capacity);
+    let (queries_in, queries) = mpsc::channel(capacity);
+    let (resyncs_in, resyncs) = mpsc::channel(capacity);
+    let lanes = Lanes {
+        cancels: cancels_in,
+        entries: entries_in,
+        queries: queries_in,
+        resyncs: resyncs_in,
+    };
+    let ends = Ends {
+        cancels,
+        entries,
+        queries,
+        resyncs,
+    };
+    (lanes, ends)
+}
+
+impl Lanes {
+    /// Hands a command over, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// When its lane is full or ended. The command has certainly not left.
+    pub fn dispatch(&self, command: Command) -> Result<(), Jammed> {
+        match command {
+            Command::Cancel(cancel) => push("cancels", &self.cancels, cancel),
+            Command::Submit(submit) => push("orders", &self.entries, Entry::Submit(submit)),
+            Command::Amend(amend) => push("orders", &self.entries, Entry::Amend(amend)),
+            Command::LookUp(look_up) => push("queries", &self.queries, Query::LookUp(look_up)),
+            Command::Reconcile(wish) => push("queries", &self.queries, Query::Reconcile(wish)),
+            Command::Resync(instrument) => push("resyncs", &self.resyncs, instrument),
+        }
+    }
+}
+
+fn push<T>(name: &'static str, lane: &Sender<T>, value: T) -> Result<(), Jammed> {
+    lane.try_send(value).map_err(|error| match error {
+        TrySendError::Full(_) => Jammed::Full(name),
+        TrySendError::Closed(_) => Jammed::Ended(name),
+    })
+}

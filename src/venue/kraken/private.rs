@@ -1,0 +1,366 @@
+//! The private socket: orders out, reports in.
+//!
+//! For: one task that keeps a subscribed connection up and serves the lanes whether it is up or not. Left out: what reports mean.
+//! Always true:
+//!
+//! * [`Link::Up`](crate::engine::event::Link::Up) comes after the snapshots of orders, fills and balances, and before any order is written;
+//!   before [`Link::Down`](crate::engine::event::Link::Down), every request in flight is settled as unanswered.
+//! * Reader and writer are separate tasks: a full account queue stops the reader, never a cancel.
+//! * Each connection has a token of its own.
+
+mod desk;
+mod frames;
+mod gate;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use thiserror::Error;
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio_tungstenite::tungstenite::{self, Message as Frame};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    frames::Reply,
+    gate::Gate,
+    reader::{Channel, Fault, Heard, Intake},
+    writer::{End, Line, Parts, Ping, Writer},
+};
+use super::{
+    address::{Address, InvalidAddress, Kind},
+    counters::SocketCounters,
+    error::{self, Class, Denied},
+    lanes::Entry,
+    redial::{AFTER_MAINTENANCE, Redial},
+    rest::{Rest, calls::GetWebSocketsToken},
+    settings::Settings,
+    socket::{self, ConnectError, Socket},
+};
+use crate::{
+    engine::{Event, command::Cancel},
+    io::{Clock, net::Connector, rng::Rng},
+    resilience::budget,
+    types::{Instrument, Timestamp},
+};
+
+/// Replies that may wait for the writer.
+const REPLIES: usize = 64;
+/// Retrying prolongs a lockout, which lasts some minutes to a quarter of an hour.
+const AFTER_LOCKOUT: Duration = Duration::from_secs(900);
+
+/// What the private socket works with.
+#[derive(Debug)]
+pub struct Wiring {
+    /// Opens connections.
+    pub connector: Connector,
+    /// Addresses and patience.
+    pub settings: Settings,
+    /// For tokens, and for cancels while there is no socket.
+    pub rest: Rest,
+    /// Tells the time.
+    pub clock: Clock,
+    /// For the jitter of reconnects.
+    pub rng: Rng,
+    /// Attempts to connect, shared by all sockets.
+    pub budget: budget::Shared,
+    /// Cancels to be done.
+    pub cancels: mpsc::Receiver<Cancel>,
+    /// Orders and amends to be done.
+    pub entries: mpsc::Receiver<Entry>,
+    /// Where events of the account go.
+    pub account: mpsc::Sender<Event>,
+    /// The run's instruments, by their id.
+    pub instruments: Arc<[Instrument]>,
+    /// Counts.
+    pub counters: Arc<SocketCounters>,
+}
+
+/// The key cannot be used; trying again would only lock it.
+#[derive(Debug, Error)]
+#[error("the venue refuses the key")]
+pub struct KeyRefused(#[source] error::Error);
+
+/// The task of the private socket.
+pub struct PrivateSocket {
+    writer: Writer,
+    dialer: Dialer,
+}
+
+impl std::fmt::Debug for PrivateSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PrivateSocket").finish_non_exhaustive()
+    }
+}
+
+impl PrivateSocket {
+    /// Puts the task together.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be used.
+    pub fn new(wiring: Wiring) -> Result<Self, InvalidAddress> {
+        let address = Address::parse(&wiring.settings.ws_auth, Kind::Socket)?;
+        let redial = Redial::new(
+            &wiring.settings,
+            wiring.budget,
+            wiring.clock.clone(),
+            wiring.rng,
+        );
+        let dialer = Dialer {
+            connector: wiring.connector,
+            address,
+            settings: wiring.settings.clone(),
+            rest: wiring.rest.clone(),
+            clock: wiring.clock.clone(),
+            account: wiring.account.clone(),
+            counters: Arc::clone(&wiring.counters),
+            redial,
+        };
+        let writer = Writer::new(Parts {
+            cancels: wiring.cancels,
+            entries: wiring.entries,
+            account: wiring.account,
+            rest: wiring.rest,
+            clock: wiring.clock,
+            settings: wiring.settings,
+            counters: wiring.counters,
+            instruments: wiring.instruments,
+            gate: Gate::default(),
+        });
+        Ok(Self { writer, dialer })
+    }
+
+    /// Keeps a connection up until the token is canceled or nobody is left to work for.
+    ///
+    /// # Errors
+    ///
+    /// When the venue refuses the key for good.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), KeyRefused> {
+        let Self {
+            mut writer,
+            mut dialer,
+        } = self;
+        let result = loop {
+            let dialed = tokio::select! {
+                biased;
+                () = stop.cancelled() => break Ok(()),
+                dialed = dialer.dial() => dialed,
+                _end = writer.offline() => break Ok(()),
+            };
+            match dialed {
+                Err(refused) => break Err(refused),
+                Ok(dialed) => match hold(dialed, &mut writer, &dialer, &stop).await {
+                    End::Lost => {}
+                    End::Stopping | End::Abandoned => break Ok(()),
+                },
+            }
+        };
+        writer.finish().await;
+        result
+    }
+}
+
+/// Works over one connection until it ends.
+async fn hold(
+    dialed: Dialed,
+    writer: &mut Writer,
+    dialer: &Dialer,
+    stop: &CancellationToken,
+) -> End {
+    let (sink, stream) = dialed.socket.split();
+    let (replies_in, replies) = mpsc::channel(REPLIES);
+    let mut line = Line {
+        sink,
+        replies,
+        token: Some(dialed.token),
+        ping: dialed.ping,
+        offset: dialed.offset,
+    };
+    let mut reader = JoinSet::new();
+    let idle = dialer.settings.idle;
+    reader.spawn(listen(stream, dialed.intake, replies_in, idle));
+    dialer.counters.connections.add(1);
+    let end = writer.online(&mut line, stop).await;
+    if end == End::Lost {
+        dialer.counters.lost_connections.add(1);
+    } else if timeout(dialer.settings.close, line.sink.close())
+        .await
+        .is_err()
+    {
+        tracing::debug!("private socket does not close in time");
+    }
+    reader.abort_all();
+    while let Some(ended) = reader.join_next().await {
+        match ended {
+            Ok(fault) => tracing::warn!(%fault, "private socket lost"),
+            Err(error) if error.is_panic() => tracing::error!(%error, "reader failed"),
+            Err(_aborted) => {}
+        }
+    }
+    // Only now: nothing of this connection comes after its end.
+    writer.lost();
+    end
+}
+
+/// Reads until the connection is of no more use.
+async fn listen(
+    mut stream: socket::Reader,
+    mut intake: Intake,
+    replies: mpsc::Sender<Reply>,
+    idle: Duration,
+) -> Fault {
+    loop {
+        match intake.next(&mut stream, idle).await {
+            Ok(Heard::Reply(reply)) => {
+                if replies.send(reply).await.is_err() {
+                    return Fault::Abandoned;
+                }
+            }
+            Ok(Heard::Other | Heard::Maintenance | Heard::Subscribed(_) | Heard::Snapshot(_)) => {}
+            Err(fault) => return fault,
+        }
+    }
+}
+
+/// Brings connections up.
+struct Dialer {
+    connector: Connector,
+    address: Address,
+    settings: Settings,
+    rest: Rest,
+    clock: Clock,
+    account: mpsc::Sender<Event>,
+    counters: Arc<SocketCounters>,
+    redial: Redial,
+}
+
+/// A connection with its subscriptions, whose snapshots have been told.
+struct Dialed {
+    socket: Socket,
+    token: secrecy::SecretString,
+    intake: Intake,
+    ping: Ping,
+    offset: Option<i64>,
+}
+
+/// Why a connection did not come up.
+#[derive(Debug, Error)]
+enum DialError {
+    #[error(transparent)]
+    Token(#[from] error::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("cannot subscribe: {0}")]
+    Write(#[from] tungstenite::Error),
+    #[error("cannot subscribe: {0}")]
+    Subscribe(#[from] Fault),
+    #[error("subscriptions took too long")]
+    Slow,
+}
+
+/// What must have been heard before the connection is up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Awaited {
+    Ack(Channel),
+    Snapshot(Channel),
+    Pong,
+}
+
+impl Dialer {
+    /// Tries until a connection is up.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes what was opened.
+    async fn dial(&mut self) -> Result<Dialed, KeyRefused> {
+        loop {
+            self.redial.turn().await;
+            match self.attempt().await {
+                Ok(dialed) => {
+                    self.redial.up();
+                    return Ok(dialed);
+                }
+                Err(DialError::Token(error)) => self.without_token(error)?,
+                Err(error) => {
+                    self.counters.failed_connections.add(1);
+                    tracing::warn!(error = &error as &dyn std::error::Error, "private socket");
+                }
+            }
+        }
+    }
+
+    fn without_token(&mut self, error: error::Error) -> Result<(), KeyRefused> {
+        self.counters.failed_connections.add(1);
+        tracing::warn!(%error, "no token for the private socket");
+        match error.class() {
+            Some(Class::Denied(Denied::Key | Denied::Permission)) => return Err(KeyRefused(error)),
+            Some(Class::Denied(Denied::Lockout)) => self.redial.hold_off(AFTER_LOCKOUT),
+            Some(
+                Class::Denied(Denied::Token)
+                | Class::Rejected(_)
+                | Class::Transient(_)
+                | Class::Ambiguous,
+            )
+            | None => {}
+        }
+        Ok(())
+    }
+
+    async fn attempt(&mut self) -> Result<Dialed, DialError> {
+        let token = self.rest.read(&GetWebSocketsToken).await?.into_secret();
+        let mut socket = socket::open(&self.connector, &self.address, &self.settings).await?;
+        let mut intake = Intake::new(self.account.clone(), Arc::clone(&self.counters));
+        let mut ping = Ping {
+            number: 1,
+            sent: self.clock.now(),
+            answered: Timestamp::MIN,
+        };
+        let mut offset = None;
+        let limit = self.settings.subscribe;
+        let subscribing = async {
+            for frame in frames::hello(&token, ping.number) {
+                socket.send(Frame::text(frame)).await?;
+            }
+            ping.sent = self.clock.now();
+            let mut awaited = vec![
+                Awaited::Ack(Channel::Executions),
+                Awaited::Ack(Channel::Balances),
+                Awaited::Snapshot(Channel::Executions),
+                Awaited::Snapshot(Channel::Balances),
+                Awaited::Pong,
+            ];
+            while !awaited.is_empty() {
+                let heard = intake.next(&mut socket, self.settings.idle).await?;
+                let heard = match heard {
+                    Heard::Subscribed(channel) => Awaited::Ack(channel),
+                    Heard::Snapshot(channel) => Awaited::Snapshot(channel),
+                    Heard::Reply(Reply::Pong { venue_time, .. }) => {
+                        ping.answered = self.clock.now();
+                        offset = venue_time.map(|venue| ping.offset(venue));
+                        Awaited::Pong
+                    }
+                    Heard::Maintenance => {
+                        self.redial.hold_off(AFTER_MAINTENANCE);
+                        continue;
+                    }
+                    Heard::Other | Heard::Reply(Reply::Answer { .. }) => continue,
+                };
+                awaited.retain(|other| *other != heard);
+            }
+            Ok::<_, DialError>(())
+        };
+        let subscribed = timeout(limit, subscribing).await;
+        subscribed.map_err(|_elapsed| DialError::Slow)??;
+        Ok(Dialed {
+            socket,
+            token,
+            intake,
+            ping,
+            offset,
+        })
+    }
+}

@@ -1,0 +1,577 @@
+//! The writing side of the private socket, connected or not.
+//!
+//! For: taking cancels, orders and amends from their lanes and telling what became of each. Left out: what frames mean (the
+//! reader's) and how a connection comes up. Always true:
+//!
+//! * A cancel waits for nothing that is not already being written. While there is no socket it goes by REST, at once and beside others.
+//! * Nothing here waits for the account queue: events that find no room there wait in order, and the lanes go on.
+//! * No create is ever written twice, nor after its outcome was told.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::SinkExt;
+use secrecy::SecretString;
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+    time::{sleep, timeout},
+};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    desk::Desk,
+    frames::{self, Reply},
+    gate::{Gate, Permit},
+};
+use crate::{
+    engine::{
+        Event,
+        command::{Cancel, CommandId},
+        event::{Answer, Link, Unsent},
+    },
+    io::Clock,
+    types::{Instrument, Timestamp},
+    venue::kraken::{
+        counters::SocketCounters,
+        error::{self, Class, Denied},
+        lanes::Entry,
+        rest::{
+            Rest,
+            calls::{CancelOrder, GetWebSocketsToken, OpenOrders},
+        },
+        settings::Settings,
+        socket,
+    },
+};
+
+/// Longest sleep when nothing is due.
+const IDLE: Duration = Duration::from_secs(60);
+/// Changes of the clocks' difference below this many nanoseconds are noise of the network.
+const OFFSET_STEP: u64 = 5_000_000;
+
+/// Everything of the private socket that outlives a connection.
+pub(super) struct Writer {
+    cancels: mpsc::Receiver<Cancel>,
+    entries: mpsc::Receiver<Entry>,
+    account: mpsc::Sender<Event>,
+    rest: Rest,
+    clock: Clock,
+    settings: Settings,
+    counters: Arc<SocketCounters>,
+    instruments: Arc<[Instrument]>,
+    gate: Gate,
+    desk: Desk<Permit>,
+    /// Events that wait for room in the account queue.
+    news: VecDeque<Event>,
+    /// Cancels to be written.
+    urgent: VecDeque<Cancel>,
+    /// Work over REST: cancels without a socket, new tokens, probes.
+    errands: JoinSet<Errand>,
+    /// Cancels that are out by REST.
+    by_rest: BTreeSet<CommandId>,
+    /// Venue clock minus ours, in nanoseconds, as told last.
+    offset: Option<i64>,
+}
+
+/// What came back from REST.
+#[derive(Debug)]
+enum Errand {
+    Cancel(CommandId, Answer),
+    Token(Option<SecretString>),
+    Probe(bool),
+}
+
+/// One connection, as the writer sees it.
+pub(super) struct Line {
+    pub(super) sink: socket::Writer,
+    pub(super) replies: mpsc::Receiver<Reply>,
+    /// None while a new one is fetched.
+    pub(super) token: Option<SecretString>,
+    pub(super) ping: Ping,
+    /// Venue clock minus ours, in nanoseconds, as first measured.
+    pub(super) offset: Option<i64>,
+}
+
+/// Pings sent and answered.
+#[derive(Debug)]
+pub(super) struct Ping {
+    pub(super) number: u64,
+    pub(super) sent: Timestamp,
+    pub(super) answered: Timestamp,
+}
+
+impl Ping {
+    /// Venue clock minus ours. The venue read its clock about half way between our two readings.
+    pub(super) fn offset(&self, venue_time: Timestamp) -> i64 {
+        let half = self.answered.since(self.sent) / 2;
+        let ours = self.sent.after(half);
+        venue_time.as_nanos().saturating_sub(ours.as_nanos())
+    }
+}
+
+/// Why the work over a connection ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    /// We are stopping.
+    Stopping,
+    /// The lanes or the account queue are closed: nobody is left to work for.
+    Abandoned,
+    /// The connection is gone.
+    Lost,
+}
+
+/// The connection does not take what is written.
+#[derive(Debug)]
+struct Broken;
+
+/// What a writer is made of.
+pub(super) struct Parts {
+    pub(super) cancels: mpsc::Receiver<Cancel>,
+    pub(super) entries: mpsc::Receiver<Entry>,
+    pub(super) account: mpsc::Sender<Event>,
+    pub(super) rest: Rest,
+    pub(super) clock: Clock,
+    pub(super) settings: Settings,
+    pub(super) counters: Arc<SocketCounters>,
+    pub(super) instruments: Arc<[Instrument]>,
+    pub(super) gate: Gate,
+}
+
+impl Writer {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            desk: Desk::new(parts.settings.order_answer),
+            cancels: parts.cancels,
+            entries: parts.entries,
+            account: parts.account,
+            rest: parts.rest,
+            clock: parts.clock,
+            settings: parts.settings,
+            counters: parts.counters,
+            instruments: parts.instruments,
+            gate: parts.gate,
+            news: VecDeque::new(),
+            urgent: VecDeque::new(),
+            errands: JoinSet::new(),
+            by_rest: BTreeSet::new(),
+            offset: None,
+        }
+    }
+
+    /// Works without a socket: cancels go by REST, orders and amends come back unsent. Ends only when nobody is left to work for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub(super) async fn offline(&mut self) -> End {
+        loop {
+            self.tell();
+            let turn = tokio::select! {
+                biased;
+                cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
+                room = self.account.reserve(), if !self.news.is_empty() => told(room, &mut self.news),
+                Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
+                entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
+            };
+            match turn {
+                Turn::Cancel(cancel) => self.cancel_offline(cancel),
+                Turn::Entry(entry) => {
+                    let unsent = Answer::Unsent(Unsent::NotConnected);
+                    self.desk.settle(entry.id(), unsent);
+                }
+                // Without a line nothing can break.
+                Turn::Errand(errand) => self.take_errand(None, errand).unwrap_or_default(),
+                Turn::Told => {}
+                Turn::Stop | Turn::Reply(_) | Turn::Due | Turn::Lost | Turn::Abandoned => {
+                    return End::Abandoned;
+                }
+            }
+        }
+    }
+
+    /// Works over a connection until it ends. The order of the branches is the order of haste.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: a frame may be half written.
+    pub(super) async fn online(&mut self, line: &mut Line, stop: &CancellationToken) -> End {
+        if let Some(offset) = line.offset {
+            self.tell_offset(offset);
+        }
+        self.news.push_back(Event::Account(Link::Up));
+        loop {
+            self.give_up_late();
+            self.probe(line);
+            if let Err(Broken) = self.write_due(line).await {
+                return End::Lost;
+            }
+            self.tell();
+            let wake = self.until_next_wake(line);
+            let turn = tokio::select! {
+                biased;
+                () = stop.cancelled() => Turn::Stop,
+                cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
+                reply = line.replies.recv() => reply.map_or(Turn::Lost, Turn::Reply),
+                room = self.account.reserve(), if !self.news.is_empty() => told(room, &mut self.news),
+                Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
+                entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
+                () = sleep(wake) => Turn::Due,
+            };
+            match turn {
+                Turn::Cancel(cancel) => self.take_cancel(cancel),
+                Turn::Reply(reply) => self.take_reply(line, reply),
+                Turn::Errand(errand) => {
+                    if let Err(Broken) = self.take_errand(Some(line), errand) {
+                        return End::Lost;
+                    }
+                }
+                Turn::Entry(entry) => self.desk.take(entry),
+                Turn::Told | Turn::Due => {}
+                Turn::Stop => return End::Stopping,
+                Turn::Lost => return End::Lost,
+                Turn::Abandoned => return End::Abandoned,
+            }
+        }
+    }
+}
+
+/// What came first.
+enum Turn {
+    Stop,
+    Cancel(Cancel),
+    Reply(Reply),
+    Told,
+    Errand(Result<Errand, JoinError>),
+    Entry(Entry),
+    Due,
+    Lost,
+    Abandoned,
+}
+
+/// Puts the oldest event into the room that was found for it.
+fn told(
+    room: Result<mpsc::Permit<'_, Event>, mpsc::error::SendError<()>>,
+    news: &mut VecDeque<Event>,
+) -> Turn {
+    let Ok(room) = room else {
+        return Turn::Abandoned;
+    };
+    if let Some(event) = news.pop_front() {
+        room.send(event);
+    }
+    Turn::Told
+}
+
+/// Lanes, desk and wire.
+impl Writer {
+    /// Takes a cancel in. What was handed over before it is taken first, so that a cancel always finds its create.
+    fn take_cancel(&mut self, cancel: Cancel) {
+        while let Ok(entry) = self.entries.try_recv() {
+            self.desk.take(entry);
+        }
+        self.urgent.extend(self.desk.cancel(cancel));
+    }
+
+    fn cancel_offline(&mut self, cancel: Cancel) {
+        self.take_cancel(cancel);
+        self.desk.lost(Unsent::NotConnected);
+        self.send_urgent_by_rest();
+    }
+
+    /// Writes all that can be written: cancels, a ping, orders and amends one by one. Cancels that come in meanwhile go first.
+    async fn write_due(&mut self, line: &mut Line) -> Result<(), Broken> {
+        loop {
+            while let Ok(cancel) = self.cancels.try_recv() {
+                self.take_cancel(cancel);
+            }
+            self.write_cancels(line).await?;
+            self.write_ping(line).await?;
+            let Some(entry) = self.next_entry(line) else {
+                return Ok(());
+            };
+            self.write_entry(line, entry).await?;
+        }
+    }
+
+    async fn write_cancels(&mut self, line: &mut Line) -> Result<(), Broken> {
+        while let Some(cancel) = self.urgent.pop_front() {
+            let Some(token) = &line.token else {
+                self.send_by_rest(&cancel);
+                continue;
+            };
+            let frame = frames::cancel(&cancel, token);
+            self.desk.sending(cancel.id, None, self.clock.now());
+            self.write(line, frame).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_ping(&mut self, line: &mut Line) -> Result<(), Broken> {
+        let now = self.clock.now();
+        if now < line.ping.sent.after(self.settings.ping) {
+            return Ok(());
+        }
+        line.ping.number += 1;
+        line.ping.sent = now;
+        let frame = frames::ping(line.ping.number);
+        self.write(line, frame).await
+    }
+
+    /// The next order or amend that may be written now; those that must not be come back unsent.
+    fn next_entry(&mut self, line: &Line) -> Option<(Entry, Permit)> {
+        line.token.as_ref()?;
+        let venue_now = self.clock.now().shifted_nanos(self.offset.unwrap_or(0));
+        loop {
+            let entry = self.desk.next_entry(venue_now)?;
+            match self.gate.admit() {
+                Some(permit) => return Some((entry, permit)),
+                None => {
+                    let unsent = Answer::Unsent(Unsent::BreakerOpen);
+                    self.desk.settle(entry.id(), unsent);
+                }
+            }
+        }
+    }
+
+    async fn write_entry(
+        &mut self,
+        line: &mut Line,
+        (entry, permit): (Entry, Permit),
+    ) -> Result<(), Broken> {
+        let frame = match &line.token {
+            Some(token) => frames::entry(&entry, &self.instruments, token),
+            None => None,
+        };
+        let Some(frame) = frame else {
+            // An instrument that this run does not have; nothing can be written for it.
+            let unsent = Answer::Unsent(Unsent::NotConnected);
+            self.desk.settle(entry.id(), unsent);
+            return Ok(());
+        };
+        self.desk
+            .sending(entry.id(), Some(permit), self.clock.now());
+        self.write(line, frame).await
+    }
+
+    /// Writes one frame. A peer that does not read for so long is gone.
+    async fn write(&self, line: &mut Line, frame: String) -> Result<(), Broken> {
+        let writing = line.sink.send(Message::text(frame));
+        match timeout(self.settings.write, writing).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "private socket broke while writing");
+                Err(Broken)
+            }
+            Err(_elapsed) => {
+                tracing::warn!("private socket does not take what is written");
+                Err(Broken)
+            }
+        }
+    }
+
+    fn take_reply(&mut self, line: &mut Line, reply: Reply) {
+        match reply {
+            Reply::Pong { number, venue_time } => self.take_pong(line, number, venue_time),
+            Reply::Answer { id, result } => {
+                let answer = match &result {
+                    Ok(order_id) => Answer::Accepted {
+                        order_id: *order_id,
+                    },
+                    Err(text) => error::answer_to(text),
+                };
+                if result.is_err_and(|text| error::classify(&text) == Class::Denied(Denied::Token))
+                {
+                    self.fetch_token(line);
+                }
+                match self.desk.answered(CommandId(id), answer) {
+                    Some(answered) => self.gate.record(answered.permit, answer),
+                    None => self.counters.late_answers.add(1),
+                }
+            }
+        }
+    }
+
+    fn take_pong(&mut self, line: &mut Line, number: u64, venue_time: Option<Timestamp>) {
+        if number != line.ping.number {
+            return;
+        }
+        line.ping.answered = self.clock.now();
+        if let Some(venue_time) = venue_time {
+            self.tell_offset(line.ping.offset(venue_time));
+        }
+    }
+
+    fn tell_offset(&mut self, offset: i64) {
+        let moved = self
+            .offset
+            .is_none_or(|told| told.abs_diff(offset) >= OFFSET_STEP);
+        if moved {
+            self.offset = Some(offset);
+            self.news.push_back(Event::ClockOffset(offset));
+        }
+    }
+
+    fn give_up_late(&mut self) {
+        let before = self.desk.in_flight();
+        for permit in self.desk.expire(self.clock.now()) {
+            self.gate.failed(permit);
+        }
+        let given_up = before - self.desk.in_flight();
+        if given_up > 0 {
+            self.counters.unanswered.add(given_up as u64);
+            tracing::warn!(given_up, "requests were not answered");
+        }
+    }
+
+    fn until_next_wake(&self, line: &Line) -> Duration {
+        let ping = line.ping.sent.after(self.settings.ping);
+        let due = [Some(ping), self.desk.next_due(), self.gate.next_probe()];
+        let next = due.into_iter().flatten().min();
+        next.map_or(IDLE, |next| next.since(self.clock.now()))
+    }
+
+    /// Moves what is to be told into the queue of events.
+    fn tell(&mut self) {
+        self.news
+            .extend(self.gate.transition().map(Event::OrderEntry));
+        while let Some(outcome) = self.desk.next_outcome() {
+            self.news.push_back(Event::Outcome(outcome));
+        }
+    }
+
+    /// The connection is gone: everything owed is settled, then the link is down.
+    pub(super) fn lost(&mut self) {
+        self.desk.lost(Unsent::NotConnected);
+        self.gate.disconnected();
+        self.send_urgent_by_rest();
+        self.tell();
+        self.news.push_back(Event::Account(Link::Down));
+    }
+
+    /// Settles everything and tells it, as far as somebody listens within the time to close.
+    pub(super) async fn finish(mut self) {
+        self.cancels.close();
+        self.entries.close();
+        while let Ok(entry) = self.entries.try_recv() {
+            self.desk.take(entry);
+        }
+        while let Ok(cancel) = self.cancels.try_recv() {
+            self.urgent.push_back(cancel);
+        }
+        self.desk.lost(Unsent::Stopping);
+        for cancel in std::mem::take(&mut self.urgent) {
+            self.desk
+                .settle(cancel.id, Answer::Unsent(Unsent::Stopping));
+        }
+        let limit = self.settings.close;
+        let errands = async {
+            while let Some(errand) = self.errands.join_next().await {
+                if let Ok(Errand::Cancel(id, answer)) = errand {
+                    self.by_rest.remove(&id);
+                    self.desk.settle(id, answer);
+                }
+            }
+        };
+        if timeout(limit, errands).await.is_err() {
+            tracing::warn!("cancels by REST are still out");
+        }
+        for id in std::mem::take(&mut self.by_rest) {
+            self.desk.settle(id, Answer::Unanswered);
+        }
+        self.tell();
+        let telling = async {
+            for event in self.news {
+                if self.account.send(event).await.is_err() {
+                    return;
+                }
+            }
+        };
+        if timeout(limit, telling).await.is_err() {
+            tracing::warn!("nobody takes the last outcomes");
+        }
+    }
+}
+
+/// Errands over REST.
+impl Writer {
+    fn send_urgent_by_rest(&mut self) {
+        for cancel in std::mem::take(&mut self.urgent) {
+            self.send_by_rest(&cancel);
+        }
+    }
+
+    /// Cancels by REST, beside everything else.
+    fn send_by_rest(&mut self, cancel: &Cancel) {
+        let (id, rest) = (cancel.id, self.rest.clone());
+        let call = match cancel.order_id {
+            Some(order_id) => CancelOrder::Id(order_id),
+            None => CancelOrder::ClOrdId(cancel.cl_ord_id),
+        };
+        self.by_rest.insert(id);
+        self.errands.spawn(async move {
+            let answer = match rest.cancel(&call).await {
+                Ok(canceled) if canceled.count > 0 => Answer::Accepted { order_id: None },
+                // Gone orders are refused with an error; a count of nothing tells nothing.
+                Ok(_) => Answer::Unanswered,
+                Err(error) => error.answer(),
+            };
+            Errand::Cancel(id, answer)
+        });
+    }
+
+    /// Fetches a new token. Until it is here, cancels go by REST and orders wait.
+    fn fetch_token(&mut self, line: &mut Line) {
+        if line.token.take().is_none() {
+            return;
+        }
+        tracing::info!("the socket's token is void, fetching another");
+        let rest = self.rest.clone();
+        self.errands.spawn(async move {
+            let token = rest.read(&GetWebSocketsToken).await;
+            Errand::Token(token.ok().map(|row| row.into_secret()))
+        });
+    }
+
+    /// Starts a probe where the gate wants one: a harmless read, while a ping is out.
+    fn probe(&mut self, line: &mut Line) {
+        if !self.gate.begin_probe(self.clock.now()) {
+            return;
+        }
+        // Due at once.
+        line.ping.sent = Timestamp::MIN;
+        let rest = self.rest.clone();
+        self.errands.spawn(async move {
+            let read = rest.read(&OpenOrders::default()).await;
+            Errand::Probe(read.is_ok())
+        });
+    }
+
+    fn take_errand(
+        &mut self,
+        line: Option<&mut Line>,
+        errand: Result<Errand, JoinError>,
+    ) -> Result<(), Broken> {
+        match (errand, line) {
+            (Ok(Errand::Cancel(id, answer)), _) => {
+                self.by_rest.remove(&id);
+                self.desk.settle(id, answer);
+            }
+            (Ok(Errand::Token(Some(token))), Some(line)) => line.token = Some(token),
+            // A new connection fetches a token of its own.
+            (Ok(Errand::Token(None)), Some(_)) => return Err(Broken),
+            (Ok(Errand::Probe(read)), Some(line)) => {
+                self.gate
+                    .end_probe(read && line.ping.answered >= line.ping.sent);
+            }
+            // Asked for over a connection that is gone.
+            (Ok(Errand::Token(_) | Errand::Probe(_)), None) => {}
+            (Err(error), _) => tracing::error!(%error, "an errand failed"),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,360 @@
+//! The REST client: signed, counted, guarded, at most one private call in flight.
+//!
+//! For: typed calls, each with a deadline. Left out: what the answers mean ([`account`](super::account)).
+//! Always true:
+//!
+//! * Private calls take turns, since nonces that overtake each other are refused. A cancel takes no turn: it goes at once with the
+//!   next nonce, and a read that it overtook is repeated.
+//! * Reads are repeated within a small budget. An [`Order`] cannot be: it is consumed by its one send.
+//! * A failure says whether the call can have taken effect.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rand::RngExt;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    auth::Credentials,
+    error::{Class, Error, NotSent, Transient, classify},
+    nonce::Nonces,
+    rate_limit::Counter,
+    settings::Settings,
+};
+use crate::io::{Clock, rng::Rng};
+
+pub mod calls;
+pub mod form;
+pub mod number;
+pub mod transport;
+
+use calls::{Call, CancelOrder, CanceledCount, Order, Public, Read};
+use form::Form;
+use transport::{Failure, Request, Response, Signed, Transport};
+
+/// How often a cancel goes again whose nonce another call overtook.
+const OVERTAKEN_CANCELS: u32 = 5;
+
+/// The REST client. Clones share everything.
+#[derive(Clone)]
+pub struct Rest(Arc<Inner>);
+
+struct Inner {
+    transport: Box<dyn Transport>,
+    signer: Option<Signer>,
+    settings: Settings,
+    clock: Clock,
+    rng: Mutex<Rng>,
+}
+
+/// What a client with a key has.
+struct Signer {
+    credentials: Credentials,
+    nonces: Mutex<Nonces>,
+    counter: Mutex<Counter>,
+    /// Held by the one private call in flight that is no cancel.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// Which way a call goes.
+#[derive(Clone, Copy)]
+enum Route {
+    Public,
+    Private { cost: u32 },
+}
+
+impl Rest {
+    /// A client; without a key only public calls pass. `rng` is for the jitter of pauses.
+    pub fn new(
+        transport: impl Transport + 'static,
+        key: Option<(Credentials, Nonces)>,
+        settings: &Settings,
+        clock: Clock,
+        rng: Rng,
+    ) -> Self {
+        let signer = key.map(|(credentials, nonces)| Signer {
+            credentials,
+            nonces: Mutex::new(nonces),
+            counter: Mutex::new(Counter::new(settings.tier)),
+            turn: tokio::sync::Mutex::new(()),
+        });
+        Self(Arc::new(Inner {
+            transport: Box::new(transport),
+            signer,
+            settings: settings.clone(),
+            clock,
+            rng: Mutex::new(rng),
+        }))
+    }
+
+    /// Whether there is a key.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.0.signer.is_some()
+    }
+
+    /// Makes a public call.
+    ///
+    /// # Errors
+    ///
+    /// When no attempt gave a result.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn public<C: Public>(&self, call: &C) -> Result<C::Answer, Error> {
+        self.0.repeat(call, Route::Public).await
+    }
+
+    /// Makes a private call that changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When no attempt gave a result, or there is no key.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn read<C: Read>(&self, call: &C) -> Result<C::Answer, Error> {
+        self.0.repeat(call, Route::Private { cost: C::COST }).await
+    }
+
+    /// Makes a call that makes or changes an order, once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::answer`] tells whether it can have taken effect.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: the call may have left when the future is dropped.
+    pub async fn order<C: Order>(&self, call: C) -> Result<C::Answer, Error> {
+        self.0.once(&call, Route::Private { cost: 0 }).await
+    }
+
+    /// Cancels an order, past every queue and breaker.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::answer`] tells whether it can have taken effect.
+    ///
+    /// # Cancel safety
+    ///
+    /// The cancel may have left when the future is dropped; repeating it does no harm.
+    pub async fn cancel(&self, call: &CancelOrder) -> Result<CanceledCount, Error> {
+        let inner = &*self.0;
+        let signer = inner.signer::<CancelOrder>()?;
+        let mut result = inner.signed(signer, call).await;
+        for _ in 1..OVERTAKEN_CANCELS {
+            match &result {
+                Err(error) if error.is_overtaken() => result = inner.signed(signer, call).await,
+                Ok(_) | Err(_) => break,
+            }
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rest")
+            .field("transport", &self.0.transport)
+            .field("has_key", &self.has_key())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Repeats a read. One refusal for an overtaken nonce is repeated at once; what passes with time, after a pause.
+    async fn repeat<C: Call>(&self, call: &C, route: Route) -> Result<C::Answer, Error> {
+        let (mut tries, mut overtaken) = (1, false);
+        loop {
+            match self.once(call, route).await {
+                Err(error) if error.is_overtaken() && !overtaken => overtaken = true,
+                Err(error) if error.is_passing() && tries < self.settings.read_attempts => {
+                    tracing::debug!(%error, tries, "read failed, to be repeated");
+                    sleep(self.pause(tries)).await;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Doubles with each try; half of it is random.
+    fn pause(&self, tries: u32) -> Duration {
+        let whole = self.settings.read_pause * 2_u32.saturating_pow(tries - 1);
+        let half = whole / 2;
+        half + half.mul_f64(locked(&self.rng).random::<f64>())
+    }
+
+    async fn once<C: Call>(&self, call: &C, route: Route) -> Result<C::Answer, Error> {
+        match route {
+            Route::Public => self.public_once(call).await,
+            Route::Private { cost } => self.private_once(call, cost).await,
+        }
+    }
+
+    async fn public_once<C: Call>(&self, call: &C) -> Result<C::Answer, Error> {
+        let mut form = Form::default();
+        call.write(&mut form);
+        let query = form.into_text();
+        let separator = if query.is_empty() { "" } else { "?" };
+        let request = Request {
+            path: format!("/0/public/{}{separator}{query}", C::NAME),
+            signed: None,
+        };
+        self.exchange::<C>(request).await
+    }
+
+    async fn private_once<C: Call>(&self, call: &C, cost: u32) -> Result<C::Answer, Error> {
+        let signer = self.signer::<C>()?;
+        let waiting = timeout(self.settings.turn, self.take_turn(signer, cost));
+        let _turn = waiting.await.map_err(|_elapsed| Error::NotSent {
+            endpoint: C::NAME,
+            why: NotSent::DeadlinePassed,
+        })?;
+        self.signed(signer, call).await
+    }
+
+    /// Waits until no other private call is in flight and the rate counter has room.
+    async fn take_turn<'a>(
+        &self,
+        signer: &'a Signer,
+        cost: u32,
+    ) -> tokio::sync::MutexGuard<'a, ()> {
+        let turn = signer.turn.lock().await;
+        loop {
+            let charged = locked(&signer.counter).charge(self.clock.now(), cost);
+            match charged {
+                Ok(()) => return turn,
+                Err(wait) => sleep(wait).await,
+            }
+        }
+    }
+
+    /// Signs with the next nonce and sends.
+    async fn signed<C: Call>(&self, signer: &Signer, call: &C) -> Result<C::Answer, Error> {
+        let path = format!("/0/private/{}", C::NAME);
+        let nonce = locked(&signer.nonces).next_nonce();
+        let mut form = Form::default();
+        form.add("nonce", nonce);
+        call.write(&mut form);
+        let body = form.into_text();
+        let signed = Some(Signed {
+            key: signer.credentials.key().to_owned(),
+            signature: signer.credentials.sign(&path, nonce, &body),
+            body,
+        });
+        let result = self.exchange::<C>(Request { path, signed }).await;
+        if let Err(Error::Refused { class, .. }) = &result {
+            self.learn(signer, *class);
+        }
+        result
+    }
+
+    /// Takes over what a refusal says about the rate.
+    fn learn(&self, signer: &Signer, class: Class) {
+        let mut counter = locked(&signer.counter);
+        match class {
+            Class::Transient(Transient::RateLimited) => counter.refused(self.clock.now()),
+            Class::Transient(Transient::Throttled(until)) => counter.pause(until),
+            Class::Transient(Transient::Nonce)
+            | Class::Rejected(_)
+            | Class::Denied(_)
+            | Class::Ambiguous => {}
+        }
+    }
+
+    /// Sends one request and reads the answer.
+    async fn exchange<C: Call>(&self, request: Request) -> Result<C::Answer, Error> {
+        let sending = self.transport.send(request);
+        let response = match timeout(self.settings.request, sending).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(Failure::Unreachable(cause))) => {
+                return Err(Error::NotSent {
+                    endpoint: C::NAME,
+                    why: NotSent::Unreachable(cause),
+                });
+            }
+            Ok(Err(Failure::Broken(cause))) => return Err(no_answer::<C>(cause)),
+            Err(_elapsed) => return Err(no_answer::<C>("timed out".to_owned())),
+        };
+        read_body(C::NAME, &response)
+    }
+
+    fn signer<C: Call>(&self) -> Result<&Signer, Error> {
+        self.signer.as_ref().ok_or(Error::NotSent {
+            endpoint: C::NAME,
+            why: NotSent::NoKey,
+        })
+    }
+}
+
+fn no_answer<C: Call>(cause: String) -> Error {
+    Error::NoAnswer {
+        endpoint: C::NAME,
+        cause,
+    }
+}
+
+/// Every answer of the API.
+#[derive(Deserialize)]
+struct Envelope {
+    error: Vec<String>,
+    result: Option<Box<RawValue>>,
+}
+
+/// Takes the result out of a response. A refusal in the API's own form counts below status 500; above, nothing that is said is evidence.
+fn read_body<T: DeserializeOwned>(endpoint: &'static str, response: &Response) -> Result<T, Error> {
+    let unreadable = |error: serde_json::Error| match response.status {
+        200 => Error::Unreadable {
+            endpoint,
+            cause: error.to_string(),
+        },
+        status => Error::Status { endpoint, status },
+    };
+    if let status @ 500.. = response.status {
+        return Err(Error::Status { endpoint, status });
+    }
+    let envelope: Envelope = serde_json::from_slice(&response.body).map_err(unreadable)?;
+    if let Some(error) = refusal(endpoint, &envelope.error) {
+        return Err(error);
+    }
+    match envelope.result {
+        Some(result) if response.status == 200 => {
+            serde_json::from_str(result.get()).map_err(unreadable)
+        }
+        Some(_) => Err(Error::Status {
+            endpoint,
+            status: response.status,
+        }),
+        None => Err(Error::Unreadable {
+            endpoint,
+            cause: "neither error nor result".to_owned(),
+        }),
+    }
+}
+
+/// The refusal among the texts, warnings aside. Where one of several is ambiguous, that one decides.
+fn refusal(endpoint: &'static str, texts: &[String]) -> Option<Error> {
+    let errors = || texts.iter().filter(|text| !text.starts_with('W'));
+    let text = errors()
+        .find(|text| classify(text) == Class::Ambiguous)
+        .or_else(|| errors().next())?;
+    Some(Error::Refused {
+        endpoint,
+        text: text.clone(),
+        class: classify(text),
+    })
+}
+
+/// A lock that a panic elsewhere does not take from us: the data behind these is whole between any two statements.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,226 @@
+//! How the daemon reaches Kraken and how patient it is.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{
+    address::{Address, InvalidAddress, Kind},
+    rate_limit::Tier,
+};
+use crate::{
+    resilience::{backoff, budget},
+    types::span,
+};
+
+/// Depths that the venue serves.
+const DEPTHS: [u32; 5] = [10, 25, 100, 500, 1000];
+
+/// Kraken's addresses, deadlines and budgets. What the rest of the config already says (addresses, tier, depth) is no key of its own.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Address of REST, without `/0`. Plain `http` only to loopback.
+    #[serde(skip)]
+    pub rest: String,
+    /// Address of the public socket. Plain `ws` only to loopback.
+    #[serde(skip)]
+    pub ws: String,
+    /// Address of the private socket. Plain `ws` only to loopback.
+    #[serde(skip)]
+    pub ws_auth: String,
+    /// PEM file with root certificates to trust beside the well-known ones.
+    #[serde(skip)]
+    pub ca_file: Option<PathBuf>,
+    /// Verification level of the account; sets the limit of the REST counter.
+    #[serde(skip)]
+    pub tier: Tier,
+    /// Depth of book subscriptions: 10, 25, 100, 500 or 1000.
+    #[serde(skip)]
+    pub book_depth: u32,
+    /// Longest wait for a TCP connection.
+    #[serde(with = "span")]
+    pub connect: Duration,
+    /// Longest TLS handshake.
+    #[serde(with = "span")]
+    pub tls: Duration,
+    /// Longest WebSocket upgrade.
+    #[serde(with = "span")]
+    pub upgrade: Duration,
+    /// Longest wait for the answer to a subscription and for its first snapshot.
+    #[serde(with = "span")]
+    pub subscribe: Duration,
+    /// Longest silence on a socket before it counts as dead.
+    #[serde(with = "span")]
+    pub idle: Duration,
+    /// Pause between two pings.
+    #[serde(with = "span")]
+    pub ping: Duration,
+    /// Longest time that writing one frame may take before the socket counts as dead.
+    #[serde(with = "span")]
+    pub write: Duration,
+    /// Longest wait for the answer to an order, amend or cancel.
+    #[serde(with = "span")]
+    pub order_answer: Duration,
+    /// Longest wait for the answer to one REST call.
+    #[serde(with = "span")]
+    pub request: Duration,
+    /// Longest time a REST read may wait for its turn (one call at a time, rate limit).
+    #[serde(with = "span")]
+    pub turn: Duration,
+    /// Longest time to close a socket in good order.
+    #[serde(with = "span")]
+    pub close: Duration,
+    /// Attempts of one REST read, the first included.
+    pub read_attempts: u32,
+    /// First pause between two attempts of a REST read; doubles, with jitter.
+    #[serde(with = "span")]
+    pub read_pause: Duration,
+    /// How often open and closed orders are asked before an order counts as absent.
+    pub look_up_passes: u32,
+    /// Pause between two such passes.
+    #[serde(with = "span")]
+    pub look_up_pause: Duration,
+    /// Pauses between attempts to connect.
+    pub reconnect: backoff::Settings,
+    /// Attempts to connect over all sockets. Kraken bans an address at about 150 in ten minutes.
+    pub connections: budget::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rest: "https://api.kraken.com".to_owned(),
+            ws: "wss://ws.kraken.com/v2".to_owned(),
+            ws_auth: "wss://ws-auth.kraken.com/v2".to_owned(),
+            ca_file: None,
+            tier: Tier::Starter,
+            book_depth: 10,
+            connect: Duration::from_secs(5),
+            tls: Duration::from_secs(5),
+            upgrade: Duration::from_secs(5),
+            subscribe: Duration::from_secs(10),
+            idle: Duration::from_secs(10),
+            ping: Duration::from_secs(5),
+            write: Duration::from_secs(2),
+            order_answer: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+            turn: Duration::from_secs(60),
+            close: Duration::from_secs(1),
+            read_attempts: 3,
+            read_pause: Duration::from_millis(500),
+            look_up_passes: 2,
+            look_up_pause: Duration::from_secs(1),
+            reconnect: backoff::Settings::default(),
+            connections: budget::Settings::default(),
+        }
+    }
+}
+
+/// A setting that cannot be meant.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum InvalidSettings {
+    /// An address.
+    #[error("{key}: {source}")]
+    Address {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong with it.
+        source: InvalidAddress,
+    },
+    /// A depth that the venue does not serve.
+    #[error("book_depth: {0} is none of 10, 25, 100, 500, 1000")]
+    Depth(u32),
+    /// Something that must be more than nothing.
+    #[error("{0} must be more than nothing")]
+    Zero(&'static str),
+    /// A ping that comes after the silence that it should prevent.
+    #[error("ping must be shorter than idle")]
+    Ping,
+    /// Pauses between connections.
+    #[error("reconnect: {0}")]
+    Reconnect(#[from] backoff::InvalidSettings),
+    /// The budget of connections.
+    #[error("connections: {0}")]
+    Connections(#[from] budget::InvalidSettings),
+}
+
+impl Settings {
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that cannot be meant.
+    pub fn validate(&self) -> Result<(), InvalidSettings> {
+        for (key, text, kind) in [
+            ("rest", &self.rest, Kind::Rest),
+            ("ws", &self.ws, Kind::Socket),
+            ("ws_auth", &self.ws_auth, Kind::Socket),
+        ] {
+            Address::parse(text, kind)
+                .map_err(|source| InvalidSettings::Address { key, source })?;
+        }
+        if !DEPTHS.contains(&self.book_depth) {
+            return Err(InvalidSettings::Depth(self.book_depth));
+        }
+        for (key, duration) in [
+            ("connect", self.connect),
+            ("tls", self.tls),
+            ("upgrade", self.upgrade),
+            ("subscribe", self.subscribe),
+            ("idle", self.idle),
+            ("ping", self.ping),
+            ("write", self.write),
+            ("order_answer", self.order_answer),
+            ("request", self.request),
+            ("turn", self.turn),
+        ] {
+            if duration.is_zero() {
+                return Err(InvalidSettings::Zero(key));
+            }
+        }
+        for (key, count) in [
+            ("read_attempts", self.read_attempts),
+            ("look_up_passes", self.look_up_passes),
+        ] {
+            if count == 0 {
+                return Err(InvalidSettings::Zero(key));
+            }
+        }
+        if self.ping >= self.idle {
+            return Err(InvalidSettings::Ping);
+        }
+        self.reconnect.validate()?;
+        Ok(self.connections.validate()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_read_what_they_write() {
+        let settings = Settings::default();
+        settings.validate().unwrap();
+        let text = toml::to_string(&settings).unwrap();
+        assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
+        assert!(toml::from_str::<Settings>("unheard_of = 1").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let check = |change: &dyn Fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            assert!(settings.validate().is_err(), "{settings:?}");
+        };
+        check(&|settings| settings.ws = "ws://ws.kraken.com/v2".to_owned());
+        check(&|settings| settings.book_depth = 11);
+        check(&|settings| settings.request = Duration::ZERO);
+        check(&|settings| settings.read_attempts = 0);
+        check(&|settings| settings.ping = settings.idle);
+        check(&|settings| settings.connections.attempts = 0);
+    }
+}

@@ -1,0 +1,53 @@
+//! The Kraken client against servers of our own, over real sockets.
+
+mod account;
+mod rest;
+mod sim;
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tradingd::{
+    io::rng,
+    venue::kraken::{
+        auth::Credentials,
+        nonce::{Nonces, Volatile},
+        rate_limit::Tier,
+        rest::{Rest, transport::Http},
+        settings::Settings,
+    },
+};
+
+use crate::support::{self, http::Server};
+
+const SECRET: &str =
+    "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg==";
+
+fn credentials() -> Credentials {
+    Credentials::new("PUBLIC".to_owned(), &SecretString::from(SECRET)).unwrap()
+}
+
+/// Short deadlines, for servers on loopback.
+fn settings(rest: &str) -> Settings {
+    Settings {
+        rest: rest.to_owned(),
+        tier: Tier::Pro,
+        request: Duration::from_millis(400),
+        turn: Duration::from_secs(5),
+        read_pause: Duration::from_millis(10),
+        look_up_pause: Duration::from_millis(10),
+        ..Settings::default()
+    }
+}
+
+fn rest_with(settings: &Settings) -> Rest {
+    let clock = support::clock();
+    let nonces = Nonces::open(Box::new(Volatile), clock.clone()).unwrap();
+    let http = Http::new(settings, &support::connector()).unwrap();
+    let key = Some((credentials(), nonces));
+    Rest::new(http, key, settings, clock, rng::stream(1, 1))
+}
+
+fn rest(server: &Server) -> Rest {
+    rest_with(&settings(&server.address))
+}
