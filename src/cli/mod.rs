@@ -10,6 +10,7 @@ mod demo;
 mod exit;
 mod launch;
 mod out;
+mod replay;
 mod run;
 pub mod screen;
 mod sim;
@@ -68,6 +69,8 @@ enum Verb {
     Sim(Box<sim::Arguments>),
     /// Prove a journal: replay every run in a state directory and compare every command.
     Verify(verify::Arguments),
+    /// Run recorded WebSocket v2 frames through the decoder and the book, and prove every checksum.
+    Replay(replay::Arguments),
     /// Show the version, the build and the formats it reads.
     Version(version::Arguments),
 }
@@ -118,6 +121,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut Out) -> Exit
         Verb::Config(arguments) => config::run(&arguments, out),
         Verb::Sim(arguments) => sim::run(&arguments, out),
         Verb::Verify(arguments) => verify::run(&arguments, out),
+        Verb::Replay(arguments) => replay::run(&arguments, out),
         Verb::Version(arguments) => version::run(&arguments, out),
     };
     end.unwrap_or_else(|error| out.lost(&error))

@@ -8,6 +8,7 @@
 mod client;
 mod config;
 mod journal;
+mod replay;
 mod sim_verb;
 mod sim_ws;
 mod support;
