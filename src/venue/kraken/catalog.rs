@@ -157,7 +157,10 @@ impl Catalog {
                 .fees_of(symbol, row, volume)
                 .ok_or_else(|| rule("fees"))?,
             // One that is missing is unknown, and unknown is not open (`kraken-api.md` §6.2).
-            status: row.status.as_deref().map_or(TradingStatus::Closed, decode::trading_status),
+            status: row
+                .status
+                .as_deref()
+                .map_or(TradingStatus::Closed, decode::trading_status),
         })
     }
 

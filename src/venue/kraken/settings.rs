@@ -15,19 +15,24 @@ use crate::{
     types::span,
 };
 
-/// Kraken's addresses, deadlines and budgets.
+/// Kraken's addresses, deadlines and budgets. What the rest of the config already says (addresses, tier) is no key of its own.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Address of REST, without `/0`. Plain `http` only to loopback.
+    #[serde(skip)]
     pub rest: String,
     /// Address of the public socket. Plain `ws` only to loopback.
+    #[serde(skip)]
     pub ws: String,
     /// Address of the private socket. Plain `ws` only to loopback.
+    #[serde(skip)]
     pub ws_auth: String,
     /// PEM file with root certificates to trust beside the well-known ones.
+    #[serde(skip)]
     pub ca_file: Option<PathBuf>,
     /// Verification level of the account; sets the limit of the REST counter.
+    #[serde(skip)]
     pub tier: Tier,
     /// Longest wait for a TCP connection.
     #[serde(with = "span")]

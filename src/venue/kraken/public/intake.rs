@@ -114,6 +114,7 @@ impl Intake {
     ) -> Heard {
         match message {
             Message::Book(head) => self.take_book(head, buffers, now, session),
+            Message::Trades(head) if head.kind == Kind::Snapshot => Heard::default(),
             Message::Trades(_) => self.take_trades(buffers),
             Message::Reply(reply) => self.take_reply(&reply, now, session),
             Message::Instruments { kind, data } => self.take_rules(kind, &data, session),
@@ -122,18 +123,20 @@ impl Intake {
                 tracing::warn!(error = error.as_str(), "requests come too fast");
                 Heard::default()
             }
-            Message::Heartbeat | Message::Pong(_) => Heard::default(),
-            Message::OtherSymbol { .. }
+            Message::Unknown { what } => {
+                self.counters.unknown_frames.add(1);
+                tracing::debug!(what = what.as_str(), "public frame of an unknown kind");
+                Heard::default()
+            }
+            Message::Heartbeat
+            | Message::Pong(_)
+            | Message::OtherSymbol { .. }
             | Message::Ticker(_)
             | Message::Ohlc(_)
             | Message::Level3(_)
             | Message::Executions(_)
             | Message::Holdings(_)
-            | Message::Ledger(_)
-            | Message::Unknown { .. } => {
-                self.counters.unknown_frames.add(1);
-                Heard::default()
-            }
+            | Message::Ledger(_) => Heard::default(),
         }
     }
 
@@ -150,7 +153,7 @@ impl Intake {
         if snapshot {
             session.delivered(&topic);
         }
-        let book = std::mem::replace(&mut buffers.book, BookUpdate::empty());
+        let book = std::mem::replace(&mut buffers.book, with_room());
         let offered = self.offer(Event::Book(book));
         if offered == Offered::Dropped {
             session.resync(now, &topic);
@@ -262,6 +265,14 @@ impl Intake {
             ..Heard::default()
         }
     }
+}
+
+/// An update with room for the levels of an ordinary frame; the event takes its buffers along.
+fn with_room() -> BookUpdate {
+    let mut update = BookUpdate::empty();
+    update.bids.reserve(16);
+    update.asks.reserve(16);
+    update
 }
 
 /// What became of an event of the market.
