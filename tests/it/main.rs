@@ -1,1 +1,8 @@
 //! The integration tests: one binary, real sockets, the real program.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+mod sim_rest;
