@@ -3,13 +3,23 @@
 //! For: running, testing and demonstrating anything that talks to Kraken Spot, on one machine, strictly and repeatably.
 //! Left out: the client side. This side has its own wire code, written from the protocol, so that a mistake in one is caught by the other.
 
+mod accounts;
 pub mod faults;
 pub mod history;
+mod listeners;
 mod log;
+pub mod market;
 pub mod matching;
 pub mod server;
+pub mod settings;
+mod simulator;
 mod universe;
 mod venue;
 
+pub use accounts::{KeyFileError, SimAccount};
+pub use history::History;
+pub use listeners::Addresses;
 pub use log::LogError;
+pub use settings::Settings;
+pub use simulator::{SimError, Simulator};
 pub use venue::{Listener, Venue, VenueError, View};

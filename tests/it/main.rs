@@ -6,3 +6,5 @@
 )]
 
 mod sim_rest;
+mod sim_ws;
+mod support;

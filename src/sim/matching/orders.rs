@@ -29,7 +29,7 @@ impl Exchange {
         if room && !order.validate {
             self.charge(now, account, order.pair, ADD);
         }
-        self.check_values(order)?;
+        self.check_values(account, order)?;
         self.check_name(account, order)?;
         if !room {
             return Err(Refusal::RateLimit);
@@ -89,7 +89,7 @@ impl Exchange {
         }
     }
 
-    fn check_values(&self, order: &NewOrder) -> Result<(), Refusal> {
+    fn check_values(&self, account: AccountId, order: &NewOrder) -> Result<(), Refusal> {
         let pair = self.universe.pair(order.pair).ok_or(Refusal::Unavailable)?;
         let reference = match order.kind {
             OrderKind::Limit(price) => Some(price),
@@ -100,6 +100,9 @@ impl Exchange {
         };
         if let OrderKind::Limit(price) = order.kind {
             check_price(&pair.instrument, price)?;
+        }
+        if self.client(account).is_none() {
+            return check_lot(&pair.instrument, order.qty);
         }
         self.check_quantity(order.pair, order.qty, reference)
     }
@@ -116,9 +119,7 @@ impl Exchange {
         if qty.is_zero() || qty < instrument.qty_min {
             return Err(Refusal::VolumeMinimum);
         }
-        if qty.rounded_down_to(instrument.lot) != qty {
-            return Err(Refusal::TickSize);
-        }
+        check_lot(instrument, qty)?;
         let (Some(price), Some(market)) = (reference, self.market(pair)) else {
             return Ok(());
         };
@@ -256,6 +257,17 @@ pub(super) fn check_price(instrument: &Instrument, price: Price) -> Result<(), R
     } else {
         Err(Refusal::TickSize)
     }
+}
+
+/// Lots. All that binds an agent: recorded trades play at their sizes, whatever the minimum is by now.
+fn check_lot(instrument: &Instrument, qty: Quantity) -> Result<(), Refusal> {
+    if qty.is_zero() {
+        return Err(Refusal::VolumeMinimum);
+    }
+    if qty.rounded_down_to(instrument.lot) != qty {
+        return Err(Refusal::TickSize);
+    }
+    Ok(())
 }
 
 /// What buying `qty` at once costs, up to `bound`; what the book does not offer costs nothing.

@@ -2,11 +2,129 @@
 //!
 //! For: whatever a client of Kraken Spot sends and reads, checked as strictly as the venue does.
 //! Left out: what becomes of a request; the [`Venue`](super::Venue) decides.
+//! Always true: public frames are written once for all who get them; a client that reads too slowly is disconnected, never waited for.
 
+mod acks;
 pub mod auth;
+mod checksum;
+mod desk;
+mod encode;
+mod execute;
+mod feed;
+mod market_frames;
 pub mod names;
+mod outbox;
+mod pair_feed;
+mod private;
 pub mod refusal;
 mod render;
+mod reply;
+mod report;
 pub mod rest;
 mod rest_limits;
+mod session;
 pub mod tokens;
+mod validate;
+mod window;
+mod ws;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use serde::{Deserialize, Serialize};
+
+use self::{feed::Feed, private::Reports, tokens::Tokens};
+use super::{Settings, Venue, faults::FaultHandle, matching::Universe};
+
+pub use ws::serve;
+
+/// Which of the venue's sockets a listener is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Market data.
+    Public,
+    /// Orders, reports, balances.
+    Private,
+    /// Order by order. Listens, and refuses subscriptions.
+    Level3,
+}
+
+impl Role {
+    const ALL: [Self; 3] = [Self::Public, Self::Private, Self::Level3];
+
+    /// The name in settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+            Self::Level3 => "level3",
+        }
+    }
+
+    /// The role of a name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// What all sockets of a simulator share. Clones share it too.
+#[derive(Clone, Debug)]
+pub struct WsState(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    venue: Venue,
+    tokens: Tokens,
+    faults: FaultHandle,
+    settings: Settings,
+    universe: Universe,
+    feed: Feed,
+    reports: Reports,
+    connections: AtomicU64,
+}
+
+impl WsState {
+    /// Listens to the venue from now on.
+    #[must_use]
+    pub fn new(venue: Venue, tokens: Tokens, faults: FaultHandle, settings: Settings) -> Self {
+        let universe = venue.read(|view| view.exchange.universe().clone());
+        let feed = Feed::listen(&venue, universe.clone(), faults.clone());
+        let reports = Reports::listen(&venue, universe.clone());
+        Self(Arc::new(Shared {
+            venue,
+            tokens,
+            faults,
+            settings,
+            universe,
+            feed,
+            reports,
+            connections: AtomicU64::new(0),
+        }))
+    }
+
+    /// Tells everyone about statuses that were changed since the last fact.
+    pub fn publish_statuses(&self) {
+        self.0.feed.publish_statuses(&self.0.venue);
+    }
+
+    /// Sockets open at the moment.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.0.feed.connections()
+    }
+
+    /// A number for a new connection: unique, unsigned, beyond the signed range, as the venue's are.
+    fn connection_id(&self) -> u64 {
+        let count = self.0.connections.fetch_add(1, Ordering::Relaxed);
+        let mut mixed = (self.0.settings.seed ^ count.rotate_left(32)).wrapping_add(count);
+        for multiplier in [0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB] {
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(multiplier);
+        }
+        mixed | 1 << 63
+    }
+}

@@ -1,0 +1,132 @@
+//! The simulator's four listeners, plain or TLS.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use tokio_rustls::rustls::{
+    self, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
+
+use super::{Settings, SimError, server::Role};
+use crate::io::net::Listener;
+
+/// Where a simulator listens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Addresses {
+    /// REST.
+    pub rest: SocketAddr,
+    /// Public socket.
+    pub ws: SocketAddr,
+    /// Private socket.
+    pub ws_auth: SocketAddr,
+    /// Order-by-order socket.
+    pub ws_l3: SocketAddr,
+    /// Whether all of them speak TLS.
+    pub tls: bool,
+}
+
+impl Addresses {
+    /// Base address of REST: `http://127.0.0.1:8080`.
+    #[must_use]
+    pub fn rest_url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.rest)
+    }
+
+    /// Address of a socket: `ws://127.0.0.1:8081/v2`.
+    #[must_use]
+    pub fn ws_url(&self, role: Role) -> String {
+        let scheme = if self.tls { "wss" } else { "ws" };
+        let address = match role {
+            Role::Public => self.ws,
+            Role::Private => self.ws_auth,
+            Role::Level3 => self.ws_l3,
+        };
+        format!("{scheme}://{address}/v2")
+    }
+}
+
+/// All listeners, bound.
+pub(super) struct Listeners {
+    pub(super) rest: Listener,
+    pub(super) ws: Listener,
+    pub(super) ws_auth: Listener,
+    pub(super) ws_l3: Listener,
+}
+
+impl Listeners {
+    /// Binds all of them, or none.
+    pub(super) async fn bind(settings: &Settings) -> Result<Self, SimError> {
+        let tls = tls(settings)?;
+        Ok(Self {
+            rest: listen(settings.rest_addr, tls.as_ref()).await?,
+            ws: listen(settings.ws_addr, tls.as_ref()).await?,
+            ws_auth: listen(settings.ws_auth_addr, tls.as_ref()).await?,
+            ws_l3: listen(settings.ws_l3_addr, tls.as_ref()).await?,
+        })
+    }
+
+    /// Where they listen.
+    pub(super) fn addresses(&self) -> Result<Addresses, SimError> {
+        Ok(Addresses {
+            rest: local(&self.rest)?,
+            ws: local(&self.ws)?,
+            ws_auth: local(&self.ws_auth)?,
+            ws_l3: local(&self.ws_l3)?,
+            tls: self.rest.is_tls(),
+        })
+    }
+}
+
+async fn listen(
+    address: SocketAddr,
+    tls: Option<&Arc<ServerConfig>>,
+) -> Result<Listener, SimError> {
+    Listener::bind(address, tls.cloned())
+        .await
+        .map_err(|source| SimError::Listen { address, source })
+}
+
+fn local(listener: &Listener) -> Result<SocketAddr, SimError> {
+    listener.local_addr().map_err(|source| SimError::Listen {
+        address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        source,
+    })
+}
+
+/// What the listeners speak: the program's TLS, the files' TLS, or none.
+fn tls(settings: &Settings) -> Result<Option<Arc<ServerConfig>>, SimError> {
+    if let Some(tls) = &settings.tls {
+        return Ok(Some(Arc::clone(tls)));
+    }
+    let (cert, key) = match (&settings.tls_cert, &settings.tls_key) {
+        (None, None) => return Ok(None),
+        (Some(cert), Some(key)) => (cert, key),
+        (Some(path), None) | (None, Some(path)) => {
+            let reason = "tls_cert and tls_key belong together".to_owned();
+            return Err(SimError::Tls {
+                path: path.clone(),
+                reason,
+            });
+        }
+    };
+    let failed = |path: &Path, reason: String| SimError::Tls {
+        path: path.to_owned(),
+        reason,
+    };
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(cert).and_then(|certificates| certificates.collect());
+    let chain = chain.map_err(|error| failed(cert, error.to_string()))?;
+    let secret =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| {
+            builder
+                .with_no_client_auth()
+                .with_single_cert(chain, secret)
+        })
+        .map_err(|error| failed(cert, error.to_string()))?;
+    Ok(Some(Arc::new(config)))
+}

@@ -1,0 +1,305 @@
+//! Carrying trading requests out, and the words of the answers.
+//!
+//! Always true: each order of a request gets its own decision; a reply that comes first leaves before the venue tells what happened.
+
+use super::{
+    encode::Json,
+    refusal,
+    reply::Envelope,
+    validate::{AmendOrder, CancelOrder, Target, VenueError, resolve_price, resolve_quantity},
+};
+use crate::{
+    sim::{
+        Venue, View,
+        faults::MethodFault,
+        matching::{
+            AccountId, Amend, Cancel, CancelTarget, NewOrder, Order, PairId, Refusal, Reply,
+            Request,
+        },
+    },
+    types::Timestamp,
+};
+
+/// A request that may be carried out.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) envelope: Envelope,
+    pub(super) account: AccountId,
+    pub(super) job: Job,
+    pub(super) fault: Option<MethodFault>,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Job {
+    Add(NewOrder, Echo),
+    Amend(AmendOrder, Timestamp),
+    Cancel(CancelOrder),
+    CancelAll,
+    BatchAdd(Vec<(NewOrder, Echo)>),
+    BatchCancel(CancelOrder),
+}
+
+/// What the answer to a new order repeats.
+#[derive(Debug)]
+pub(super) struct Echo {
+    pub(super) cl_ord_id: Option<String>,
+    pub(super) userref: Option<i32>,
+}
+
+/// Where replies go.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(String);
+
+impl Task {
+    /// Carries the request out. `reply_first` decides on which side of the reports the reply is.
+    pub(super) fn run(&self, venue: &Venue, reply_first: bool, sink: Sink<'_>) {
+        let desk = Desk {
+            venue,
+            reply_first,
+            task: self,
+        };
+        match &self.job {
+            Job::Add(order, echo) => {
+                let request = Request::Place(order.clone());
+                desk.act(request, sink, |reply| placed(reply, echo));
+            }
+            Job::Amend(amend, deadline) => desk.amend(amend, *deadline, sink),
+            Job::Cancel(cancel) => desk.cancel(cancel, sink),
+            Job::CancelAll => desk.act(Request::CancelAll, sink, counted),
+            Job::BatchAdd(orders) => desk.batch_add(orders, sink),
+            Job::BatchCancel(cancel) => desk.batch_cancel(cancel, sink),
+        }
+    }
+
+    /// What of a reply reaches the client.
+    fn deliver(&self, reply: String, now: Timestamp, sink: Sink<'_>) {
+        match &self.fault {
+            None => sink(reply),
+            Some(MethodFault::NoAnswer | MethodFault::Ignore) => {}
+            Some(MethodFault::Error { text, .. }) => {
+                let error = VenueError::with(text.clone());
+                sink(self.envelope.failure(&error, None, now));
+            }
+        }
+    }
+}
+
+/// Carries one task out at one venue.
+struct Desk<'a> {
+    venue: &'a Venue,
+    reply_first: bool,
+    task: &'a Task,
+}
+
+impl Desk<'_> {
+    fn act(&self, request: Request, sink: Sink<'_>, word: impl Fn(&Reply) -> String) {
+        let envelope = &self.task.envelope;
+        let mut answer = |now, result: &Result<Reply, Refusal>| {
+            let frame = match result {
+                Ok(reply) => envelope.success(&word(reply), now),
+                Err(refusal) => envelope.failure(&refused(*refusal), None, now),
+            };
+            self.task.deliver(frame, now, sink);
+        };
+        if self.reply_first {
+            self.venue.act_with(self.task.account, request, answer).ok();
+        } else {
+            let result = self.venue.act(self.task.account, request);
+            answer(self.venue.clock().now(), &result);
+        }
+    }
+
+    fn refuse(&self, error: &VenueError, sink: Sink<'_>) {
+        let now = self.venue.clock().now();
+        let frame = self.task.envelope.failure(error, None, now);
+        self.task.deliver(frame, now, sink);
+    }
+
+    fn amend(&self, amend: &AmendOrder, deadline: Timestamp, sink: Sink<'_>) {
+        match self.amendment(amend, deadline) {
+            Ok(request) => self.act(Request::Amend(request), sink, |reply| {
+                amended(reply, &amend.target)
+            }),
+            Err(error) => self.refuse(&error, sink),
+        }
+    }
+
+    /// The change in the units of the order's pair. An order that is not open needs no digits to be refused.
+    fn amendment(&self, amend: &AmendOrder, deadline: Timestamp) -> Result<Amend, VenueError> {
+        let target = amend.target.find().ok_or(refused(Refusal::InvalidOrder))?;
+        let account = self.task.account;
+        let pair = self.venue.read(|view| open_pair(view, account, target));
+        let mut request = Amend {
+            target,
+            qty: None,
+            price: None,
+            post_only: amend.post_only,
+            deadline: Some(deadline),
+        };
+        let Some(pair) = pair else {
+            return Ok(request);
+        };
+        self.venue.read(|view| {
+            let Some(spec) = view.exchange.universe().pair(pair) else {
+                return Ok(());
+            };
+            let of = &spec.instrument;
+            let price = amend.price.as_deref();
+            request.price = price.map(|digits| resolve_price(of, digits)).transpose()?;
+            let qty = amend.qty.as_deref();
+            request.qty = qty.map(|digits| resolve_quantity(of, digits)).transpose()?;
+            Ok::<(), VenueError>(())
+        })?;
+        Ok(request)
+    }
+
+    fn cancel(&self, cancel: &CancelOrder, sink: Sink<'_>) {
+        for target in &cancel.targets {
+            self.cancel_one(target, sink);
+        }
+        for userref in &cancel.userrefs {
+            let orders = self.by_userref(*userref);
+            if orders.is_empty() {
+                self.refuse(&refused(Refusal::UnknownOrder), sink);
+            }
+            for target in orders {
+                self.cancel_one(&target, sink);
+            }
+        }
+    }
+
+    fn cancel_one(&self, target: &Target, sink: Sink<'_>) {
+        let Some(found) = target.find() else {
+            self.refuse(&refused(Refusal::InvalidOrder), sink);
+            return;
+        };
+        let request = Request::Cancel(Cancel { target: found });
+        self.act(request, sink, |_canceled| {
+            let (name, id) = target.echo();
+            let mut json = Json::object();
+            json.text(name, id);
+            json.finish()
+        });
+    }
+
+    fn by_userref(&self, userref: i64) -> Vec<Target> {
+        self.venue.read(|view| {
+            let open = view.exchange.open_orders(self.task.account);
+            open.filter(|order| order.state.userref.map(i64::from) == Some(userref))
+                .map(|order| Target::Order(order.state.order_id.to_string()))
+                .collect()
+        })
+    }
+
+    fn batch_cancel(&self, cancel: &CancelOrder, sink: Sink<'_>) {
+        let by_userref = cancel
+            .userrefs
+            .iter()
+            .flat_map(|number| self.by_userref(*number));
+        let targets: Vec<Target> = cancel.targets.iter().cloned().chain(by_userref).collect();
+        let canceled = targets.iter().filter_map(Target::find).filter(|target| {
+            let request = Request::Cancel(Cancel { target: *target });
+            self.venue.act(self.task.account, request).is_ok()
+        });
+        let count = canceled.count();
+        let now = self.venue.clock().now();
+        let frame = self
+            .task
+            .envelope
+            .success(&format!("{{\"count\":{count}}}"), now);
+        self.task.deliver(frame, now, sink);
+    }
+
+    /// Each order is decided on its own; the one reply comes after all of them.
+    fn batch_add(&self, orders: &[(NewOrder, Echo)], sink: Sink<'_>) {
+        let mut rows = String::from("[");
+        let mut clean = true;
+        for (order, echo) in orders {
+            let request = Request::Place(order.clone());
+            if rows.len() > 1 {
+                rows.push(',');
+            }
+            match self.venue.act(self.task.account, request) {
+                Ok(reply) => rows.push_str(&placed(&reply, echo)),
+                Err(refusal) => {
+                    clean = false;
+                    rows.push_str(&failed(refusal, echo));
+                }
+            }
+        }
+        rows.push(']');
+        let (envelope, now) = (&self.task.envelope, self.venue.clock().now());
+        let frame = if clean {
+            envelope.success(&rows, now)
+        } else {
+            envelope.partial(&rows, now)
+        };
+        self.task.deliver(frame, now, sink);
+    }
+}
+
+const fn refused(refusal: Refusal) -> VenueError {
+    VenueError::of(refusal::text(refusal))
+}
+
+/// The pair of an account's open order.
+fn open_pair(view: View<'_>, account: AccountId, target: CancelTarget) -> Option<PairId> {
+    let mut open = view.exchange.open_orders(account);
+    let meant = |order: &Order| match target {
+        CancelTarget::Order(id) => order.state.order_id == id,
+        CancelTarget::Client(id) => order.state.cl_ord_id == Some(id),
+    };
+    open.find(|order| meant(order))
+        .map(|order| order.state.pair)
+}
+
+/// The result of a new order. One that was only checked has no id.
+fn placed(reply: &Reply, echo: &Echo) -> String {
+    let mut json = Json::object();
+    json.text("order_id", id(reply).unwrap_or_default());
+    push_echo(&mut json, echo);
+    json.finish()
+}
+
+fn failed(refusal: Refusal, echo: &Echo) -> String {
+    let mut json = Json::object();
+    json.text("error", refusal::text(refusal));
+    push_echo(&mut json, echo);
+    json.finish()
+}
+
+fn push_echo(json: &mut Json, echo: &Echo) {
+    if let Some(cl_ord_id) = &echo.cl_ord_id {
+        json.text("cl_ord_id", cl_ord_id);
+    }
+    if let Some(userref) = echo.userref {
+        json.plain("order_userref", userref);
+    }
+}
+
+fn amended(reply: &Reply, target: &Target) -> String {
+    let mut json = Json::object();
+    if let Reply::Amended { amend_id, .. } = reply {
+        json.text("amend_id", amend_id);
+    }
+    let (name, id) = target.echo();
+    json.text(name, id);
+    json.finish()
+}
+
+fn counted(reply: &Reply) -> String {
+    let count = match reply {
+        Reply::CanceledAll { count } => *count,
+        Reply::Placed { .. } | Reply::Valid | Reply::Amended { .. } | Reply::Canceled { .. } => 0,
+    };
+    format!("{{\"count\":{count}}}")
+}
+
+fn id(reply: &Reply) -> Option<&str> {
+    match reply {
+        Reply::Placed { order_id }
+        | Reply::Amended { order_id, .. }
+        | Reply::Canceled { order_id } => Some(order_id),
+        Reply::Valid | Reply::CanceledAll { .. } => None,
+    }
+}

@@ -1,0 +1,176 @@
+//! Trading requests: their checks, their faults, and when they and their replies happen.
+//!
+//! For: the six methods that act on orders. Left out: reading them (`validate`), carrying them out (`desk`).
+//! Always true: the reply leaves before or after the reports, as the settings say.
+//! With a delay, a reply that comes first makes the request wait, and one that comes last waits itself.
+
+use std::{future::Future, pin::Pin};
+
+use rand::RngExt as _;
+
+use super::{
+    desk::{Echo, Job, Task},
+    reply::Envelope,
+    session::Session,
+    validate::{self, AddOrder, AmendOrder, Call, CancelOrder, Method, VenueError},
+};
+use crate::{
+    sim::{faults::MethodFault, matching::Universe, settings::ReplyOrder},
+    types::Timestamp,
+};
+
+/// What waits for its time.
+pub(super) type Later = Pin<Box<dyn Future<Output = Due> + Send>>;
+
+/// What waited for its time.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// A request that is to be carried out now.
+    Run(Box<Task>),
+    /// Replies that are to be sent now.
+    Send(Vec<String>),
+}
+
+impl Session {
+    /// Answers a trading request, at once or after the settings' delay.
+    ///
+    /// # Errors
+    ///
+    /// What is refused before the exchange sees it.
+    pub(super) fn trade(&mut self, call: &Call<'_>, envelope: &Envelope) -> Result<(), VenueError> {
+        self.check_trading_role()?;
+        let shape = Shape::read(call)?;
+        let (account, _token) = self.account(call)?;
+        self.note_trading();
+        let job = shape.resolve(&self.state.0.universe, self.now())?;
+        let mut task = Task {
+            envelope: envelope.clone(),
+            account,
+            job,
+            fault: self.state.0.faults.method(call.method.name()),
+        };
+        match task.fault.take() {
+            Some(MethodFault::Ignore) => return Ok(()),
+            Some(MethodFault::Error {
+                text,
+                execute: false,
+            }) => {
+                let error = VenueError::with(text);
+                self.send_later(vec![envelope.failure(&error, None, self.now())]);
+                return Ok(());
+            }
+            kept => task.fault = kept,
+        }
+        self.schedule(task);
+        Ok(())
+    }
+
+    fn schedule(&mut self, task: Task) {
+        let reply_first = match self.state.0.settings.reply_order {
+            ReplyOrder::ReplyFirst => true,
+            ReplyOrder::ReportFirst => false,
+            ReplyOrder::Random => self.rng.random_bool(0.5),
+        };
+        let delay = self.state.0.settings.reply_delay;
+        if !reply_first {
+            let mut replies = Vec::new();
+            task.run(&self.state.0.venue, false, &mut |reply| replies.push(reply));
+            self.send_later(replies);
+        } else if delay.is_zero() {
+            self.finish(Due::Run(Box::new(task)));
+        } else {
+            self.later.push_back(Box::pin(async move {
+                tokio::time::sleep(delay).await;
+                Due::Run(Box::new(task))
+            }));
+        }
+    }
+
+    fn send_later(&mut self, replies: Vec<String>) {
+        let delay = self.state.0.settings.reply_delay;
+        if delay.is_zero() {
+            self.finish(Due::Send(replies));
+            return;
+        }
+        self.later.push_back(Box::pin(async move {
+            tokio::time::sleep(delay).await;
+            Due::Send(replies)
+        }));
+    }
+
+    /// Does what was put off.
+    pub(super) fn finish(&self, due: Due) {
+        match due {
+            Due::Run(task) => {
+                let outbox = &self.outbox;
+                task.run(&self.state.0.venue, true, &mut |reply| outbox.reply(reply));
+            }
+            Due::Send(replies) => {
+                for reply in replies {
+                    self.outbox.reply(reply);
+                }
+            }
+        }
+    }
+}
+
+/// A request whose members and types are right.
+enum Shape {
+    Add(AddOrder),
+    Amend(AmendOrder),
+    Cancel(CancelOrder),
+    CancelAll,
+    BatchAdd(Vec<AddOrder>),
+    BatchCancel(CancelOrder),
+    NotSimulated,
+}
+
+impl Shape {
+    fn read(call: &Call<'_>) -> Result<Self, VenueError> {
+        let fields = &call.params;
+        match call.method {
+            Method::AddOrder => validate::add_order(fields).map(Self::Add),
+            Method::AmendOrder => validate::amend_order(fields).map(Self::Amend),
+            Method::CancelOrder => validate::cancel_order(fields).map(Self::Cancel),
+            Method::BatchAdd => validate::batch_add(fields).map(Self::BatchAdd),
+            Method::BatchCancel => validate::batch_cancel(fields).map(Self::BatchCancel),
+            Method::CancelAll => fields
+                .only(&["token"], call.method.name())
+                .map(|()| Self::CancelAll),
+            Method::EditOrder
+            | Method::CancelAfter
+            | Method::Ping
+            | Method::Subscribe
+            | Method::Unsubscribe => Ok(Self::NotSimulated),
+        }
+    }
+
+    fn resolve(self, universe: &Universe, now: Timestamp) -> Result<Job, VenueError> {
+        let new = |order: AddOrder| {
+            let resolved = order.resolve(universe, now)?;
+            let echo = Echo {
+                cl_ord_id: order.cl_ord_id,
+                userref: order.userref,
+            };
+            Ok((resolved, echo))
+        };
+        Ok(match self {
+            Self::Add(order) => {
+                let (order, echo) = new(order)?;
+                Job::Add(order, echo)
+            }
+            Self::Amend(amend) => {
+                let deadline = amend.deadline(now)?;
+                Job::Amend(amend, deadline)
+            }
+            Self::Cancel(cancel) => Job::Cancel(cancel),
+            Self::CancelAll => Job::CancelAll,
+            Self::BatchAdd(orders) => {
+                let orders: Result<Vec<_>, VenueError> = orders.into_iter().map(new).collect();
+                Job::BatchAdd(orders?)
+            }
+            Self::BatchCancel(cancel) => Job::BatchCancel(cancel),
+            Self::NotSimulated => return Err(VenueError::DISABLED),
+        })
+    }
+}

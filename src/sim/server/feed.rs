@@ -1,0 +1,226 @@
+//! The public feed: from the venue's facts to the frames of `book`, `trade`, `ticker`, `ohlc`, `instrument`, `status`.
+//!
+//! For: everyone who subscribed. Left out: requests and their checks, sockets.
+//! Always true: a frame is written once for each pair and depth and shared by all; a snapshot and the updates after it
+//! meet without gap or overlap, because both are made under the venue's lock.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    market_frames,
+    outbox::{Outbox, Topic},
+    pair_feed::{PairFeed, Taken, Told, Wish, touched},
+    validate::Channel,
+};
+use crate::{
+    sim::{
+        Venue, View,
+        faults::FaultHandle,
+        matching::{Fact, PairId, PairSpec, Universe},
+    },
+    types::{Timestamp, TradingStatus},
+};
+
+/// The feed. Clones are the same feed.
+#[derive(Clone, Debug)]
+pub(super) struct Feed(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    universe: Universe,
+    faults: FaultHandle,
+    everyone: BTreeMap<u64, Outbox>,
+    instruments: Topic,
+    system: TradingStatus,
+    pairs: Vec<PairFeed>,
+}
+
+impl Feed {
+    /// A feed that hears everything from now on.
+    pub(super) fn listen(venue: &Venue, universe: Universe, faults: FaultHandle) -> Self {
+        let pair = |pair: &PairSpec| PairFeed::new(pair.instrument.status);
+        let pairs = universe.pairs.iter().map(pair).collect();
+        let feed = Self(Arc::new(Mutex::new(State {
+            pairs,
+            universe,
+            faults,
+            everyone: BTreeMap::new(),
+            instruments: Topic::default(),
+            system: TradingStatus::Online,
+        })));
+        let heard = feed.clone();
+        venue.listen(Box::new(move |now, view, facts| {
+            heard.lock().publish(now, view, facts);
+        }));
+        feed
+    }
+
+    /// Greets a connection, which hears of statuses from now on.
+    pub(super) fn join(&self, venue: &Venue, outbox: &Outbox) {
+        venue.read(|view| {
+            let mut state = self.lock();
+            state.publish_statuses(view);
+            outbox.channel(market_frames::status(state.system, outbox.id).into());
+            state.everyone.insert(outbox.id, outbox.clone());
+        });
+    }
+
+    /// Forgets a connection.
+    pub(super) fn leave(&self, id: u64) {
+        let mut state = self.lock();
+        state.everyone.remove(&id);
+        state.instruments.remove(id);
+        for pair in &mut state.pairs {
+            pair.leave(id);
+        }
+    }
+
+    /// Connections that were greeted and have not left.
+    pub(super) fn connections(&self) -> usize {
+        self.lock().everyone.len()
+    }
+
+    /// Subscribes to a pair: the acknowledgement, then the state, then every change after it.
+    ///
+    /// # Errors
+    ///
+    /// When such a subscription stands already; nothing was sent then.
+    pub(super) fn subscribe(
+        &self,
+        venue: &Venue,
+        outbox: &Outbox,
+        wish: Wish,
+        acknowledge: impl FnOnce(Timestamp) -> String,
+    ) -> Result<(), Taken> {
+        venue.read(|view| {
+            let now = venue.clock().now();
+            self.lock().subscribe(now, view, outbox, wish, acknowledge)
+        })
+    }
+
+    /// Ends a subscription to a pair. False if there was none.
+    pub(super) fn unsubscribe(&self, id: u64, pair: PairId, channel: Channel) -> bool {
+        let mut state = self.lock();
+        let Some(feed) = state.pairs.get_mut(pair.0 as usize) else {
+            return false;
+        };
+        feed.unsubscribe(id, channel)
+    }
+
+    /// Subscribes to the list of instruments.
+    ///
+    /// # Errors
+    ///
+    /// When the subscription stands already.
+    pub(super) fn subscribe_instruments(
+        &self,
+        venue: &Venue,
+        outbox: &Outbox,
+        snapshot: bool,
+        silent: bool,
+        acknowledge: impl FnOnce(Timestamp) -> String,
+    ) -> Result<(), Taken> {
+        venue.read(|view| {
+            let mut state = self.lock();
+            if state.instruments.has(outbox.id) {
+                return Err(Taken::Already);
+            }
+            outbox.reply(acknowledge(venue.clock().now()));
+            if snapshot && !silent {
+                let status = |position: usize| {
+                    u32::try_from(position).map_or(TradingStatus::Closed, |position| {
+                        view.exchange.pair_status(PairId(position))
+                    })
+                };
+                outbox.channel(market_frames::instruments(&state.universe, status).into());
+            }
+            state.instruments.add(outbox.clone(), silent);
+            Ok(())
+        })
+    }
+
+    /// Ends the subscription to the list of instruments. False if there was none.
+    pub(super) fn unsubscribe_instruments(&self, id: u64) -> bool {
+        self.lock().instruments.remove(id)
+    }
+
+    /// Tells about statuses that changed without a fact.
+    pub(super) fn publish_statuses(&self, venue: &Venue) {
+        venue.read(|view| self.lock().publish_statuses(view));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn publish(&mut self, now: Timestamp, view: View<'_>, facts: &[Fact]) {
+        self.publish_statuses(view);
+        for (pair, touched) in touched(facts) {
+            let Some(spec) = self.universe.pair(pair) else {
+                continue;
+            };
+            if let Some(feed) = self.pairs.get_mut(pair.0 as usize) {
+                let told = Told {
+                    now,
+                    view,
+                    pair,
+                    of: &spec.instrument,
+                    faults: &self.faults,
+                };
+                feed.publish(&told, &touched);
+            }
+        }
+    }
+
+    fn publish_statuses(&mut self, view: View<'_>) {
+        let system = view.exchange.system_status();
+        if system != self.system {
+            self.system = system;
+            for (id, outbox) in &self.everyone {
+                outbox.channel(market_frames::status(system, *id).into());
+            }
+        }
+        for (position, (feed, spec)) in (0..).zip(self.pairs.iter_mut().zip(&self.universe.pairs)) {
+            let status = view.exchange.pair_status(PairId(position));
+            if status != feed.status {
+                feed.status = status;
+                let frame = market_frames::instrument(&spec.instrument, status);
+                self.instruments.send(&frame.into());
+            }
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        now: Timestamp,
+        view: View<'_>,
+        outbox: &Outbox,
+        wish: Wish,
+        acknowledge: impl FnOnce(Timestamp) -> String,
+    ) -> Result<(), Taken> {
+        let (Some(spec), Some(feed)) = (
+            self.universe.pair(wish.pair),
+            self.pairs.get_mut(wish.pair.0 as usize),
+        ) else {
+            return Ok(());
+        };
+        feed.check(outbox.id, wish.channel)?;
+        outbox.reply(acknowledge(now));
+        let told = Told {
+            now,
+            view,
+            pair: wish.pair,
+            of: &spec.instrument,
+            faults: &self.faults,
+        };
+        if let Some(frame) = feed.take_in(&told, outbox, wish) {
+            outbox.channel(frame.into());
+        }
+        Ok(())
+    }
+}

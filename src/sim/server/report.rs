@@ -1,0 +1,282 @@
+//! Rows of `executions` and `balances`: each kind of report with its own set of fields.
+//!
+//! For: what the venue tells an account (`kraken-api.md` §2.2, §2.3). Left out: who subscribed, sequence numbers.
+//! Always true: rows are sparse as the venue's are; follow-up reports leave out symbol, side and quantity.
+
+use super::encode::Json;
+use crate::{
+    sim::{
+        View,
+        matching::{
+            AmendFact, CancelReason, FillFact, LedgerFact, Order, OrderKind, OrderState,
+            OrderStatus, Universe,
+        },
+    },
+    types::{AssetCode, Decimal, Instrument, Liquidity, TimeInForce, Timestamp},
+};
+
+/// Fraction digits of amounts in USD.
+const USD_DIGITS: u8 = 5;
+
+/// What rows are written from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scribe<'a> {
+    /// The venue as it is.
+    pub(super) view: View<'a>,
+    /// Everything listed.
+    pub(super) universe: &'a Universe,
+    /// The present instant.
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Scribe<'a> {
+    fn instrument(&self, order: &OrderState) -> Option<&'a Instrument> {
+        self.universe.pair(order.pair).map(|pair| &pair.instrument)
+    }
+
+    /// Accepted, not in the engine yet.
+    pub(super) fn pending_new(&self, order: &OrderState, at: Timestamp) -> Option<String> {
+        let of = self.instrument(order)?;
+        let mut json = head(order);
+        terms(&mut json, of, order);
+        json.decimal("cum_cost", Decimal::ZERO, of.cost_precision)
+            .decimal("fee_usd_equiv", Decimal::ZERO, USD_DIGITS)
+            .text("fee_ccy_pref", "fciq");
+        Some(tail(json, "pending_new", "pending_new", at))
+    }
+
+    /// Live.
+    pub(super) fn live(order: &OrderState, at: Timestamp) -> String {
+        tail(head(order), "new", "new", at)
+    }
+
+    /// One fill. The status is `partially_filled` even for the last one.
+    pub(super) fn trade(&self, fill: &FillFact) -> Option<String> {
+        let (order, of) = (&fill.order, self.instrument(&fill.order)?);
+        let mut json = head(order);
+        self.fill(&mut json, of, fill);
+        json.qty("cum_qty", of, order.filled)
+            .decimal("cum_cost", order.cost, of.cost_precision)
+            .decimal("avg_price", average(of, order), of.price_precision);
+        Some(tail(json, "trade", "partially_filled", fill.at))
+    }
+
+    fn fill(&self, json: &mut Json, of: &Instrument, fill: &FillFact) {
+        let order = &fill.order;
+        let indicator = match fill.liquidity {
+            Liquidity::Maker => "m",
+            Liquidity::Taker => "t",
+        };
+        json.text("exec_id", &fill.exec_id)
+            .plain("trade_id", fill.trade_id)
+            .text("symbol", &of.symbol)
+            .text("side", order.side.as_str())
+            .text("order_type", type_name(order.kind))
+            .qty("last_qty", of, fill.qty)
+            .price("last_price", of, fill.price)
+            .text("liquidity_ind", indicator)
+            .decimal("cost", fill.cost, of.cost_precision);
+        json.open_array("fees").item();
+        json.text("asset", &of.quote)
+            .decimal("qty", fill.fee, of.cost_precision);
+        json.close().close_array();
+        json.decimal(
+            "fee_usd_equiv",
+            self.in_usd(&of.quote, order.fee),
+            USD_DIGITS,
+        );
+    }
+
+    /// Completely filled.
+    pub(super) fn filled(&self, order: &OrderState) -> Option<String> {
+        let of = self.instrument(order)?;
+        let mut json = head(order);
+        self.totals(&mut json, of, order);
+        Some(tail(json, "filled", "filled", self.now))
+    }
+
+    /// Changed by its owner.
+    pub(super) fn amended(&self, amended: &AmendFact) -> Option<String> {
+        let order = &amended.order;
+        let of = self.instrument(order)?;
+        let mut json = head(order);
+        json.plain("amended", true)
+            .text("reason", "User requested")
+            .qty("order_qty", of, order.qty);
+        if let OrderKind::Limit(price) = order.kind {
+            json.price("limit_price", of, price)
+                .text("limit_price_type", "static");
+        }
+        json.qty("cum_qty", of, order.filled);
+        Some(tail(json, "amended", resting(order), amended.at))
+    }
+
+    /// Gone, unfilled in whole or part.
+    pub(super) fn canceled(&self, order: &OrderState, reason: CancelReason) -> Option<String> {
+        let of = self.instrument(order)?;
+        let mut json = head(order);
+        json.text("reason", reason.text())
+            .text("cancel_reason", reason.text());
+        self.totals(&mut json, of, order);
+        Some(tail(json, "canceled", "canceled", self.now))
+    }
+
+    /// An open order in a snapshot, with all that is known of it.
+    pub(super) fn open(&self, order: &OrderState) -> Option<String> {
+        let of = self.instrument(order)?;
+        let mut json = head(order);
+        terms(&mut json, of, order);
+        self.totals(&mut json, of, order);
+        json.text("fee_ccy_pref", "fciq");
+        if order.amended {
+            json.plain("amended", true);
+        }
+        Some(tail(json, "new", resting(order), order.touched))
+    }
+
+    /// A fill in a snapshot: with the order's present status, without its totals.
+    pub(super) fn past_trade(&self, fill: &FillFact) -> Option<String> {
+        let (order, of) = (&fill.order, self.instrument(&fill.order)?);
+        let mut json = head(order);
+        self.fill(&mut json, of, fill);
+        let present = self.view.exchange.order(&order.order_id);
+        let status = present.map_or("filled", present_status);
+        Some(tail(json, "trade", status, fill.at))
+    }
+
+    fn totals(&self, json: &mut Json, of: &Instrument, order: &OrderState) {
+        json.qty("cum_qty", of, order.filled)
+            .decimal("cum_cost", order.cost, of.cost_precision)
+            .decimal("avg_price", average(of, order), of.price_precision)
+            .decimal(
+                "fee_usd_equiv",
+                self.in_usd(&of.quote, order.fee),
+                USD_DIGITS,
+            );
+    }
+
+    /// An amount in USD at the last price of its asset; as it is where no price is known.
+    fn in_usd(&self, asset: &AssetCode, amount: Decimal) -> Decimal {
+        if asset.as_str() == "USD" {
+            return amount;
+        }
+        let rate = || {
+            let pair = self.universe.find_symbol(&format!("{asset}/USD"))?;
+            let price = self.view.exchange.last_price(pair)?;
+            let of = &self.universe.pair(pair)?.instrument;
+            amount.checked_mul(of.price_decimal(price)).ok()
+        };
+        rate().unwrap_or(amount)
+    }
+
+    /// A ledger entry.
+    pub(super) fn ledger(&self, entry: &LedgerFact) -> String {
+        let digits = self.digits(&entry.asset, entry.balance);
+        let mut json = Json::object();
+        json.text("ledger_id", &entry.ledger_id)
+            .text("ref_id", &entry.ref_id)
+            .time("timestamp", entry.at)
+            .text("type", "trade")
+            .text("category", "trade")
+            .text("asset", &entry.asset)
+            .text("asset_class", "currency")
+            .text("wallet_type", "spot")
+            .text("wallet_id", "main")
+            .decimal("amount", entry.amount, digits)
+            .decimal("fee", entry.fee, digits)
+            .decimal("balance", entry.balance, digits);
+        json.finish()
+    }
+
+    /// A balance in a snapshot.
+    pub(super) fn balance(&self, asset: &AssetCode, total: Decimal) -> String {
+        let digits = self.digits(asset, total);
+        let mut json = Json::object();
+        json.text("asset", asset)
+            .text("asset_class", "currency")
+            .decimal("balance", total, digits);
+        json.open_array("wallets").item();
+        json.text("type", "spot")
+            .text("id", "main")
+            .decimal("balance", total, digits);
+        json.close().close_array();
+        json.finish()
+    }
+
+    fn digits(&self, asset: &AssetCode, amount: Decimal) -> u8 {
+        let spec = self.universe.asset(asset);
+        spec.map_or(amount.scale(), |spec| spec.decimals)
+    }
+}
+
+/// The start of every row.
+fn head(order: &OrderState) -> Json {
+    let mut json = Json::object();
+    json.text("order_id", &order.order_id);
+    if let Some(cl_ord_id) = &order.cl_ord_id {
+        json.text("cl_ord_id", cl_ord_id);
+    }
+    json.plain("order_userref", order.userref.unwrap_or(0));
+    json
+}
+
+/// The end of every row.
+fn tail(mut json: Json, exec_type: &str, order_status: &str, at: Timestamp) -> String {
+    json.text("exec_type", exec_type)
+        .text("order_status", order_status)
+        .time("timestamp", at);
+    json.finish()
+}
+
+/// What the order asks for.
+fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
+    json.text("symbol", &of.symbol)
+        .text("side", order.side.as_str())
+        .text("order_type", type_name(order.kind))
+        .qty("order_qty", of, order.qty);
+    if let OrderKind::Limit(price) = order.kind {
+        json.price("limit_price", of, price)
+            .text("limit_price_type", "static");
+    }
+    let time_in_force = match order.time_in_force {
+        TimeInForce::Gtc => "GTC",
+        TimeInForce::Ioc => "IOC",
+    };
+    json.decimal("stop_price", Decimal::ZERO, of.price_precision)
+        .text("time_in_force", time_in_force);
+    if order.post_only {
+        json.plain("post_only", true);
+    }
+}
+
+const fn type_name(kind: OrderKind) -> &'static str {
+    match kind {
+        OrderKind::Limit(_) => "limit",
+        OrderKind::Market => "market",
+    }
+}
+
+const fn resting(order: &OrderState) -> &'static str {
+    if order.filled.is_zero() {
+        "new"
+    } else {
+        "partially_filled"
+    }
+}
+
+fn present_status(order: &Order) -> &'static str {
+    match order.status {
+        OrderStatus::Open => resting(&order.state),
+        OrderStatus::Closed => "filled",
+        OrderStatus::Canceled { .. } => "canceled",
+    }
+}
+
+/// Cost over quantity; zero without a fill.
+fn average(of: &Instrument, order: &OrderState) -> Decimal {
+    let filled = of.quantity_decimal(order.filled);
+    order
+        .cost
+        .divided_toward_zero(filled, of.price_precision + 1)
+        .unwrap_or(Decimal::ZERO)
+}

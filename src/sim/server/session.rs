@@ -1,0 +1,378 @@
+//! One connection's conversation: requests in, replies and subscriptions out. No socket here.
+//!
+//! For: who may ask what on which socket, tokens, subscriptions. Left out: carrying out trading requests (`execute`), bytes (`ws`).
+//! Always true: when a session ends, its subscriptions and its hold on tokens end with it.
+
+use futures_util::stream::FuturesOrdered;
+
+use super::{
+    Role, WsState,
+    acks::{acknowledged, acknowledged_private, left, name},
+    execute::Later,
+    outbox::Outbox,
+    pair_feed::{Taken, Wish},
+    private::PrivateTopic,
+    reply::Envelope,
+    validate::{
+        self, Call, Channel, Method, Subscription, VenueError, is_private, required, subscription,
+        unsubscription,
+    },
+};
+use crate::{
+    io::rng::{self, Rng},
+    sim::{faults::MethodFault, matching::AccountId},
+    types::Timestamp,
+};
+
+const PUBLIC_HERE: VenueError = VenueError::of(
+    "Public market data subscriptions are unavailable on this endpoint. Try ws.kraken.com",
+);
+const PRIVATE_HERE: VenueError = VenueError::of(
+    "Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com",
+);
+const NOT_SUBSCRIBED: VenueError = VenueError::of("Subscription Not Found");
+
+/// A connection's conversation.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) role: Role,
+    pub(super) state: WsState,
+    pub(super) outbox: Outbox,
+    pub(super) rng: Rng,
+    /// Trading requests and replies that wait for their delay.
+    pub(super) later: FuturesOrdered<Later>,
+    /// Whether something was ever subscribed; heartbeats begin with that.
+    pub(super) subscribed: bool,
+    /// Whether an order was sent while no private subscription stood.
+    pub(super) lonely: bool,
+    private: Vec<(Channel, String)>,
+    counted: (i64, u32),
+}
+
+impl Session {
+    /// Greets a new connection.
+    pub(super) fn open(role: Role, state: WsState, outbox: Outbox) -> Self {
+        state.0.feed.join(&state.0.venue, &outbox);
+        Self {
+            rng: rng::stream(state.0.settings.seed, outbox.id),
+            later: FuturesOrdered::new(),
+            subscribed: false,
+            lonely: false,
+            private: Vec::new(),
+            counted: (0, 0),
+            role,
+            state,
+            outbox,
+        }
+    }
+
+    /// The present instant.
+    pub(super) fn now(&self) -> Timestamp {
+        self.state.0.venue.clock().now()
+    }
+
+    /// Answers a frame, text or binary alike.
+    pub(super) fn handle(&mut self, frame: &[u8]) {
+        let time_in = self.now();
+        if self.floods(time_in) {
+            self.outbox
+                .reply("{\"Error\":\"Exceeded msg rate\"}".to_owned());
+            return;
+        }
+        // What is no text is no JSON either.
+        let text = std::str::from_utf8(frame).unwrap_or_default();
+        let (envelope, result) = match validate::call(text) {
+            Ok(call) => {
+                let envelope = Envelope::new(call.method, call.req_id, time_in);
+                let result = self.answer(&call, &envelope);
+                (envelope, result)
+            }
+            Err(no_call) => {
+                let method = no_call.method.as_deref();
+                let envelope = Envelope::unknown(method, no_call.req_id, time_in);
+                (envelope, Err(no_call.error))
+            }
+        };
+        if let Err(error) = result {
+            self.refuse(&envelope, &error, None);
+        }
+    }
+
+    fn answer(&mut self, call: &Call<'_>, envelope: &Envelope) -> Result<(), VenueError> {
+        if call.method.is_trading() {
+            return self.trade(call, envelope);
+        }
+        match self.state.0.faults.method(call.method.name()) {
+            Some(MethodFault::NoAnswer | MethodFault::Ignore) => return Ok(()),
+            Some(MethodFault::Error { text, .. }) => return Err(VenueError::with(text)),
+            None => {}
+        }
+        match call.method {
+            Method::Subscribe => self.subscribe(call, envelope),
+            Method::Unsubscribe => self.unsubscribe(call, envelope),
+            Method::Ping => {
+                self.outbox.reply(envelope.pong(self.now()));
+                Ok(())
+            }
+            Method::AddOrder
+            | Method::AmendOrder
+            | Method::EditOrder
+            | Method::CancelOrder
+            | Method::CancelAll
+            | Method::CancelAfter
+            | Method::BatchAdd
+            | Method::BatchCancel => Ok(()),
+        }
+    }
+
+    /// Sends an error.
+    pub(super) fn refuse(&self, envelope: &Envelope, error: &VenueError, symbol: Option<&str>) {
+        self.outbox
+            .reply(envelope.failure(error, symbol, self.now()));
+    }
+
+    /// Whose token the request carries.
+    pub(super) fn account(&self, call: &Call<'_>) -> Result<(AccountId, String), VenueError> {
+        let token = required(call.params.text("token")?, "token")?;
+        let account = self
+            .state
+            .0
+            .tokens
+            .check(self.now(), &token)
+            .map_err(|error| VenueError::with(error.to_string()))?;
+        Ok((account, token))
+    }
+
+    /// Refuses to trade on sockets that do not.
+    pub(super) fn check_trading_role(&self) -> Result<(), VenueError> {
+        match self.role {
+            Role::Private => Ok(()),
+            Role::Public | Role::Level3 => Err(PRIVATE_HERE),
+        }
+    }
+
+    /// Notes a trading request: without a private subscription the venue soon closes the socket.
+    pub(super) fn note_trading(&mut self) {
+        self.lonely = self.private.is_empty();
+    }
+
+    fn check_role(&self, channel: Channel) -> Result<(), VenueError> {
+        let neutral = matches!(channel, Channel::Heartbeat);
+        match (self.role, is_private(channel)) {
+            _ if neutral => Ok(()),
+            (Role::Public, false) if channel == Channel::Level3 => {
+                Err(VenueError::of("Subscription name invalid"))
+            }
+            (Role::Public, false) | (Role::Private, true) => Ok(()),
+            (Role::Level3, false) if channel == Channel::Level3 => Ok(()),
+            (Role::Public | Role::Level3, true) => Err(PRIVATE_HERE),
+            (Role::Private | Role::Level3, false) => Err(PUBLIC_HERE),
+        }
+    }
+
+    fn subscribe(&mut self, call: &Call<'_>, envelope: &Envelope) -> Result<(), VenueError> {
+        let wanted = subscription(&call.params)?;
+        self.check_role(wanted.channel)?;
+        match wanted.channel {
+            Channel::Executions(_) | Channel::Balances => {
+                self.subscribe_private(call, &wanted, envelope)
+            }
+            Channel::Level3 => {
+                self.account(call)?;
+                Err(VenueError::of("EService:Unavailable"))
+            }
+            Channel::Heartbeat => {
+                self.subscribed = true;
+                let ack = envelope.success("{\"channel\":\"heartbeat\"}", self.now());
+                self.outbox.reply(ack);
+                Ok(())
+            }
+            Channel::Instrument => self.subscribe_instruments(&wanted, envelope),
+            Channel::Ticker(_) | Channel::Book(_) | Channel::Trade | Channel::Ohlc(_) => {
+                for symbol in &wanted.symbols {
+                    if let Err(error) = self.subscribe_symbol(symbol, &wanted, envelope) {
+                        self.refuse(envelope, &error, Some(symbol));
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn subscribe_symbol(
+        &mut self,
+        symbol: &str,
+        wanted: &Subscription,
+        envelope: &Envelope,
+    ) -> Result<(), VenueError> {
+        let shared = &self.state.0;
+        let pair = shared.universe.find_symbol(symbol);
+        let pair = pair.ok_or_else(|| unsupported(symbol))?;
+        let wish = Wish {
+            pair,
+            channel: wanted.channel,
+            snapshot: wanted.snapshot,
+            silent: shared.faults.silences(name(wanted.channel)),
+        };
+        let result = acknowledged(wanted, Some(symbol));
+        shared
+            .feed
+            .subscribe(&shared.venue, &self.outbox, wish, |now| {
+                envelope.success(&result, now)
+            })
+            .map_err(taken)?;
+        self.subscribed = true;
+        Ok(())
+    }
+
+    fn subscribe_instruments(
+        &mut self,
+        wanted: &Subscription,
+        envelope: &Envelope,
+    ) -> Result<(), VenueError> {
+        let shared = &self.state.0;
+        let silent = shared.faults.silences("instrument");
+        let result = acknowledged(wanted, None);
+        shared
+            .feed
+            .subscribe_instruments(
+                &shared.venue,
+                &self.outbox,
+                wanted.snapshot,
+                silent,
+                |now| envelope.success(&result, now),
+            )
+            .map_err(taken)?;
+        self.subscribed = true;
+        Ok(())
+    }
+
+    fn subscribe_private(
+        &mut self,
+        call: &Call<'_>,
+        wanted: &Subscription,
+        envelope: &Envelope,
+    ) -> Result<(), VenueError> {
+        let (account, token) = self.account(call)?;
+        let topic = match wanted.channel {
+            Channel::Executions(options) => PrivateTopic::Executions(options),
+            Channel::Ticker(_)
+            | Channel::Book(_)
+            | Channel::Trade
+            | Channel::Ohlc(_)
+            | Channel::Instrument
+            | Channel::Level3
+            | Channel::Heartbeat
+            | Channel::Balances => PrivateTopic::Balances {
+                snapshot: wanted.snapshot,
+            },
+        };
+        let shared = &self.state.0;
+        let silent = shared.faults.silences(name(wanted.channel));
+        let fresh = shared.reports.subscribe(
+            &shared.venue,
+            &self.outbox,
+            account,
+            (topic, wanted.channel, silent),
+            |now, view| {
+                let tier = view.exchange.tier(account);
+                let threshold = tier.map_or(0, |tier| tier.threshold());
+                envelope.success(&acknowledged_private(topic, threshold), now)
+            },
+        );
+        if !fresh {
+            return Err(taken(Taken::Already));
+        }
+        shared.tokens.keep_alive(&token);
+        self.private.push((wanted.channel, token));
+        self.subscribed = true;
+        self.lonely = false;
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, call: &Call<'_>, envelope: &Envelope) -> Result<(), VenueError> {
+        let wanted = unsubscription(&call.params)?;
+        self.check_role(wanted.channel)?;
+        if is_private(wanted.channel) {
+            self.account(call)?;
+            self.unsubscribe_private(wanted.channel)?;
+        } else if wanted.channel == Channel::Instrument {
+            let left = self.state.0.feed.unsubscribe_instruments(self.outbox.id);
+            left.then_some(()).ok_or(NOT_SUBSCRIBED)?;
+        }
+        if wanted.symbols.is_empty() {
+            let result = left(&wanted, None);
+            self.outbox.reply(envelope.success(&result, self.now()));
+        }
+        for symbol in &wanted.symbols {
+            match self.unsubscribe_symbol(symbol, wanted.channel) {
+                Ok(()) => {
+                    let result = left(&wanted, Some(symbol));
+                    self.outbox.reply(envelope.success(&result, self.now()));
+                }
+                Err(error) => self.refuse(envelope, &error, Some(symbol)),
+            }
+        }
+        Ok(())
+    }
+
+    fn unsubscribe_symbol(&self, symbol: &str, channel: Channel) -> Result<(), VenueError> {
+        let shared = &self.state.0;
+        let pair = shared.universe.find_symbol(symbol);
+        let pair = pair.ok_or_else(|| unsupported(symbol))?;
+        let removed = shared.feed.unsubscribe(self.outbox.id, pair, channel);
+        removed.then_some(()).ok_or(NOT_SUBSCRIBED)
+    }
+
+    fn unsubscribe_private(&mut self, channel: Channel) -> Result<(), VenueError> {
+        let shared = &self.state.0;
+        if !shared.reports.unsubscribe(self.outbox.id, channel) {
+            return Err(NOT_SUBSCRIBED);
+        }
+        let held = |entry: &(Channel, String)| name(entry.0) == name(channel);
+        if let Some(position) = self.private.iter().position(held) {
+            let (_, token) = self.private.remove(position);
+            shared.tokens.release(&token);
+        }
+        // An authenticated connection needs a private subscription to stay open.
+        self.lonely = self.private.is_empty();
+        Ok(())
+    }
+
+    /// Counts a request; true if it is one too many for its second.
+    fn floods(&mut self, now: Timestamp) -> bool {
+        let limit = self.state.0.settings.messages_per_second;
+        if limit == 0 || self.role != Role::Public {
+            return false;
+        }
+        if self.counted.0 != now.as_secs() {
+            self.counted = (now.as_secs(), 0);
+        }
+        self.counted.1 = self.counted.1.saturating_add(1);
+        self.counted.1 > limit
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let shared = &self.state.0;
+        shared.feed.leave(self.outbox.id);
+        shared.reports.leave(self.outbox.id);
+        for (_, token) in &self.private {
+            shared.tokens.release(token);
+        }
+    }
+}
+
+fn unsupported(symbol: &str) -> VenueError {
+    VenueError::with(format!("Currency pair not supported {symbol}"))
+}
+
+const fn taken(taken: Taken) -> VenueError {
+    match taken {
+        Taken::Already => VenueError::of("Already subscribed"),
+        Taken::OtherInterval => {
+            VenueError::of("Already subscribed to one ohlc interval on this symbol")
+        }
+    }
+}

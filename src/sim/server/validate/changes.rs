@@ -1,0 +1,183 @@
+//! Changes of orders that are there: amends and cancels, alone and in batches.
+
+use super::{Fields, VenueError, deadline, orders::limit_price_type, required};
+use crate::{
+    sim::matching::CancelTarget,
+    types::{ClOrdId, OrderId, Timestamp},
+};
+
+/// A change as it was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct AmendOrder {
+    /// Which order; none if the id cannot be one.
+    pub(crate) target: Target,
+    /// New total quantity's digits.
+    pub(crate) qty: Option<String>,
+    /// New limit price's digits.
+    pub(crate) price: Option<String>,
+    /// Refuse if it would take.
+    pub(crate) post_only: bool,
+    deadline: Option<String>,
+}
+
+impl AmendOrder {
+    /// The instant after which the change must not take effect.
+    ///
+    /// # Errors
+    ///
+    /// As the venue's rules for deadlines.
+    pub(crate) fn deadline(&self, now: Timestamp) -> Result<Timestamp, VenueError> {
+        deadline(self.deadline.as_deref(), now)
+    }
+}
+
+/// An order by the id that the client used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Target {
+    /// The venue's id.
+    Order(String),
+    /// The client's id.
+    Client(String),
+}
+
+impl Target {
+    /// The id as the exchange takes it; none if it cannot be one.
+    pub(crate) fn find(&self) -> Option<CancelTarget> {
+        match self {
+            Self::Order(id) => OrderId::new(id).ok().map(CancelTarget::Order),
+            Self::Client(id) => ClOrdId::new(id).ok().map(CancelTarget::Client),
+        }
+    }
+
+    /// Name and value of the id in a reply.
+    pub(crate) fn echo(&self) -> (&'static str, &str) {
+        match self {
+            Self::Order(id) => ("order_id", id),
+            Self::Client(id) => ("cl_ord_id", id),
+        }
+    }
+}
+
+/// Reads the members of `amend_order`.
+///
+/// # Errors
+///
+/// Members and types that the venue refuses, and what is not simulated.
+pub(crate) fn amend_order(fields: &Fields<'_>) -> Result<AmendOrder, VenueError> {
+    let allowed = [
+        "order_id",
+        "cl_ord_id",
+        "order_qty",
+        "limit_price",
+        "limit_price_type",
+        "display_qty",
+        "trigger_price",
+        "trigger_price_type",
+        "post_only",
+        "deadline",
+        "symbol",
+        "token",
+    ];
+    fields.only(&allowed, "amend_order")?;
+    required(fields.text("token")?, "token")?;
+    let target = match (fields.text("order_id")?, fields.text("cl_ord_id")?) {
+        (Some(_), Some(_)) => return Err(VenueError::of("EGeneral:Invalid arguments:cl_ord_id")),
+        (Some(id), None) => Target::Order(id),
+        (None, Some(id)) => Target::Client(id),
+        (None, None) => return Err(VenueError::of("Order_id(s) not found")),
+    };
+    fields.text("symbol")?;
+    limit_price_type(fields)?;
+    let other = ["display_qty", "trigger_price", "trigger_price_type"];
+    if other.iter().any(|name| fields.has(name)) {
+        return Err(VenueError::DISABLED);
+    }
+    Ok(AmendOrder {
+        target,
+        qty: fields.number("order_qty")?.map(str::to_owned),
+        price: fields.number("limit_price")?.map(str::to_owned),
+        post_only: fields.flag("post_only")?.unwrap_or(false),
+        deadline: fields.text("deadline")?,
+    })
+}
+
+/// Orders to be canceled, by whichever ids.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CancelOrder {
+    /// By id.
+    pub(crate) targets: Vec<Target>,
+    /// By the client's number; each may stand for several.
+    pub(crate) userrefs: Vec<i64>,
+}
+
+/// Reads the members of `cancel_order`.
+///
+/// # Errors
+///
+/// Members and types that the venue refuses; no id at all.
+pub(crate) fn cancel_order(fields: &Fields<'_>) -> Result<CancelOrder, VenueError> {
+    let allowed = ["order_id", "cl_ord_id", "order_userref", "token"];
+    fields.only(&allowed, "cancel_order")?;
+    required(fields.text("token")?, "token")?;
+    let by_order = fields.texts("order_id")?.unwrap_or_default();
+    let by_client = fields.texts("cl_ord_id")?.unwrap_or_default();
+    let userrefs = fields.integers("order_userref")?.unwrap_or_default();
+    if by_order.is_empty() && by_client.is_empty() && userrefs.is_empty() {
+        return Err(VenueError::of("Order_id(s) not found"));
+    }
+    let by_order = by_order.into_iter().map(Target::Order);
+    let by_client = by_client.into_iter().map(Target::Client);
+    Ok(CancelOrder {
+        targets: by_order.chain(by_client).collect(),
+        userrefs,
+    })
+}
+
+/// Reads the members of `batch_cancel`: ids, or the client's numbers written as texts.
+///
+/// # Errors
+///
+/// Members and types that the venue refuses; no id at all, or more than fifty.
+pub(crate) fn batch_cancel(fields: &Fields<'_>) -> Result<CancelOrder, VenueError> {
+    fields.only(&["orders", "cl_ord_id", "token"], "batch_cancel")?;
+    required(fields.text("token")?, "token")?;
+    let orders = fields.texts("orders")?.unwrap_or_default();
+    let by_client = fields.texts("cl_ord_id")?.unwrap_or_default();
+    if orders.is_empty() && by_client.is_empty() {
+        return Err(VenueError::of("Orders(s) not found"));
+    }
+    if orders.len() + by_client.len() > 50 {
+        return Err(VenueError::of("EGeneral:Invalid arguments:orders"));
+    }
+    let mut cancel = CancelOrder::default();
+    for id in orders {
+        match id.parse() {
+            Ok(userref) => cancel.userrefs.push(userref),
+            Err(_no_number) => cancel.targets.push(Target::Order(id)),
+        }
+    }
+    cancel
+        .targets
+        .extend(by_client.into_iter().map(Target::Client));
+    Ok(cancel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cancels_name_at_least_one_order() {
+        let cancel = |json: &str| cancel_order(&Fields::parse(json).unwrap());
+        assert_eq!(
+            cancel(r#"{"token":"T"}"#).unwrap_err().0,
+            "Order_id(s) not found"
+        );
+        assert_eq!(
+            cancel(r#"{"order_id":"O","token":"T"}"#).unwrap_err().0,
+            "Order_id field must be an array"
+        );
+        let both = cancel(r#"{"order_id":["O"],"cl_ord_id":["a","b"],"token":"T"}"#).unwrap();
+        assert_eq!(both.targets.len(), 3);
+    }
+}

@@ -1,0 +1,443 @@
+//! New orders, alone and in batches.
+//!
+//! Two steps, as at the venue: members and types first, then (after the token) names and values.
+//! What exists at the venue and not here is refused as `EAPI:Feature disabled`: certainly not placed.
+
+use super::{Fields, VenueError, deadline, required};
+use crate::{
+    sim::matching::{NewOrder, OrderKind, Universe},
+    sim::server::refusal,
+    types::{
+        ClOrdId, Instrument, InvalidDigits, InvalidPrice, Price, Quantity, Side, TimeInForce,
+        Timestamp, digits,
+    },
+};
+
+const ADD_ORDER: [&str; 26] = [
+    "order_type",
+    "side",
+    "symbol",
+    "order_qty",
+    "limit_price",
+    "limit_price_type",
+    "triggers",
+    "time_in_force",
+    "post_only",
+    "reduce_only",
+    "margin",
+    "effective_time",
+    "expire_time",
+    "deadline",
+    "cl_ord_id",
+    "order_userref",
+    "conditional",
+    "display_qty",
+    "fee_preference",
+    "stp_type",
+    "cash_order_qty",
+    "validate",
+    "sender_sub_id",
+    "no_mpp",
+    "stop_price",
+    "token",
+];
+const NOT_IN_BATCH: [&str; 4] = ["symbol", "token", "validate", "deadline"];
+const ORDER_TYPES: [&str; 8] = [
+    "iceberg",
+    "stop-loss",
+    "stop-loss-limit",
+    "take-profit",
+    "take-profit-limit",
+    "trailing-stop",
+    "trailing-stop-limit",
+    "settle-position",
+];
+/// Members that ask for something which is not simulated.
+const NOT_SIMULATED: [&str; 7] = [
+    "triggers",
+    "effective_time",
+    "expire_time",
+    "display_qty",
+    "cash_order_qty",
+    "sender_sub_id",
+    "stop_price",
+];
+
+/// An order as it was asked for; its digits still need the pair's precisions.
+#[derive(Clone, Debug)]
+pub(crate) struct AddOrder {
+    symbol: String,
+    side: Side,
+    limit: Option<String>,
+    qty: String,
+    time_in_force: TimeInForce,
+    post_only: bool,
+    /// The client's id, to be echoed.
+    pub(crate) cl_ord_id: Option<String>,
+    /// The client's number, to be echoed.
+    pub(crate) userref: Option<i32>,
+    deadline: Option<String>,
+    validate: bool,
+    margin: bool,
+    reduce_only: bool,
+}
+
+/// Reads the members of `add_order`.
+///
+/// # Errors
+///
+/// Members and types that the venue refuses, and what is not simulated.
+pub(crate) fn add_order(fields: &Fields<'_>) -> Result<AddOrder, VenueError> {
+    fields.only(&ADD_ORDER, "add_order")?;
+    required(fields.text("token")?, "token")?;
+    let symbol = fields.text("symbol")?;
+    let validate = fields.flag("validate")?.unwrap_or(false);
+    let deadline = fields.text("deadline")?;
+    order(fields, |_| required(symbol, "symbol"), validate, deadline)
+}
+
+fn order(
+    fields: &Fields<'_>,
+    symbol: impl FnOnce(&Fields<'_>) -> Result<String, VenueError>,
+    validate: bool,
+    deadline: Option<String>,
+) -> Result<AddOrder, VenueError> {
+    let market = is_market(fields)?;
+    let side = side(fields)?;
+    let symbol = symbol(fields)?;
+    for name in ["cash_order_qty", "display_qty", "stop_price"] {
+        fields.number(name)?;
+    }
+    check_options(fields)?;
+    let cl_ord_id = fields.text("cl_ord_id")?;
+    let userref = userref(fields)?;
+    if cl_ord_id.is_some() && userref.is_some() {
+        return Err(VenueError::of("EGeneral:Invalid arguments:cl_ord_id"));
+    }
+    Ok(AddOrder {
+        symbol,
+        side,
+        limit: limit(fields, market)?,
+        qty: required(fields.number("order_qty")?, "order_qty")?.to_owned(),
+        time_in_force: time_in_force(fields)?,
+        post_only: post_only(fields, market)?,
+        cl_ord_id,
+        userref,
+        deadline,
+        validate,
+        margin: fields.flag("margin")?.unwrap_or(false),
+        reduce_only: fields.flag("reduce_only")?.unwrap_or(false),
+    })
+}
+
+fn is_market(fields: &Fields<'_>) -> Result<bool, VenueError> {
+    let name = required(fields.text("order_type")?, "order_type")?;
+    match name.as_str() {
+        "limit" => Ok(false),
+        "market" => Ok(true),
+        known if ORDER_TYPES.contains(&known) => Err(VenueError::DISABLED),
+        _ => Err(VenueError::of("EGeneral:Invalid arguments:order_type")),
+    }
+}
+
+fn side(fields: &Fields<'_>) -> Result<Side, VenueError> {
+    match required(fields.text("side")?, "side")?.as_str() {
+        "buy" => Ok(Side::Buy),
+        "sell" => Ok(Side::Sell),
+        _ => Err(VenueError::of("EGeneral:Invalid arguments:side")),
+    }
+}
+
+fn limit(fields: &Fields<'_>, market: bool) -> Result<Option<String>, VenueError> {
+    let price = fields.number("limit_price")?;
+    limit_price_type(fields)?;
+    if !market {
+        return required(price, "limit_price").map(|price| Some(price.to_owned()));
+    }
+    if price.is_some() {
+        return Err(VenueError::of("EOrder:Invalid limit price"));
+    }
+    Ok(None)
+}
+
+pub(super) fn limit_price_type(fields: &Fields<'_>) -> Result<(), VenueError> {
+    match fields.text("limit_price_type")?.as_deref() {
+        None | Some("static") => Ok(()),
+        Some("pct" | "quote") => Err(VenueError::DISABLED),
+        Some(_) => Err(VenueError::of(
+            "EGeneral:Invalid arguments:limit_price_type",
+        )),
+    }
+}
+
+fn time_in_force(fields: &Fields<'_>) -> Result<TimeInForce, VenueError> {
+    match fields.text("time_in_force")?.as_deref() {
+        None | Some("gtc") => Ok(TimeInForce::Gtc),
+        Some("ioc") => Ok(TimeInForce::Ioc),
+        Some("gtd" | "fok") => Err(VenueError::DISABLED),
+        Some(_) => Err(VenueError::of("EGeneral:Invalid arguments:time_in_force")),
+    }
+}
+
+fn post_only(fields: &Fields<'_>, market: bool) -> Result<bool, VenueError> {
+    let post_only = fields.flag("post_only")?.unwrap_or(false);
+    if post_only && market {
+        return Err(VenueError::of("EGeneral:Invalid arguments:post_only"));
+    }
+    Ok(post_only)
+}
+
+/// The options that change nothing here are accepted; those that would have to are refused.
+fn check_options(fields: &Fields<'_>) -> Result<(), VenueError> {
+    if fields.has("conditional") {
+        let both = fields.has("cl_ord_id");
+        let named = VenueError::of("EOrder:cl_ord_id is not supported on conditional close");
+        return Err(if both { named } else { VenueError::DISABLED });
+    }
+    if NOT_SIMULATED.iter().any(|name| fields.has(name)) {
+        return Err(VenueError::DISABLED);
+    }
+    fields.flag("no_mpp")?;
+    match fields.text("fee_preference")?.as_deref() {
+        None | Some("base" | "quote") => {}
+        Some(_) => return Err(VenueError::of("EGeneral:Invalid arguments:fee_preference")),
+    }
+    match fields.text("stp_type")?.as_deref() {
+        None | Some("cancel_newest") => Ok(()),
+        Some("cancel_oldest" | "cancel_both") => Err(VenueError::DISABLED),
+        Some(_) => Err(VenueError::of("EGeneral:Invalid arguments:stp_type")),
+    }
+}
+
+fn userref(fields: &Fields<'_>) -> Result<Option<i32>, VenueError> {
+    let Some(userref) = fields.integer("order_userref")? else {
+        return Ok(None);
+    };
+    i32::try_from(userref)
+        .map(Some)
+        .map_err(|_too_large| VenueError::of("EGeneral:Invalid arguments:order_userref"))
+}
+
+impl AddOrder {
+    /// The order in the pair's units.
+    ///
+    /// # Errors
+    ///
+    /// Unknown symbols, values that are none, options that this account does not have.
+    pub(crate) fn resolve(
+        &self,
+        universe: &Universe,
+        now: Timestamp,
+    ) -> Result<NewOrder, VenueError> {
+        let unknown = || VenueError::with(format!("Currency pair not supported {}", self.symbol));
+        let pair = universe.find_symbol(&self.symbol).ok_or_else(unknown)?;
+        let spec = universe.pair(pair).ok_or_else(unknown)?;
+        let deadline = deadline(self.deadline.as_deref(), now)?;
+        let kind = match &self.limit {
+            Some(digits) => OrderKind::Limit(resolve_price(&spec.instrument, digits)?),
+            None => OrderKind::Market,
+        };
+        let qty = resolve_quantity(&spec.instrument, &self.qty)?;
+        let cl_ord_id = self.cl_ord_id.as_deref().map(cl_ord_id).transpose()?;
+        if self.reduce_only {
+            return Err(VenueError::of("EOrder:Reduce only:No position exists"));
+        }
+        if self.margin {
+            return Err(VenueError::of("EOrder:Cannot open position"));
+        }
+        Ok(NewOrder {
+            pair,
+            side: self.side,
+            kind,
+            qty,
+            time_in_force: self.time_in_force,
+            post_only: self.post_only,
+            cl_ord_id,
+            userref: self.userref,
+            deadline: Some(deadline),
+            validate: self.validate,
+        })
+    }
+}
+
+/// Reads the members of `batch_add`: orders of one pair, in the request's order.
+///
+/// # Errors
+///
+/// As for [`add_order`]; the first bad order refuses the batch.
+pub(crate) fn batch_add(fields: &Fields<'_>) -> Result<Vec<AddOrder>, VenueError> {
+    fields.only(
+        &["symbol", "orders", "deadline", "validate", "token"],
+        "batch_add",
+    )?;
+    required(fields.text("token")?, "token")?;
+    let symbol = required(fields.text("symbol")?, "symbol")?;
+    let validate = fields.flag("validate")?.unwrap_or(false);
+    let deadline = fields.text("deadline")?;
+    let entries = required(fields.objects("orders")?, "orders")?;
+    if !(2..=15).contains(&entries.len()) {
+        return Err(VenueError::of("EGeneral:Invalid arguments:orders"));
+    }
+    let allowed: Vec<&str> = ADD_ORDER
+        .into_iter()
+        .filter(|name| !NOT_IN_BATCH.contains(name))
+        .collect();
+    let read = |entry: &Fields<'_>| {
+        entry.only(&allowed, "batch_add")?;
+        order(entry, |_| Ok(symbol.clone()), validate, deadline.clone())
+    };
+    entries.iter().map(read).collect()
+}
+
+/// A price in the pair's units.
+///
+/// # Errors
+///
+/// Digits that are no price of this pair.
+pub(crate) fn resolve_price(of: &Instrument, digits: &str) -> Result<Price, VenueError> {
+    of.price(digits).map_err(|error| match error {
+        InvalidPrice::Digits(InvalidDigits::TooPrecise(_)) => {
+            VenueError::with(refusal::too_many_decimals(of))
+        }
+        InvalidPrice::Digits(
+            InvalidDigits::Malformed | InvalidDigits::Negative | InvalidDigits::TooLarge,
+        )
+        | InvalidPrice::Zero => VenueError::of("EOrder:Invalid price:Invalid price argument"),
+    })
+}
+
+/// A quantity in the pair's units.
+///
+/// # Errors
+///
+/// Digits that are no quantity of this pair.
+pub(crate) fn resolve_quantity(of: &Instrument, text: &str) -> Result<Quantity, VenueError> {
+    digits::fixed(text.as_bytes(), of.qty_precision)
+        .ok()
+        .and_then(|units| Quantity::new(units).ok())
+        .ok_or(VenueError::of("EGeneral:Invalid arguments:volume"))
+}
+
+/// A client's id in one of the three forms: UUID, the same without dashes, or at most 18 characters of free text.
+fn cl_ord_id(text: &str) -> Result<ClOrdId, VenueError> {
+    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    let long = lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| hex(group));
+    let short = text.len() == 32 && hex(text);
+    let free = text.len() <= 18;
+    let invalid = VenueError::of("EGeneral:Invalid arguments:cl_ord_id");
+    if !(long || short || free) {
+        return Err(invalid);
+    }
+    ClOrdId::new(text).map_err(|_not_ascii| invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#""order_type":"limit","side":"buy","symbol":"BTC/USD","order_qty":1,"limit_price":5.5,"token":"T""#;
+
+    fn refusal(members: &str) -> String {
+        let json = format!("{{{members}}}");
+        let fields = Fields::parse(&json).unwrap();
+        add_order(&fields).unwrap_err().0.into_owned()
+    }
+
+    fn accepted(members: &str) -> AddOrder {
+        let json = format!("{{{members}}}");
+        add_order(&Fields::parse(&json).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn orders_of_wrong_shape_are_refused_in_the_venues_words() {
+        for (change, want) in [
+            (
+                ("\"token\":\"T\"", "\"x\":1"),
+                "Unsupported field: 'x' for the given msg type: add order",
+            ),
+            ((",\"token\":\"T\"", ""), "Token(s) not found"),
+            (("\"symbol\":\"BTC/USD\",", ""), "Symbol(s) not found"),
+            (("\"order_qty\":1,", ""), "Order_qty(s) not found"),
+            (("\"limit_price\":5.5,", ""), "Limit_price(s) not found"),
+            (("\"order_type\":\"limit\",", ""), "Order_type(s) not found"),
+            (
+                ("5.5", "\"5.5\""),
+                "Limit_price field must be a number_float",
+            ),
+            (
+                ("\"order_qty\":1", "\"order_qty\":null"),
+                "Order_qty field must be a number_float",
+            ),
+            (
+                ("1,", "1,\"cash_order_qty\":\"5\","),
+                "Cash_order_qty field must be a number_float",
+            ),
+            (
+                ("\"side\":\"buy\"", "\"side\":1"),
+                "Side field must be a string",
+            ),
+            (("\"buy\"", "\"hold\""), "EGeneral:Invalid arguments:side"),
+            (
+                ("\"limit\"", "\"hunch\""),
+                "EGeneral:Invalid arguments:order_type",
+            ),
+            (("\"limit\"", "\"stop-loss\""), "EAPI:Feature disabled"),
+            (("\"limit\"", "\"market\""), "EOrder:Invalid limit price"),
+            (
+                ("1,", "1,\"time_in_force\":\"fok\","),
+                "EAPI:Feature disabled",
+            ),
+            (
+                ("1,", "1,\"leverage\":2,"),
+                "Unsupported field: 'leverage' for the given msg type: add order",
+            ),
+            (
+                ("1,", "1,\"post_only\":\"yes\","),
+                "Post_only field must be a boolean",
+            ),
+            (
+                ("1,", "1,\"conditional\":{},\"cl_ord_id\":\"a\","),
+                "EOrder:cl_ord_id is not supported on conditional close",
+            ),
+        ] {
+            let members = GOOD.replacen(change.0, change.1, 1);
+            assert_ne!(members, GOOD, "{change:?}");
+            assert_eq!(refusal(&members), want, "{members}");
+        }
+    }
+
+    #[test]
+    fn what_the_official_sdk_adds_is_accepted() {
+        let members = format!(
+            "{GOOD},\"fee_preference\":\"quote\",\"no_mpp\":false,\"stp_type\":\"cancel_newest\",\"limit_price_type\":\"static\""
+        );
+        let order = accepted(&members);
+        assert_eq!(
+            (order.limit.as_deref(), order.qty.as_str()),
+            (Some("5.5"), "1")
+        );
+    }
+
+    #[test]
+    fn client_ids_have_one_of_three_forms() {
+        for good in [
+            "mm-0001",
+            "arb-20240509-00010",
+            "6d1b345e2821409a8dba1d2a93d1ce58",
+            "6d1b345e-2821-409a-8dba-1d2a93d1ce58",
+        ] {
+            assert!(cl_ord_id(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "nineteen-characters",
+            "6d1b345e2821409a8dba1d2a93d1ce5g",
+            "6d1b345e-2821-409a-8dba1-d2a93d1ce58",
+            "caf\u{e9}",
+        ] {
+            assert!(cl_ord_id(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What is settable about the simulated Kraken.
+//!
+//! For: one place with every key and its default. Left out: where the values come from.
+//! Durations are written as `250ms`, `1s`, `2m`.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio_rustls::rustls::ServerConfig;
+
+use super::{
+    faults::FaultSettings,
+    matching::{PostOnlyRule, Tier},
+};
+
+/// Everything settable. Every key may be left out.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Seed of everything random: the market, ids, keys, the order of replies and reports.
+    pub seed: u64,
+    /// How fast the market's time runs. Scales gaps between market events only.
+    pub speed: f64,
+    /// How busy the market is: book updates a second of market time, over all pairs.
+    pub rate: f64,
+    /// Pairs that are listed and traded, by any of their names. None named: all that the simulator knows.
+    pub pairs: Vec<String>,
+    /// Recorded trades to play: `BTC/USD=FILE`, or a file named `BTCUSD_….csv.zst`.
+    pub tapes: Vec<String>,
+    /// Number of accounts, each with its own key and funds.
+    pub accounts: u32,
+    /// Tier of the accounts.
+    pub tier: Tier,
+    /// Address of REST. Port 0 takes a free one.
+    pub rest_addr: SocketAddr,
+    /// Address of the public socket.
+    pub ws_addr: SocketAddr,
+    /// Address of the private socket.
+    pub ws_auth_addr: SocketAddr,
+    /// Address of the order-by-order socket.
+    pub ws_l3_addr: SocketAddr,
+    /// Time between a trading request and its reply.
+    #[serde(with = "duration")]
+    pub reply_delay: Duration,
+    /// Whether the reply or the first report comes first.
+    pub reply_order: ReplyOrder,
+    /// What happens to a post-only order that would take.
+    pub post_only: PostOnlyRule,
+    /// Silence between channel frames after which a heartbeat is sent.
+    #[serde(with = "duration")]
+    pub heartbeat: Duration,
+    /// Time without a frame from the client after which its socket is closed.
+    #[serde(with = "duration")]
+    pub idle_timeout: Duration,
+    /// Time after a trading request after which a private socket without subscription is closed.
+    #[serde(with = "duration")]
+    pub unsubscribed_timeout: Duration,
+    /// Frames that may wait for a slow client; one more and it is disconnected.
+    pub outbound_frames: usize,
+    /// Requests a second and connection of the public socket; more are answered with `Exceeded msg rate`. 0 is no limit.
+    pub messages_per_second: u32,
+    /// Certificate chain (PEM) of all listeners; with `tls_key`, they speak TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of `tls_cert`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// TLS set up by the program; wins over the files.
+    #[serde(skip)]
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Faults to begin with.
+    pub faults: FaultSettings,
+}
+
+/// Which comes first: the reply to a request, or the reports of what it did.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyOrder {
+    /// The reply.
+    ReplyFirst,
+    /// The reports.
+    ReportFirst,
+    /// Either, drawn for each request from the seed.
+    #[default]
+    Random,
+}
+
+/// A free port of the loopback.
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            speed: 1.0,
+            rate: 100.0,
+            pairs: ["BTC/USD", "ETH/USD", "SOL/USD"]
+                .map(str::to_owned)
+                .to_vec(),
+            tapes: Vec::new(),
+            accounts: 1,
+            tier: Tier::Pro,
+            rest_addr: LOOPBACK,
+            ws_addr: LOOPBACK,
+            ws_auth_addr: LOOPBACK,
+            ws_l3_addr: LOOPBACK,
+            reply_delay: Duration::ZERO,
+            reply_order: ReplyOrder::default(),
+            post_only: PostOnlyRule::default(),
+            heartbeat: Duration::from_secs(1),
+            idle_timeout: Duration::from_secs(60),
+            unsubscribed_timeout: Duration::from_secs(5),
+            outbound_frames: 4096,
+            messages_per_second: 0,
+            tls_cert: None,
+            tls_key: None,
+            tls: None,
+            faults: FaultSettings::new(),
+        }
+    }
+}
+
+/// Durations as people write them.
+pub(crate) mod duration {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    /// Reads `250ms`, `1s`, `2m`.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        let signed: jiff::SignedDuration = text.parse().map_err(D::Error::custom)?;
+        Duration::try_from(signed).map_err(D::Error::custom)
+    }
+
+    /// Writes what [`deserialize`] reads.
+    pub(crate) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        let signed = jiff::SignedDuration::try_from(*value).unwrap_or(jiff::SignedDuration::MAX);
+        to.collect_str(&format_args!("{signed:#}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_default_and_survives_the_config_and_back() {
+        let settings: Settings =
+            toml::from_str("reply_delay = '1m 250ms'\ntier = 'starter'").unwrap();
+        assert_eq!(settings.reply_delay, Duration::from_millis(60_250));
+        assert_eq!(settings.pairs.len(), 3);
+        let text = toml::to_string(&settings).unwrap();
+        let again: Settings = toml::from_str(&text).unwrap();
+        assert_eq!(toml::to_string(&again).unwrap(), text);
+    }
+
+    #[test]
+    fn unknown_keys_and_impossible_values_are_refused() {
+        for text in [
+            "sed = 1",
+            "tier = 'gold'",
+            "heartbeat = 'often'",
+            "heartbeat = '-1s'",
+            "ws_addr = 'here'",
+        ] {
+            assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
+        }
+    }
+}

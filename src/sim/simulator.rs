@@ -1,0 +1,301 @@
+//! The simulated Kraken as a whole: listeners, market, accounts; started and stopped as one.
+//!
+//! For: `tradingd sim`, the embedded venue, demos and tests. Left out: where settings come from, what is printed.
+//! Always true: it runs on the runtime that starts it; when [`Simulator::shutdown`] returns, every client got a close frame and every task has ended.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use thiserror::Error;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    History, Settings, Venue, VenueError,
+    accounts::{self, KeyFileError, SimAccount},
+    faults::FaultHandle,
+    listeners::{Addresses, Listeners},
+    market::{self, Tape, TapeError},
+    matching::{Exchange, PairId, Rules, Universe},
+    server::{
+        self, Role, WsState,
+        auth::{ApiKey, InvalidKey, Keys},
+        rest::{self, RestState},
+        tokens::Tokens,
+    },
+};
+use crate::{io::Clock, types::TradingStatus};
+
+/// A simulated Kraken that runs.
+pub struct Simulator {
+    tasks: JoinSet<&'static str>,
+    cancel: CancellationToken,
+    addresses: Addresses,
+    accounts: Vec<SimAccount>,
+    faults: FaultHandle,
+    venue: Venue,
+    tokens: Tokens,
+    sockets: WsState,
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator")
+            .field("addresses", &self.addresses)
+            .field("accounts", &self.accounts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a simulator cannot start.
+#[derive(Debug, Error)]
+pub enum SimError {
+    /// An address is taken or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The venue's memory cannot be opened.
+    #[error("cannot open the venue")]
+    Venue(#[from] VenueError),
+    /// A pair of the settings is not listed.
+    #[error("pair {0} is not listed")]
+    Pair(String),
+    /// A number of the settings is none that can be used.
+    #[error("{0} must be a number above zero")]
+    Number(&'static str),
+    /// A tape cannot be played.
+    #[error("cannot play a tape")]
+    Tape(#[from] TapeError),
+    /// The file of keys cannot be read or written.
+    #[error("cannot keep the keys")]
+    Keys(#[from] KeyFileError),
+    /// A key cannot be used.
+    #[error("a key cannot be used")]
+    Key(#[from] InvalidKey),
+    /// The certificate or its key cannot be used.
+    #[error("cannot use {path} for TLS: {reason}")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Simulator {
+    /// Starts everything on the runtime that calls. With a state directory, accounts, orders and keys are there again after a restart.
+    ///
+    /// # Errors
+    ///
+    /// When the settings cannot be followed, an address is taken, or the state cannot be opened. Nothing keeps running then.
+    pub async fn start(
+        settings: &Settings,
+        state_dir: Option<&Path>,
+        clock: Clock,
+    ) -> Result<Self, SimError> {
+        check_numbers(settings)?;
+        let universe = listed(Universe::default_universe(), &settings.pairs)?;
+        let tapes = Tape::load_all(&settings.tapes, &universe)?;
+        let mut sources = market::sources(&universe, tapes, settings.seed, settings.rate);
+        let (venue, accounts) = open_venue(universe, settings, state_dir, clock.clone())?;
+        // Before anyone connects, so that no client finds a book without sides.
+        market::warm_up(&venue, &mut sources);
+        let listeners = Listeners::bind(settings).await?;
+        let addresses = listeners.addresses()?;
+        let faults = FaultHandle::new(settings.faults.clone());
+        let tokens = Tokens::new();
+        let sockets = WsState::new(
+            venue.clone(),
+            tokens.clone(),
+            faults.clone(),
+            settings.clone(),
+        );
+        let rest = RestState {
+            venue: venue.clone(),
+            keys: Arc::new(Keys::new(accounts.iter().map(api_key).collect())?),
+            tokens: tokens.clone(),
+            faults: faults.clone(),
+            clock,
+            reply_delay: settings.reply_delay,
+        };
+        let mut simulator = Self {
+            tasks: JoinSet::new(),
+            cancel: CancellationToken::new(),
+            addresses,
+            accounts,
+            faults,
+            venue,
+            tokens,
+            sockets,
+        };
+        simulator.spawn_market(sources, settings.speed);
+        simulator.spawn_servers(listeners, rest);
+        Ok(simulator)
+    }
+
+    fn spawn_market(&mut self, sources: Vec<Box<dyn market::Source>>, speed: f64) {
+        let (venue, cancel) = (self.venue.clone(), self.cancel.clone());
+        self.tasks.spawn(async move {
+            market::run(venue, sources, speed, cancel).await;
+            "sim_market"
+        });
+    }
+
+    fn spawn_servers(&mut self, listeners: Listeners, rest: RestState) {
+        let cancel = self.cancel.clone();
+        self.tasks.spawn(async move {
+            rest::serve(listeners.rest, rest, cancel).await;
+            "sim_rest"
+        });
+        for (listener, role, name) in [
+            (listeners.ws, Role::Public, "sim_ws"),
+            (listeners.ws_auth, Role::Private, "sim_ws_auth"),
+            (listeners.ws_l3, Role::Level3, "sim_ws_l3"),
+        ] {
+            let (state, cancel) = (self.sockets.clone(), self.cancel.clone());
+            self.tasks.spawn(async move {
+                server::serve(listener, role, state, cancel).await;
+                name
+            });
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The accounts with their keys.
+    #[must_use]
+    pub fn accounts(&self) -> &[SimAccount] {
+        &self.accounts
+    }
+
+    /// Arms faults.
+    #[must_use]
+    pub fn faults(&self) -> FaultHandle {
+        self.faults.clone()
+    }
+
+    /// The venue behind the servers.
+    #[must_use]
+    pub const fn venue(&self) -> &Venue {
+        &self.venue
+    }
+
+    /// The tokens of the private socket.
+    #[must_use]
+    pub const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Sockets open at the moment.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.sockets.connections()
+    }
+
+    /// Changes the status of the whole venue and tells everyone.
+    pub fn set_system_status(&self, status: TradingStatus) {
+        self.venue
+            .change(|exchange| exchange.set_system_status(status));
+        self.sockets.publish_statuses();
+    }
+
+    /// Changes the status of a pair and tells everyone.
+    pub fn set_pair_status(&self, pair: PairId, status: TradingStatus) {
+        self.venue
+            .change(|exchange| exchange.set_pair_status(pair, status));
+        self.sockets.publish_statuses();
+    }
+
+    /// Waits for a task that ends although nobody asked for it, and tells which. Never returns while all is well.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn failed(&mut self) -> String {
+        match self.tasks.join_next().await {
+            Some(Ok(name)) => name.to_owned(),
+            Some(Err(error)) => error.to_string(),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends the market, closes every socket with a close frame, and waits for all tasks.
+    pub async fn shutdown(mut self) {
+        self.cancel.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the simulator failed");
+            }
+        }
+    }
+}
+
+fn check_numbers(settings: &Settings) -> Result<(), SimError> {
+    for (name, number) in [("speed", settings.speed), ("rate", settings.rate)] {
+        if !(number.is_finite() && number > 0.0) {
+            return Err(SimError::Number(name));
+        }
+    }
+    Ok(())
+}
+
+/// The universe with the named pairs only; all of it if none is named.
+fn listed(mut universe: Universe, names: &[String]) -> Result<Universe, SimError> {
+    let find = |name: &String| {
+        let unlisted = || SimError::Pair(name.clone());
+        universe.find_pair(name).ok_or_else(unlisted)
+    };
+    let wanted: Result<Vec<PairId>, SimError> = names.iter().map(find).collect();
+    let wanted = wanted?;
+    if !wanted.is_empty() {
+        let mut position = (0..).map(PairId);
+        universe
+            .pairs
+            .retain(|_| position.next().is_some_and(|pair| wanted.contains(&pair)));
+    }
+    Ok(universe)
+}
+
+fn open_venue(
+    universe: Universe,
+    settings: &Settings,
+    state_dir: Option<&Path>,
+    clock: Clock,
+) -> Result<(Venue, Vec<SimAccount>), SimError> {
+    let history = History::new(&universe);
+    let funds = accounts::funds(&universe);
+    let rules = Rules {
+        post_only: settings.post_only,
+        ..Rules::default()
+    };
+    let exchange = Exchange::new(universe, rules);
+    let log = state_dir.map(|directory| directory.join("venue"));
+    let venue = Venue::open(exchange, history, log, clock)?;
+    let accounts = accounts::keys(settings, state_dir)?;
+    venue.change(|exchange| {
+        for account in &accounts {
+            exchange.open_account(account.id, account.tier, &funds);
+        }
+    });
+    Ok((venue, accounts))
+}
+
+fn api_key(account: &SimAccount) -> ApiKey {
+    ApiKey::trading(
+        account.key.clone(),
+        account.secret_base64.clone(),
+        account.id,
+    )
+}

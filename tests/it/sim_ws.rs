@@ -1,0 +1,8 @@
+//! WebSocket v2 of the simulated Kraken, over real sockets, as other people's clients speak it.
+
+mod errors;
+mod faults;
+mod feed;
+mod life;
+mod orders;
+mod rig;

@@ -1,0 +1,244 @@
+//! The life of sockets: greeting, heartbeats, idleness, slowness, the end, and what a restart finds.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Error, protocol::frame::coding::CloseCode};
+use tradingd::{
+    io::net::Connector,
+    sim::{Settings, SimError, server::Role},
+};
+
+use super::rig::{Rig, of, quiet, rows};
+use crate::support::{
+    within,
+    ws::{Client, Ended},
+};
+
+const TRADE: &str = r#"{"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USD"]}}"#;
+
+fn code(ended: Ended) -> CloseCode {
+    match ended {
+        Ended::Closed(Some(frame)) => frame.code,
+        Ended::Closed(None) | Ended::Broken => panic!("no close frame: {ended:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_greeted_with_the_status_on_v2_only() {
+    let rig = Rig::start(&quiet()).await;
+    let address = rig.sim.addresses().ws;
+    let mut client = Client::open(address, "/v2").await.unwrap();
+    let status = client.next().await;
+    let row = &rows(&status)[0];
+    assert_eq!(
+        (&row["api_version"], &row["system"]),
+        (&"v2".into(), &"online".into())
+    );
+    let id = row["connection_id"].as_u64().unwrap();
+    assert!(i64::try_from(id).is_err(), "beyond the signed range");
+    match Client::open(address, "/v1").await {
+        Err(Error::Http(response)) => assert_eq!(response.status(), 404),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("upgraded"),
+    }
+}
+
+#[tokio::test]
+async fn heartbeats_begin_with_the_first_subscription() {
+    let settings = Settings {
+        heartbeat: Duration::from_millis(40),
+        ..quiet()
+    };
+    let rig = Rig::start(&settings).await;
+    let mut client = rig.public().await;
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    assert_eq!(client.ask("{\"method\":\"ping\"}").await["method"], "pong");
+    client.ask(TRADE).await;
+    for _ in 0..3 {
+        assert_eq!(
+            client.next().await,
+            serde_json::json!({"channel": "heartbeat"})
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_closed_and_one_that_pings_is_not() {
+    let settings = Settings {
+        idle_timeout: Duration::from_millis(250),
+        heartbeat: Duration::from_millis(50),
+        ..quiet()
+    };
+    let rig = Rig::start(&settings).await;
+    let (mut idle, mut lively) = (rig.public().await, rig.public().await);
+    idle.ask(TRADE).await;
+    let pings = async {
+        for _ in 0..10 {
+            lively.ask("{\"method\":\"ping\"}").await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let (ended, ()) = tokio::join!(idle.end(), pings);
+    assert_eq!(code(ended), CloseCode::Normal);
+    assert_eq!(rig.sim.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_private_socket_without_subscription_closes_after_an_order() {
+    let settings = Settings {
+        unsubscribed_timeout: Duration::from_millis(50),
+        ..quiet()
+    };
+    let rig = Rig::start(&settings).await;
+    let (mut lonely, token) = rig.private().await;
+    let (mut trader, own) = rig.trader().await;
+    let all = |token: &str| format!(r#"{{"method":"cancel_all","params":{{"token":"{token}"}}}}"#);
+    assert_eq!(lonely.ask(&all(&token)).await["success"], true);
+    assert_eq!(trader.ask(&all(&own)).await["success"], true);
+    assert_eq!(code(lonely.end().await), CloseCode::Normal);
+    assert_eq!(trader.ask(&all(&own)).await["success"], true);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_disconnected_and_others_are_not() {
+    let settings = Settings {
+        outbound_frames: 64,
+        ..quiet()
+    };
+    let rig = Rig::start(&settings).await;
+    let pair = rig.pair("BTC/USD");
+    rig.two_sided(pair);
+    let mut slow = rig.public().await;
+    slow.ask(
+        r#"{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"],"depth":1000}}"#,
+    )
+    .await;
+    // One burst in one turn of the runtime: the socket's task has no chance to drain its queue.
+    rig.stir(pair, 9, 200);
+    assert!(matches!(slow.end().await, Ended::Broken));
+    within(async {
+        while rig.sim.connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    rig.public().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_tells_every_client() {
+    let rig = Rig::start(&quiet()).await;
+    let (mut public, (mut private, _)) = (rig.public().await, rig.private().await);
+    let ends = async { (public.end().await, private.end().await) };
+    let (ends, ()) = within(async { tokio::join!(ends, rig.sim.shutdown()) }).await;
+    assert_eq!(
+        (code(ends.0), code(ends.1)),
+        (CloseCode::Away, CloseCode::Away)
+    );
+}
+
+#[tokio::test]
+async fn a_restart_finds_orders_keys_and_balances_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = quiet();
+    let rig = Rig::with_state(&settings, Some(directory.path())).await;
+    let key = rig.sim.accounts()[0].key.clone();
+    let (mut client, token) = rig.trader().await;
+    let add = format!(
+        r#"{{"method":"add_order","params":{{"order_type":"limit","side":"buy","symbol":"BTC/USD","order_qty":0.01,"limit_price":1000.0,"cl_ord_id":"kept","token":"{token}"}}}}"#
+    );
+    let placed = client.ask(&add).await;
+    assert_eq!(placed["success"], true, "{placed}");
+    rig.sim.shutdown().await;
+
+    let rig = Rig::with_state(&settings, Some(directory.path())).await;
+    assert_eq!(rig.sim.accounts()[0].key, key);
+    let (mut client, token) = rig.private().await;
+    let executions = format!(
+        r#"{{"method":"subscribe","params":{{"channel":"executions","token":"{token}"}}}}"#
+    );
+    client.send(&executions).await;
+    let snapshot = client.until(of("executions")).await;
+    let order: &Value = &rows(&snapshot)[0];
+    assert_eq!(order["order_id"], placed["result"]["order_id"]);
+    assert_eq!(
+        (&order["cl_ord_id"], &order["exec_type"]),
+        (&"kept".into(), &"new".into())
+    );
+    assert_eq!(
+        (&order["limit_price"], &order["symbol"]),
+        (&1000.0.into(), &"BTC/USD".into())
+    );
+}
+
+#[tokio::test]
+async fn the_listeners_speak_tls_when_they_are_given_a_certificate() {
+    let directory = tempfile::tempdir().unwrap();
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (
+        directory.path().join("cert.pem"),
+        directory.path().join("key.pem"),
+    );
+    std::fs::write(&cert, issued.cert.pem()).unwrap();
+    std::fs::write(&key, issued.signing_key.serialize_pem()).unwrap();
+    let settings = Settings {
+        tls_cert: Some(cert),
+        tls_key: Some(key),
+        ..quiet()
+    };
+    let rig = Rig::start(&settings).await;
+    let address = rig.sim.addresses().ws;
+    assert!(
+        rig.sim
+            .addresses()
+            .ws_url(Role::Public)
+            .starts_with("wss://")
+    );
+    let stream = TcpStream::connect(address).await.unwrap();
+    let secure = connector(issued.cert.der())
+        .secure("localhost", stream)
+        .await
+        .unwrap();
+    let mut client = Client::over(secure, "wss://localhost/v2").await.unwrap();
+    assert_eq!(client.next().await["channel"], "status");
+}
+
+fn connector(root: &tokio_rustls::rustls::pki_types::CertificateDer<'_>) -> Connector {
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+    let mut roots = RootCertStore::empty();
+    roots.add(root.clone().into_owned()).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Connector::new(Arc::new(config))
+}
+
+#[tokio::test]
+async fn impossible_settings_start_nothing() {
+    let start = |settings: Settings| async move {
+        tradingd::sim::Simulator::start(&settings, None, crate::support::clock()).await
+    };
+    let unlisted = Settings {
+        pairs: vec!["BTC/MOON".to_owned()],
+        ..quiet()
+    };
+    assert!(matches!(start(unlisted).await, Err(SimError::Pair(name)) if name == "BTC/MOON"));
+    let stopped = Settings {
+        speed: 0.0,
+        ..quiet()
+    };
+    assert!(matches!(
+        start(stopped).await,
+        Err(SimError::Number("speed"))
+    ));
+    let half = Settings {
+        tls_cert: Some("cert.pem".into()),
+        ..quiet()
+    };
+    assert!(matches!(start(half).await, Err(SimError::Tls { .. })));
+}

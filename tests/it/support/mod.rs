@@ -1,0 +1,28 @@
+//! What the tests stand on: clocks, limits, tiny clients that do exactly what a test says.
+
+pub(crate) mod ws;
+
+use std::time::Duration;
+
+use tradingd::{io::Clock, types::Timestamp};
+
+/// The one generous limit for things that happen at once on a healthy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// Waits for something, but not for ever.
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, what)
+        .await
+        .expect("it never happened")
+}
+
+/// A clock that runs.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests over real sockets run in real time"
+)]
+pub(crate) fn clock() -> Clock {
+    let start = std::time::Instant::now();
+    let anchor = Timestamp::from_secs(1_788_249_600);
+    Clock::new(move || anchor.after(start.elapsed()))
+}
