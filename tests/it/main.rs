@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod journal;
 mod replay;
+mod sim_rest;
 mod sim_verb;
 mod sim_ws;
 mod support;
