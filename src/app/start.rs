@@ -252,11 +252,7 @@ async fn ask(rest: &Rest, wanted: &[Symbol], clock: &Clock) -> Result<Facts, Sta
 /// The venue's clock minus ours. Its answer has whole seconds: within one, ours is as good.
 async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, StartError> {
     let asked = clock.now();
-    let told = rest
-        .public(&Time)
-        .await
-        .map_err(refused)?
-        .unixtime;
+    let told = rest.public(&Time).await.map_err(refused)?.unixtime;
     let answered = clock.now();
     let (early, late) = (asked.as_secs() - 1, answered.as_secs() + 1);
     if (early..=late).contains(&told) {
