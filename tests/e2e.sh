@@ -164,10 +164,20 @@ run_stops() {
 }
 
 verify_agrees() {
-    tradingd 60 0 verify "$WORK/state" >"$WORK/verify"
-    tradingd 60 0 verify "$WORK/state" -o json >"$WORK/verify.json"
-    json 'it' <"$WORK/verify.json" || fail "verify: says nothing"
-    ok "verify: every run gives the same commands again"
+    tradingd 60 0 verify "$WORK/state" -o json >"$WORK/verify"
+    json 'it["equal"] and len(it["runs"]) == 2 and all(run["sealed"] and run["commands"] > 0 for run in it["runs"])' <"$WORK/verify" ||
+        fail "verify: not two whole runs with commands"
+    cp -r "$WORK/state" "$WORK/damaged"
+    python3 - "$WORK/damaged/journal/00000001.journal" <<'PYTHON'
+import sys
+
+with open(sys.argv[1], "r+b") as file:
+    content = file.read()
+    file.seek(len(content) // 2)
+    file.write(bytes([content[len(content) // 2] ^ 1]))
+PYTHON
+    tradingd 60 1 verify "$WORK/damaged" >"$WORK/verify"
+    ok "verify: both runs give the same commands again; one changed bit is noticed"
 }
 
 bad_config_is_refused() {
