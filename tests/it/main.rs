@@ -7,6 +7,7 @@
 
 mod client;
 mod config;
+mod daemon;
 mod journal;
 mod replay;
 mod sim_rest;

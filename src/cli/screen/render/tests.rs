@@ -35,6 +35,7 @@ fn market(symbol: &str, bid: &str, ask: &str, pnl: &str) -> MarketPicture {
         bid: Some((decimal(bid), decimal("0.12345678"))),
         ask: Some((decimal(ask), decimal("2.50000000"))),
         position: decimal("0.03000000"),
+        cash: Decimal::ZERO,
         pnl: decimal(pnl),
         fees: decimal("0.48125"),
         fills: 7,
