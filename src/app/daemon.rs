@@ -86,6 +86,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// Its numbers; none when the engine is gone.
     pub summary: Option<Summary>,
+    /// The engine at the end; none when it is gone.
+    pub picture: Option<Picture>,
 }
 
 /// A run that has begun.
@@ -333,8 +335,13 @@ impl Daemon {
         let failure = failure.or_else(|| self.supervisor.failures().first().cloned());
         let frames = self.public.frames.get() + self.private.frames.get();
         let verdict = verdict(finished.as_ref(), failure);
-        let summary = finished.map(|finished| Summary::of(&finished.picture, frames));
-        Report { verdict, summary }
+        let picture = finished.map(|finished| finished.picture);
+        let summary = picture.as_ref().map(|picture| Summary::of(picture, frames));
+        Report {
+            verdict,
+            summary,
+            picture,
+        }
     }
 
     /// What is left once the driver has ended.
@@ -360,6 +367,7 @@ impl Daemon {
         Report {
             verdict: Verdict::Parked { reason, clean },
             summary: None,
+            picture: None,
         }
     }
 }

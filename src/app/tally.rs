@@ -7,7 +7,12 @@ use std::{collections::BTreeMap, time::Duration};
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    engine::{Event, Note, Outbox, Settings, event::ReportKind, orders::What, risk::Code},
+    engine::{
+        Event, Note, Outbox, Settings,
+        event::{RejectReason, ReportKind},
+        orders::What,
+        risk::Code,
+    },
     types::{InlineText, Symbol, Timestamp},
 };
 
@@ -34,6 +39,8 @@ pub struct Tally {
     pub denied: BTreeMap<Code, u64>,
     /// Commands that the venue refused.
     pub rejected: u64,
+    /// Of those, for going too fast.
+    pub rate_limited: u64,
     /// Commands that were not answered.
     pub unanswered: u64,
     /// Longest time from event in hand to its last order in the lane.
@@ -56,6 +63,7 @@ impl Tally {
             fills: 0,
             denied: BTreeMap::new(),
             rejected: 0,
+            rate_limited: 0,
             unanswered: 0,
             worst_latency: Duration::ZERO,
             symbols: settings
@@ -153,6 +161,7 @@ impl Tally {
                 rejection,
             } => {
                 self.rejected += 1;
+                self.rate_limited += u64::from(rejection.reason == RejectReason::RateLimited);
                 warn!(order = %cl_ord_id, what, text = %rejection.text, "refused by the venue");
             }
             Note::Unanswered { cl_ord_id, what } => {

@@ -7,6 +7,12 @@
 
 mod client;
 mod config;
+mod daemon;
 mod journal;
+mod replay;
+mod sim_rest;
+mod sim_verb;
 mod sim_ws;
 mod support;
+mod tidy;
+mod verify_verb;

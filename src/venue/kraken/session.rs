@@ -25,6 +25,13 @@ pub struct Topic {
     pub symbol: Option<Symbol>,
 }
 
+impl Topic {
+    /// Whether the frames of both would be told apart by nothing.
+    fn is_same_feed(&self, other: &Self) -> bool {
+        self.symbol == other.symbol && self.channel.name() == other.channel.name()
+    }
+}
+
 /// How patient a session is.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -188,6 +195,38 @@ impl Session {
             (state, _) => state,
         };
         true
+    }
+
+    /// Takes on a subscription that somebody else asked for, as in a recording. It replaces one of the same symbol at another depth.
+    pub fn adopt(&mut self, topic: Topic) {
+        self.topics.retain(|known, _| !known.is_same_feed(&topic));
+        let entry = Entry {
+            state: State::Acked {
+                due: Timestamp::MAX,
+            },
+            resynced: Timestamp::MIN,
+        };
+        self.topics.insert(topic, entry);
+    }
+
+    /// Lets go of a subscription that somebody else ended.
+    pub fn release(&mut self, topic: &Topic) {
+        self.topics.retain(|known, _| !known.is_same_feed(topic));
+    }
+
+    /// Depth at which the book of a symbol is subscribed to.
+    #[must_use]
+    pub fn book_depth(&self, symbol: &str) -> Option<u16> {
+        self.topics.keys().find_map(|topic| match topic.channel {
+            Channel::Book { depth } if topic.symbol.as_deref() == Some(symbol) => Some(depth),
+            Channel::Book { .. }
+            | Channel::Trade
+            | Channel::Ticker
+            | Channel::Ohlc { .. }
+            | Channel::Instrument
+            | Channel::Executions
+            | Channel::Balances => None,
+        })
     }
 
     /// A snapshot of a topic came.
@@ -413,6 +452,21 @@ mod tests {
         let mut session = Session::new([topic("BTC/USD"), topic("ETH/USD")], patience);
         session.connected(at(0));
         session
+    }
+
+    #[test]
+    fn an_adopted_subscription_tells_its_depth_until_it_is_released() {
+        let mut session = session();
+        let deeper = Topic {
+            channel: Channel::Book { depth: 25 },
+            ..topic("SOL/USD")
+        };
+        session.adopt(topic("SOL/USD"));
+        session.adopt(deeper);
+        assert_eq!(session.book_depth("SOL/USD"), Some(25));
+        session.release(&topic("SOL/USD"));
+        assert_eq!(session.book_depth("SOL/USD"), None);
+        assert_eq!(session.book_depth("BTC/USD"), Some(10));
     }
 
     fn poll(session: &mut Session, millis: u64) -> Vec<Wish> {

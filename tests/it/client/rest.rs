@@ -141,7 +141,7 @@ async fn a_warning_is_no_failure() {
     let body = r#"{"error":["WGeneral:deprecated"],"result":{"unixtime":1788249600,"rfc1123":""}}"#;
     let server = Server::start(move |_| Reply::Answer(200, body.to_owned())).await;
     let time = rest(&server).public(&Time).await.unwrap();
-    assert_eq!(time.unixtime.0, Timestamp::from_secs(1_788_249_600));
+    assert_eq!(time.unixtime, 1_788_249_600);
 }
 
 #[tokio::test]

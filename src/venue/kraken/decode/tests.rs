@@ -316,10 +316,12 @@ fn precision_change_takes_effect_at_the_next_frame() {
 
 fn executions(frame: &str) -> Vec<Result<crate::engine::event::Report, ConvertError>> {
     let mut buffers = Buffers::new();
-    match decoder().decode(frame.as_bytes(), &mut buffers).unwrap() {
-        Message::Executions(rows) => rows.data.iter().map(report).collect(),
-        other => panic!("{other:?}"),
-    }
+    let mut decoder = decoder();
+    let message = decoder.decode(frame.as_bytes(), &mut buffers).unwrap();
+    let Message::Executions(rows) = message else {
+        panic!("{message:?}")
+    };
+    rows.data.iter().map(report).collect()
 }
 
 #[test]
@@ -362,18 +364,13 @@ fn balances_are_those_of_the_tradable_wallet() {
     for line in FRAMES.lines() {
         let row: Row<'_> = serde_json::from_str(line).unwrap();
         let frame = row.frame.get().as_bytes();
-        match decoder.decode(frame, &mut buffers).unwrap() {
-            Message::Holdings(rows) => {
-                totals.extend(rows.data.iter().map(|row| balance_of_holding(row).unwrap()));
-            }
-            Message::Ledger(rows) => {
-                totals.extend(
-                    rows.data
-                        .iter()
-                        .filter_map(|row| balance_of_entry(row).unwrap()),
-                );
-            }
-            _ => {}
+        let message = decoder.decode(frame, &mut buffers).unwrap();
+        if let Message::Holdings(rows) = &message {
+            totals.extend(rows.data.iter().map(|row| balance_of_holding(row).unwrap()));
+        }
+        if let Message::Ledger(rows) = &message {
+            let entries = rows.data.iter().map(|row| balance_of_entry(row).unwrap());
+            totals.extend(entries.flatten());
         }
     }
     let totals: Vec<_> = totals
