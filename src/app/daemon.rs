@@ -25,6 +25,7 @@ use crate::{
     io::{Clock, rng},
     resilience::{
         budget,
+        circuit_breaker::CircuitBreaker,
         supervisor::{Ended, Failure, Fault, Phase, Policy, Supervisor, TaskError, TaskSpec},
     },
     types::ClOrdId,
@@ -99,6 +100,7 @@ pub struct Daemon {
     drained: CancellationToken,
     finished: oneshot::Receiver<Finished>,
     looks: mpsc::Sender<Look>,
+    breakers: Vec<CircuitBreaker>,
     public: Arc<SocketCounters>,
     private: Arc<SocketCounters>,
     shutdown: Shutdown,
@@ -197,6 +199,13 @@ impl Daemon {
             instruments,
             counters: Arc::clone(&private),
         })?;
+        let rest = started.rest.breakers();
+        let breakers = vec![
+            rest.public.clone(),
+            rest.private.clone(),
+            rest.cancels.clone(),
+            socket.breaker(),
+        ];
         tasks.spawn_once(forever("private_socket", READERS), |stop| async {
             let held = socket.run(stop).await;
             held.map_err(|error| TaskError::of_class(KEY_REFUSED, error))
@@ -259,6 +268,7 @@ impl Daemon {
             drained,
             finished,
             looks,
+            breakers,
             public,
             private,
             shutdown: config.shutdown.clone(),
@@ -272,6 +282,12 @@ impl Daemon {
     #[must_use]
     pub fn looks(&self) -> mpsc::Sender<Look> {
         self.looks.clone()
+    }
+
+    /// The circuit breakers, for whoever shows their states.
+    #[must_use]
+    pub fn breakers(&self) -> Vec<CircuitBreaker> {
+        self.breakers.clone()
     }
 
     /// What the sockets count: public, private.
