@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod daemon;
 mod journal;
+mod process;
 mod replay;
 mod sim_rest;
 mod sim_verb;

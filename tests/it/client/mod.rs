@@ -9,6 +9,8 @@ mod rest;
 mod sim;
 mod sockets;
 
+pub(crate) use sim::certificate;
+
 use std::time::Duration;
 
 use secrecy::SecretString;

@@ -73,7 +73,7 @@ fn venue(clock: &tradingd::io::Clock) -> Venue {
 }
 
 /// Server settings and the file with the certificate that signs for them.
-pub(super) fn certificate() -> (Arc<ServerConfig>, tempfile::NamedTempFile) {
+pub(crate) fn certificate() -> (Arc<ServerConfig>, tempfile::NamedTempFile) {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     let mut file = tempfile::NamedTempFile::new().unwrap();

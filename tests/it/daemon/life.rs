@@ -12,13 +12,13 @@ use tradingd::{
     app::{Verdict, recover::Replayed},
     engine::{
         Mode,
-        strategy::{Intent, Kind, Strategy, View},
+        strategy::{Intent, Strategy, View},
     },
     journal,
     sim::settings::ReplyOrder,
 };
 
-use super::rig::{Rig, busy, config, data, quoters, still, universe_has};
+use super::rig::{Rig, busy, config, data, quoters, still};
 
 async fn trades_and_balances(order: ReplyOrder, reply_delay: Duration) {
     let settings = tradingd::sim::Settings {
@@ -186,15 +186,15 @@ async fn a_panicking_strategy_leaves_no_order_resting() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_venue_in_cancel_only_mode_gets_no_orders() {
-    let mut rig = Rig::start(still(), config()).await;
-    rig.until("orders", |picture| picture.open_orders() > 0)
-        .await;
-    rig.sim
-        .set_system_status(tradingd::types::TradingStatus::CancelOnly);
+async fn a_venue_in_cancel_only_mode_gets_no_new_orders() {
+    let mut rig = Rig::start(busy(), config()).await;
+    rig.until("orders", |picture| picture.open_orders() == 4).await;
+    rig.sim.set_system_status(tradingd::types::TradingStatus::CancelOnly);
+    let denied = tradingd::engine::risk::Code::VenueStatus;
+    rig.until("denied by us", |picture| picture.tally.denied.contains_key(&denied)).await;
     let report = rig.stop().await;
-    assert_eq!(report.verdict, Verdict::Clean);
-    assert!(universe_has("BTC/USD"));
+    assert_eq!((report.verdict, rig.open_orders()), (Verdict::Clean, 0));
+    assert_eq!(report.picture.unwrap().tally.rejected, 0, "the venue had nothing to refuse");
     rig.shutdown().await;
 }
 
@@ -203,10 +203,22 @@ async fn a_daemon_without_orders_stops_at_once() {
     let mut config = config();
     config.strategy.clear();
     let mut rig = Rig::start(still(), config).await;
-    rig.until("trading", |picture| picture.mode == Mode::Trading)
-        .await;
+    rig.until("trading", |picture| picture.mode == Mode::Trading).await;
+    assert_eq!(rig.stop().await.verdict, Verdict::Clean);
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_live_venue_is_reached_by_https_and_wss() {
+    let (server, root) = crate::client::certificate();
+    let mut config = config();
+    config.venue.kind = tradingd::config::VenueKind::Live;
+    config.venue.ca_file = Some(root.path().to_owned());
+    let settings = tradingd::sim::Settings { tls: Some(server), ..busy() };
+    let mut rig = Rig::start(settings, config).await;
+    rig.until("a fill", |picture| picture.tally.fills >= 1).await;
     let report = rig.stop().await;
     assert_eq!(report.verdict, Verdict::Clean);
-    assert!(matches!(Kind::Custom, Kind::Custom));
+    rig.assert_books_balance(&report.picture.unwrap());
     rig.shutdown().await;
 }

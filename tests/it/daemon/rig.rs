@@ -12,7 +12,7 @@ use tradingd::{
     engine::strategy,
     sim::{
         Settings, Simulator,
-        matching::{AccountId, OrderState, Universe},
+        matching::{AccountId, OrderState},
         server::Role,
     },
     types::{ClOrdId, Decimal},
@@ -254,9 +254,4 @@ pub(super) fn data(path: &str) -> Option<PathBuf> {
     );
     let path = base.join(path);
     path.exists().then_some(path)
-}
-
-/// The position of a pair in the listed universe, for status changes.
-pub(super) fn universe_has(symbol: &str) -> bool {
-    Universe::default_universe().find_symbol(symbol).is_some()
 }
