@@ -30,11 +30,16 @@ fn daemon(state: &Path, notify: Option<&Path>) -> Daemon {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     if let Some(path) = notify {
-        command.env("NOTIFY_SOCKET", path).env("WATCHDOG_USEC", "600000");
+        command
+            .env("NOTIFY_SOCKET", path)
+            .env("WATCHDOG_USEC", "600000");
     }
     let mut child = command.spawn().unwrap();
     let stderr = child.stderr.take().unwrap();
-    Daemon { child, lines: read(stderr) }
+    Daemon {
+        child,
+        lines: read(stderr),
+    }
 }
 
 /// Reads lines on a thread of its own, so that the program never waits for its reader.
@@ -79,7 +84,11 @@ fn verify(state: &Path) {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tradingd"));
     let output = command.arg("verify").arg(state).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
@@ -93,7 +102,10 @@ fn a_run_after_kill_nine_knows_the_orders_that_rest_and_ends_them() {
 
     let second = daemon(state.path(), None);
     let recovered = second.line("recovered from the journal");
-    assert!(!recovered.contains("orders=0"), "orders rested at the kill: {recovered}");
+    assert!(
+        !recovered.contains("orders=0"),
+        "orders rested at the kill: {recovered}"
+    );
     second.line("ready");
     second.line("fill");
     second.signal(Signal::TERM);
@@ -134,7 +146,10 @@ fn the_service_manager_hears_ready_status_watchdog_and_stopping() {
     let daemon = daemon(state.path(), Some(&path));
     heard("READY=1");
     let alive = heard("WATCHDOG=1");
-    assert!(alive.contains("STATUS=Trading: 3 of 3 books verified"), "{alive}");
+    assert!(
+        alive.contains("STATUS=Trading: 3 of 3 books verified"),
+        "{alive}"
+    );
     daemon.signal(Signal::TERM);
     heard("STOPPING=1");
     assert_eq!(daemon.exit_code(), Some(0));
@@ -150,12 +165,17 @@ fn a_hung_engine_feeds_no_watchdog() {
     daemon.line("ready");
     daemon.signal(Signal::STOP);
     // Whatever was sent before the stop is taken; then nothing comes for two watchdog intervals.
-    socket.set_read_timeout(Some(Duration::from_millis(1_200))).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(1_200)))
+        .unwrap();
     let mut buffer = [0; 4096];
     while socket.recv(&mut buffer).is_ok() {}
     daemon.signal(Signal::CONT);
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert!(socket.recv(&mut buffer).is_ok(), "it goes on feeding once it lives again");
+    assert!(
+        socket.recv(&mut buffer).is_ok(),
+        "it goes on feeding once it lives again"
+    );
     daemon.signal(Signal::KILL);
     assert_eq!(daemon.exit_code(), None);
 }

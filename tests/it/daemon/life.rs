@@ -188,13 +188,22 @@ async fn a_panicking_strategy_leaves_no_order_resting() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_venue_in_cancel_only_mode_gets_no_new_orders() {
     let mut rig = Rig::start(busy(), config()).await;
-    rig.until("orders", |picture| picture.open_orders() == 4).await;
-    rig.sim.set_system_status(tradingd::types::TradingStatus::CancelOnly);
+    rig.until("orders", |picture| picture.open_orders() == 4)
+        .await;
+    rig.sim
+        .set_system_status(tradingd::types::TradingStatus::CancelOnly);
     let denied = tradingd::engine::risk::Code::VenueStatus;
-    rig.until("denied by us", |picture| picture.tally.denied.contains_key(&denied)).await;
+    rig.until("denied by us", |picture| {
+        picture.tally.denied.contains_key(&denied)
+    })
+    .await;
     let report = rig.stop().await;
     assert_eq!((report.verdict, rig.open_orders()), (Verdict::Clean, 0));
-    assert_eq!(report.picture.unwrap().tally.rejected, 0, "the venue had nothing to refuse");
+    assert_eq!(
+        report.picture.unwrap().tally.rejected,
+        0,
+        "the venue had nothing to refuse"
+    );
     rig.shutdown().await;
 }
 
@@ -203,7 +212,8 @@ async fn a_daemon_without_orders_stops_at_once() {
     let mut config = config();
     config.strategy.clear();
     let mut rig = Rig::start(still(), config).await;
-    rig.until("trading", |picture| picture.mode == Mode::Trading).await;
+    rig.until("trading", |picture| picture.mode == Mode::Trading)
+        .await;
     assert_eq!(rig.stop().await.verdict, Verdict::Clean);
     rig.shutdown().await;
 }
@@ -214,9 +224,13 @@ async fn the_live_venue_is_reached_by_https_and_wss() {
     let mut config = config();
     config.venue.kind = tradingd::config::VenueKind::Live;
     config.venue.ca_file = Some(root.path().to_owned());
-    let settings = tradingd::sim::Settings { tls: Some(server), ..busy() };
+    let settings = tradingd::sim::Settings {
+        tls: Some(server),
+        ..busy()
+    };
     let mut rig = Rig::start(settings, config).await;
-    rig.until("a fill", |picture| picture.tally.fills >= 1).await;
+    rig.until("a fill", |picture| picture.tally.fills >= 1)
+        .await;
     let report = rig.stop().await;
     assert_eq!(report.verdict, Verdict::Clean);
     rig.assert_books_balance(&report.picture.unwrap());

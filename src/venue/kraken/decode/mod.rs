@@ -10,7 +10,6 @@ mod feed;
 mod message;
 mod notes;
 mod symbols;
-mod usual;
 
 use std::borrow::Cow;
 
@@ -101,18 +100,6 @@ impl Decoder {
             at: error.valid_up_to(),
             why: Why::NotText,
         })?;
-        if let Some((kind, listing)) = usual::book(text, &self.symbols, buffers) {
-            return Ok(book_message(kind, &listing, buffers));
-        }
-        self.decode_any(text, buffers)
-    }
-
-    /// Decodes a frame of whatever form.
-    fn decode_any<'a>(
-        &mut self,
-        text: &'a str,
-        buffers: &mut Buffers,
-    ) -> Result<Message<'a>, DecodeError> {
         let mut scanner = Scanner::new(text);
         let mut envelope = Envelope::default();
         let mut read = None;
@@ -180,8 +167,16 @@ impl Decoder {
             (None, Some(data)) => self.feed().book(&mut scanner.moved_to(data.at), buffers)?,
             (None, None) => return scanner.fail(Why::Missing("data")),
         };
+        buffers.book.kind = match kind {
+            Kind::Snapshot => BookKind::Snapshot,
+            Kind::Update => BookKind::Update,
+        };
         match whose {
-            Whose::Known(listing) => Ok(book_message(kind, &listing, buffers)),
+            Whose::Known(listing) => Ok(Message::Book(BookHead {
+                instrument: listing.id,
+                symbol: listing.symbol,
+                kind,
+            })),
             Whose::Other(symbol) => Ok(Message::OtherSymbol {
                 channel: "book",
                 symbol: Text(symbol),
@@ -345,18 +340,6 @@ impl Decoder {
     ) -> Step<Box<T>> {
         self.payload(place, payload).map(Box::new)
     }
-}
-
-fn book_message<'a>(kind: Kind, listing: &Listing, buffers: &mut Buffers) -> Message<'a> {
-    buffers.book.kind = match kind {
-        Kind::Snapshot => BookKind::Snapshot,
-        Kind::Update => BookKind::Update,
-    };
-    Message::Book(BookHead {
-        instrument: listing.id,
-        symbol: listing.symbol,
-        kind,
-    })
 }
 
 fn data<'a>(envelope: &Envelope<'a>, scanner: &Scanner<'a>) -> Step<Payload<'a>> {
