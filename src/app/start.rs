@@ -284,7 +284,9 @@ fn refused(error: CallError) -> StartError {
 fn catalog_error(error: CatalogError) -> StartError {
     match error {
         CatalogError::Call(error) => refused(error),
-        other => StartError::Catalog(other),
+        other @ (CatalogError::Name { .. }
+        | CatalogError::NoPair(_)
+        | CatalogError::Rule { .. }) => StartError::Catalog(other),
     }
 }
 
