@@ -122,6 +122,7 @@ impl PrivateSocket {
             counters: Arc::clone(&wiring.counters),
             redial,
         };
+        let gate = Gate::new(order_entry.clone(), wiring.settings.order_answer);
         let writer = Writer::new(Parts {
             cancels: wiring.cancels,
             entries: wiring.entries,
@@ -131,7 +132,7 @@ impl PrivateSocket {
             settings: wiring.settings,
             counters: wiring.counters,
             instruments: wiring.instruments,
-            gate: Gate::new(order_entry.clone()),
+            gate,
         });
         Ok(Self {
             writer,

@@ -1,13 +1,18 @@
 //! Whether orders and amends may be written: the order-entry breaker, and the probes that close it.
 //!
-//! Always true: a probe is a harmless read together with a ping, never an order; while the breaker is not closed, no order is
-//! admitted, not even as its probe.
+//! Always true: a probe is a harmless read together with a ping, never an order, and works when both are answered in time; while
+//! the breaker is not closed, no order is admitted, not even as its probe.
+
+use std::time::Duration;
 
 use crate::{
     engine::event::{Answer, OrderEntry, RejectReason},
     resilience::circuit_breaker::{CircuitBreaker, Outcome, Permit as Leave, State},
     types::Timestamp,
 };
+
+/// Pause after a probe that was not admitted.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a written order or amend holds until its end. Dropped, it counts as nothing.
 #[derive(Debug)]
@@ -17,15 +22,30 @@ pub(super) struct Permit(Leave);
 #[derive(Debug)]
 pub(super) struct Gate {
     breaker: CircuitBreaker,
-    probe: Option<Leave>,
+    probe: Option<Probe>,
+    patience: Duration,
+    /// No probe before this: one was not admitted.
+    not_before: Timestamp,
     told: OrderEntry,
 }
 
+/// A probe that is out.
+#[derive(Debug)]
+struct Probe {
+    leave: Leave,
+    due: Timestamp,
+    read: bool,
+    ponged: bool,
+}
+
 impl Gate {
-    pub(super) const fn new(breaker: CircuitBreaker) -> Self {
+    /// Probes are given up after `patience`.
+    pub(super) const fn new(breaker: CircuitBreaker, patience: Duration) -> Self {
         Self {
             breaker,
             probe: None,
+            patience,
+            not_before: Timestamp::MIN,
             told: OrderEntry::Open,
         }
     }
@@ -58,35 +78,70 @@ impl Gate {
         });
     }
 
-    /// When a probe can begin; nothing while none is wanted or one is out.
-    pub(super) fn next_probe(&self) -> Option<Timestamp> {
-        if self.probe.is_some() {
-            return None;
+    /// When a probe is to begin, or to be given up.
+    pub(super) fn next_step(&self) -> Option<Timestamp> {
+        if let Some(probe) = &self.probe {
+            return Some(probe.due);
         }
         let snapshot = self.breaker.snapshot();
         match snapshot.state {
             State::Open => snapshot.retry_at,
-            State::HalfOpen => Some(Timestamp::MIN),
+            State::HalfOpen => Some(self.not_before),
             State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly => None,
         }
     }
 
-    /// Begins a probe if one is due.
-    pub(super) fn begin_probe(&mut self, now: Timestamp) -> bool {
-        if self.next_probe().is_none_or(|at| at > now) {
+    /// Gives an overdue probe up, or begins one that is due. True when one has begun: a read and a ping are to be sent.
+    pub(super) fn step(&mut self, now: Timestamp) -> bool {
+        if self.next_step().is_none_or(|at| at > now) {
             return false;
         }
-        self.probe = self.breaker.admit().ok();
+        if self.probe.is_some() {
+            self.end_probe(Outcome::Failure);
+            return false;
+        }
+        let due = now.after(self.patience);
+        self.probe = self.breaker.admit().ok().map(|leave| Probe {
+            leave,
+            due,
+            read: false,
+            ponged: false,
+        });
+        self.not_before = now.after(REFUSED_PAUSE);
         self.probe.is_some()
     }
 
-    /// The probe has come to its end.
-    pub(super) fn end_probe(&mut self, good: bool) {
+    /// The probe's read has ended.
+    pub(super) fn read(&mut self, good: bool) {
+        if !good {
+            self.end_probe(Outcome::Failure);
+        } else if let Some(probe) = &mut self.probe {
+            probe.read = true;
+            self.end_if_complete();
+        }
+    }
+
+    /// The last ping was answered.
+    pub(super) fn ponged(&mut self) {
+        if let Some(probe) = &mut self.probe {
+            probe.ponged = true;
+            self.end_if_complete();
+        }
+    }
+
+    fn end_if_complete(&mut self) {
+        if self
+            .probe
+            .as_ref()
+            .is_some_and(|probe| probe.read && probe.ponged)
+        {
+            self.end_probe(Outcome::Success);
+        }
+    }
+
+    fn end_probe(&mut self, outcome: Outcome) {
         if let Some(probe) = self.probe.take() {
-            probe.record(match good {
-                true => Outcome::Success,
-                false => Outcome::Failure,
-            });
+            probe.leave.record(outcome);
         }
     }
 

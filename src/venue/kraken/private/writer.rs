@@ -408,6 +408,7 @@ impl Writer {
             return;
         }
         line.ping.answered = self.clock.now();
+        self.gate.ponged();
         if let Some(venue_time) = venue_time {
             self.tell_offset(line.ping.offset(venue_time));
         }
@@ -437,7 +438,7 @@ impl Writer {
 
     fn until_next_wake(&self, line: &Line) -> Duration {
         let ping = line.ping.sent.after(self.settings.ping);
-        let due = [Some(ping), self.desk.next_due(), self.gate.next_probe()];
+        let due = [Some(ping), self.desk.next_due(), self.gate.next_step()];
         let next = due.into_iter().flatten().min();
         next.map_or(IDLE, |next| next.since(self.clock.now()))
     }
@@ -546,7 +547,7 @@ impl Writer {
 
     /// Starts a probe where the gate wants one: a harmless read, while a ping is out.
     fn probe(&mut self, line: &mut Line) {
-        if !self.gate.begin_probe(self.clock.now()) {
+        if !self.gate.step(self.clock.now()) {
             return;
         }
         // Due at once.
@@ -571,10 +572,7 @@ impl Writer {
             (Ok(Errand::Token(Some(token))), Some(line)) => line.token = Some(token),
             // A new connection fetches a token of its own.
             (Ok(Errand::Token(None)), Some(_)) => return Err(Broken),
-            (Ok(Errand::Probe(read)), Some(line)) => {
-                self.gate
-                    .end_probe(read && line.ping.answered >= line.ping.sent);
-            }
+            (Ok(Errand::Probe(good)), Some(_)) => self.gate.read(good),
             // Asked for over a connection that is gone.
             (Ok(Errand::Token(_) | Errand::Probe(_)), None) => {}
             (Err(error), _) => tracing::error!(%error, "an errand failed"),
