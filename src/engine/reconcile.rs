@@ -55,7 +55,7 @@ impl Core {
 
     fn absent(&mut self, id: &ClOrdId, asked: Timestamp, out: &mut Outbox) {
         if self.too_early(id, asked) {
-            return;
+            return self.look_after_the_deadline(id);
         }
         let enough = self.settings.orders.look_ups_absent;
         let fruitless = self.fruitless(id);
@@ -74,6 +74,18 @@ impl Core {
             | State::Unknown { .. }
             | State::Open { .. }
             | State::Done { .. } => {}
+        }
+    }
+
+    /// Nothing that is asked before can prove that there is nothing: the calls are better spent later.
+    fn look_after_the_deadline(&mut self, id: &ClOrdId) {
+        let grace = self.settings.orders.grace;
+        let Some(order) = self.state.orders.get_mut(id) else {
+            return;
+        };
+        let deadline = order.deadline();
+        if let (Some(look), Some(deadline)) = (&mut order.look, deadline) {
+            look.next = look.next.max(deadline.after(grace));
         }
     }
 
