@@ -9,7 +9,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     engine::{
         Event, Note, Outbox, Settings,
-        event::{RejectReason, ReportKind},
+        event::{Link, RejectReason, ReportKind},
         orders::What,
         risk::Code,
     },
@@ -27,6 +27,8 @@ pub struct Tally {
     pub checksums_failed: u64,
     /// Books that went bad.
     pub stale_books: u64,
+    /// Times that the private feed went down.
+    pub account_losses: u64,
     /// Creates handed to the edge.
     pub orders: u64,
     /// Amends handed to the edge.
@@ -57,6 +59,7 @@ impl Tally {
             checksums: 0,
             checksums_failed: 0,
             stale_books: 0,
+            account_losses: 0,
             orders: 0,
             amends: 0,
             cancels: 0,
@@ -87,6 +90,7 @@ impl Tally {
         {
             debug!(order = %report.order_id, %reason, "canceled");
         }
+        self.account_losses += u64::from(matches!(event, Event::Account(Link::Down)));
         for note in out.notes() {
             self.tell(note);
         }

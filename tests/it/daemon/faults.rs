@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tradingd::{
     app::{Picture, Verdict},
-    engine::{Mode, event::Link},
+    engine::Mode,
     sim::{
         faults::{Fault, Garbage, RestFault},
         server::Role,
@@ -56,7 +56,7 @@ async fn dropped_sockets_come_back_and_trading_goes_on() {
     let (public, private) = (Fault::Drop(Role::Public), Fault::Drop(Role::Private));
     rig.sim.faults().arm(private, 1);
     rig.until("the private socket down", |picture| {
-        picture.account == Link::Down
+        picture.tally.account_losses == 1
     })
     .await;
     let again = rig.until("trading again", trades).await;
@@ -78,7 +78,7 @@ async fn a_mute_private_socket_is_noticed() {
     rig.until("trading", trades).await;
     rig.sim.faults().arm(Fault::Mute(Role::Private), 1);
     rig.until("the private socket down", |picture| {
-        picture.account == Link::Down
+        picture.tally.account_losses == 1
     })
     .await;
     rig.until("trading again", trades).await;
@@ -154,8 +154,10 @@ async fn failing_records_keep_the_gate_shut_until_they_answer() {
         .faults()
         .arm(Fault::Rest("OpenOrders".to_owned(), page), 4);
     rig.sim.faults().arm(Fault::Drop(Role::Private), 1);
-    rig.until("syncing", |picture| picture.mode == Mode::Syncing)
-        .await;
+    rig.until("the private socket down", |picture| {
+        picture.tally.account_losses == 1
+    })
+    .await;
     rig.until("trading again", trades).await;
     assert_sound(rig).await;
 }
