@@ -25,6 +25,7 @@ use crate::{
     io::{Clock, rng},
     resilience::{
         budget,
+        circuit_breaker::CircuitBreaker,
         supervisor::{Ended, Failure, Fault, Phase, Policy, Supervisor, TaskError, TaskSpec},
     },
     types::ClOrdId,
@@ -86,6 +87,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// Its numbers; none when the engine is gone.
     pub summary: Option<Summary>,
+    /// The engine at the end; none when it is gone.
+    pub picture: Option<Picture>,
 }
 
 /// A run that has begun.
@@ -97,6 +100,7 @@ pub struct Daemon {
     drained: CancellationToken,
     finished: oneshot::Receiver<Finished>,
     looks: mpsc::Sender<Look>,
+    breakers: Vec<CircuitBreaker>,
     public: Arc<SocketCounters>,
     private: Arc<SocketCounters>,
     shutdown: Shutdown,
@@ -195,6 +199,13 @@ impl Daemon {
             instruments,
             counters: Arc::clone(&private),
         })?;
+        let rest = started.rest.breakers();
+        let breakers = vec![
+            rest.public.clone(),
+            rest.private.clone(),
+            rest.cancels.clone(),
+            socket.breaker(),
+        ];
         tasks.spawn_once(forever("private_socket", READERS), |stop| async {
             let held = socket.run(stop).await;
             held.map_err(|error| TaskError::of_class(KEY_REFUSED, error))
@@ -257,6 +268,7 @@ impl Daemon {
             drained,
             finished,
             looks,
+            breakers,
             public,
             private,
             shutdown: config.shutdown.clone(),
@@ -270,6 +282,12 @@ impl Daemon {
     #[must_use]
     pub fn looks(&self) -> mpsc::Sender<Look> {
         self.looks.clone()
+    }
+
+    /// The circuit breakers, for whoever shows their states.
+    #[must_use]
+    pub fn breakers(&self) -> Vec<CircuitBreaker> {
+        self.breakers.clone()
     }
 
     /// What the sockets count: public, private.
@@ -333,8 +351,13 @@ impl Daemon {
         let failure = failure.or_else(|| self.supervisor.failures().first().cloned());
         let frames = self.public.frames.get() + self.private.frames.get();
         let verdict = verdict(finished.as_ref(), failure);
-        let summary = finished.map(|finished| Summary::of(&finished.picture, frames));
-        Report { verdict, summary }
+        let picture = finished.map(|finished| finished.picture);
+        let summary = picture.as_ref().map(|picture| Summary::of(picture, frames));
+        Report {
+            verdict,
+            summary,
+            picture,
+        }
     }
 
     /// What is left once the driver has ended.
@@ -360,6 +383,7 @@ impl Daemon {
         Report {
             verdict: Verdict::Parked { reason, clean },
             summary: None,
+            picture: None,
         }
     }
 }

@@ -16,6 +16,8 @@ use super::{driver::Look, picture::Picture};
 
 /// How often the driver is asked when no watchdog asks for more.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often until it is ready.
+const SOON: Duration = Duration::from_millis(10);
 
 /// Tells the service manager how the daemon is, until canceled.
 #[derive(Debug)]
@@ -45,9 +47,12 @@ impl Notify {
     ///
     /// Nothing is lost by dropping the future.
     pub async fn run(self, stop: CancellationToken) {
-        let mut ticks = interval(self.every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut ready = false;
+        let every = |period| {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let (mut ticks, mut ready) = (every(SOON), false);
         loop {
             tokio::select! {
                 biased;
@@ -61,6 +66,7 @@ impl Notify {
                 ready = true;
                 info!("ready: books verified, orders reconciled");
                 tell(&[NotifyState::Ready]);
+                ticks = every(self.every);
             }
             self.alive(&picture);
         }

@@ -52,6 +52,8 @@ pub struct MarketPicture {
     pub ask: Option<(Decimal, Decimal)>,
     /// Net of our fills, in base.
     pub position: Decimal,
+    /// Quote received less quote paid, fees apart.
+    pub cash: Decimal,
     /// Profit or loss at the middle of the book, after fees, in quote.
     pub pnl: Decimal,
     /// Fees paid, in quote.
@@ -164,6 +166,7 @@ impl MarketPicture {
             bid: level(bid),
             ask: level(ask),
             position: market.position.base(instrument),
+            cash: market.position.cash(),
             pnl: pnl.unwrap_or_else(flat),
             fees: market
                 .position

@@ -29,7 +29,9 @@ pub enum RecoverError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// Another build wrote it in another way.
-    #[error("the journal was written by {build} and cannot be continued by this build")]
+    #[error(
+        "the last run was not ended in order and was written by {build}: start and stop that build once, then this one"
+    )]
     Foreign {
         /// The build that wrote it.
         build: String,
@@ -57,7 +59,11 @@ impl Past {
             );
         }
         let (tip, epoch) = (recovered.tip(), recovered.epoch());
-        let engine = recovered.last.as_ref().map(replay).transpose()?;
+        let engine = match &recovered.last {
+            Some(last) if last.run.build != journal::BUILD => begin_anew(last)?,
+            Some(last) => Some(replay(last)?),
+            None => None,
+        };
         if let Some(engine) = &engine {
             info!(
                 epoch,
@@ -115,6 +121,18 @@ impl Past {
         )?;
         Ok((engine, journal))
     }
+}
+
+/// Another build's memory cannot be read. After a clean stop nothing rests, so the engine may begin anew; else that build must end its run.
+fn begin_anew(last: &journal::Segment) -> Result<Option<Engine>, RecoverError> {
+    let build = &last.run.build;
+    if !last.sealed {
+        return Err(RecoverError::Foreign {
+            build: build.clone(),
+        });
+    }
+    warn!(%build, "the journal was written by another build: positions start from zero");
+    Ok(None)
 }
 
 /// The engine as it was at the end of a segment.

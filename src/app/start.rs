@@ -24,7 +24,6 @@ use crate::{
         account::Account,
         auth::Credentials,
         catalog::{Catalog, CatalogError},
-        decode::trading_status,
         error::{Class, Denied, Error as CallError},
         rate_limit,
         rest::{
@@ -208,7 +207,6 @@ fn kraken_settings(config: &Config, embedded: Option<&Embedded>) -> Kraken {
         kraken.ws_auth = embedded.ws_auth.clone();
     }
     kraken.ca_file = venue.ca_file.clone();
-    kraken.book_depth = u32::from(config.feed.depth);
     kraken.tier = match config.throttle.tier {
         Tier::Starter => rate_limit::Tier::Starter,
         Tier::Intermediate => rate_limit::Tier::Intermediate,
@@ -235,7 +233,7 @@ struct Facts {
 /// One round of questions.
 async fn ask(rest: &Rest, wanted: &[Symbol], clock: &Clock) -> Result<Facts, StartError> {
     let offset_nanos = offset(rest, clock).await?;
-    let status = trading_status(&rest.public(&SystemStatus).await.map_err(refused)?.status);
+    let status = rest.public(&SystemStatus).await.map_err(refused)?.status();
     let catalog = Catalog::load(rest).await.map_err(catalog_error)?;
     // The first private call: it tells whether the key is good before anything depends on it.
     rest.read(&Balance).await.map_err(refused)?;
@@ -254,13 +252,7 @@ async fn ask(rest: &Rest, wanted: &[Symbol], clock: &Clock) -> Result<Facts, Sta
 /// The venue's clock minus ours. Its answer has whole seconds: within one, ours is as good.
 async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, StartError> {
     let asked = clock.now();
-    let told = rest
-        .public(&Time)
-        .await
-        .map_err(refused)?
-        .unixtime
-        .0
-        .as_secs();
+    let told = rest.public(&Time).await.map_err(refused)?.unixtime;
     let answered = clock.now();
     let (early, late) = (asked.as_secs() - 1, answered.as_secs() + 1);
     if (early..=late).contains(&told) {

@@ -7,8 +7,13 @@ use std::{collections::BTreeMap, time::Duration};
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    engine::{Event, Note, Outbox, Settings, event::ReportKind, orders::What, risk::Code},
-    types::{InlineText, Symbol, Timestamp},
+    engine::{
+        Event, Note, Outbox, Settings,
+        event::{RejectReason, ReportKind},
+        orders::What,
+        risk::Code,
+    },
+    types::{Decimal, InlineText, Instrument, InstrumentId, Price, Quantity, Symbol, Timestamp},
 };
 
 /// Numbers of one run.
@@ -34,11 +39,13 @@ pub struct Tally {
     pub denied: BTreeMap<Code, u64>,
     /// Commands that the venue refused.
     pub rejected: u64,
+    /// Of those, for going too fast.
+    pub rate_limited: u64,
     /// Commands that were not answered.
     pub unanswered: u64,
     /// Longest time from event in hand to its last order in the lane.
     pub worst_latency: Duration,
-    symbols: Vec<Symbol>,
+    instruments: Vec<Instrument>,
 }
 
 impl Tally {
@@ -56,13 +63,10 @@ impl Tally {
             fills: 0,
             denied: BTreeMap::new(),
             rejected: 0,
+            rate_limited: 0,
             unanswered: 0,
             worst_latency: Duration::ZERO,
-            symbols: settings
-                .instruments
-                .iter()
-                .map(|instrument| instrument.symbol)
-                .collect(),
+            instruments: settings.instruments.clone(),
         }
     }
 
@@ -101,11 +105,20 @@ impl Tally {
         }
     }
 
-    fn symbol(&self, id: crate::types::InstrumentId) -> Symbol {
-        self.symbols
+    fn symbol(&self, id: InstrumentId) -> Symbol {
+        let instrument = self.instruments.get(id.index());
+        instrument.map_or_else(|| InlineText::lossy("?"), |instrument| instrument.symbol)
+    }
+
+    fn amounts(&self, id: InstrumentId, price: Price, qty: Quantity) -> (Decimal, Decimal) {
+        self.instruments
             .get(id.index())
-            .copied()
-            .unwrap_or_else(|| InlineText::lossy("?"))
+            .map_or((Decimal::ZERO, Decimal::ZERO), |instrument| {
+                (
+                    instrument.price_decimal(price),
+                    instrument.quantity_decimal(qty),
+                )
+            })
     }
 
     fn tell(&mut self, note: &Note) {
@@ -120,8 +133,8 @@ impl Tally {
             } => {
                 self.sent(*what);
                 let (symbol, what) = (self.symbol(*instrument), what.as_str());
-                let (price, qty) = (price.units(), qty.units());
-                info!(order = %cl_ord_id, %symbol, what, %side, price, qty, "sent");
+                let (price, qty) = self.amounts(*instrument, *price, *qty);
+                info!(order = %cl_ord_id, %symbol, what, %side, %price, %qty, "sent");
             }
             Note::Denied {
                 instrument,
@@ -153,6 +166,7 @@ impl Tally {
                 rejection,
             } => {
                 self.rejected += 1;
+                self.rate_limited += u64::from(rejection.reason == RejectReason::RateLimited);
                 warn!(order = %cl_ord_id, what, text = %rejection.text, "refused by the venue");
             }
             Note::Unanswered { cl_ord_id, what } => {
@@ -168,7 +182,12 @@ impl Tally {
             Note::BookStale { instrument, why } => {
                 self.stale_books += 1;
                 self.checksums_failed += u64::from(*why == "checksum");
-                warn!(symbol = %self.symbol(*instrument), why, "book stale");
+                let symbol = self.symbol(*instrument);
+                if *why == "feed down" {
+                    info!(%symbol, why, "book stale");
+                } else {
+                    warn!(%symbol, why, "book stale");
+                }
             }
             Note::BookVerified { instrument } => {
                 info!(symbol = %self.symbol(*instrument), "book verified");

@@ -17,6 +17,7 @@ use crate::{
         telemetry::Lines,
     },
     config::{Config, VenueKind},
+    resilience::circuit_breaker::CircuitBreaker,
     venue::kraken::counters::SocketCounters,
 };
 
@@ -63,6 +64,7 @@ pub(super) fn launch(launch: Launch) -> std::io::Result<Outcome> {
             &launch,
             daemon.looks(),
             daemon.counters(),
+            daemon.breakers(),
             hearing.clone(),
             ended.clone(),
         );
@@ -108,6 +110,7 @@ async fn picture(
     launch: &Launch,
     looks: screen::Looks,
     (public, private): (Arc<SocketCounters>, Arc<SocketCounters>),
+    breakers: Vec<CircuitBreaker>,
     stops: Stops,
     ended: CancellationToken,
 ) {
@@ -117,7 +120,7 @@ async fn picture(
     let venue = venue(&launch.config);
     let extra = move || Extra {
         frames: public.frames.get() + private.frames.get(),
-        breakers: Vec::new(),
+        breakers: breakers.iter().map(state).collect(),
         venue: venue.clone(),
     };
     // The first press stops in order, the next ones hurry.
@@ -130,6 +133,11 @@ async fn picture(
     if let Err(error) = screen::show(looks, extra, lines, press, ended).await {
         warn!(%error, "the picture cannot be shown");
     }
+}
+
+fn state(breaker: &CircuitBreaker) -> (String, String) {
+    let snapshot = breaker.snapshot();
+    (snapshot.name.to_owned(), snapshot.state.as_str().to_owned())
 }
 
 fn venue(config: &Config) -> String {

@@ -13,6 +13,8 @@ mod out;
 mod replay;
 mod run;
 pub mod screen;
+mod sim;
+mod verify;
 mod version;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -38,6 +40,8 @@ Try it:
   tradingd config default > tradingd.toml    every setting, documented
   tradingd check -c tradingd.toml            is it valid?
   tradingd config show -c tradingd.toml      what holds, from all sources
+  tradingd sim                               a Kraken to try clients on
+  tradingd verify DIR                        would the engine decide the same again?
 
 Settings come from the file, conf.d/*.toml beside it, variables TRADINGD__SECTION__KEY and --set section.key=value;
 the later wins. Secrets are only ever referred to: file:PATH, env:NAME, credential:NAME.
@@ -61,6 +65,10 @@ enum Verb {
     Check(check::Arguments),
     /// Show the effective or the default config.
     Config(config::Arguments),
+    /// Run the simulated Kraken alone, for any client.
+    Sim(Box<sim::Arguments>),
+    /// Prove a journal: replay every run in a state directory and compare every command.
+    Verify(verify::Arguments),
     /// Run recorded WebSocket v2 frames through the decoder and the book, and prove every checksum.
     Replay(replay::Arguments),
     /// Show the version, the build and the formats it reads.
@@ -111,6 +119,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut Out) -> Exit
         Verb::Run(arguments) => run::run(&arguments, out),
         Verb::Check(arguments) => check::run(&arguments, out),
         Verb::Config(arguments) => config::run(&arguments, out),
+        Verb::Sim(arguments) => sim::run(&arguments, out),
+        Verb::Verify(arguments) => verify::run(&arguments, out),
         Verb::Replay(arguments) => replay::run(&arguments, out),
         Verb::Version(arguments) => version::run(&arguments, out),
     };

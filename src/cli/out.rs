@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::Exit;
+use crate::app::daemon;
 
 /// Standard output for data, standard error for everything else.
 pub struct Out {
@@ -57,6 +58,12 @@ impl Out {
         let told = writeln!(self.notes, "{note}");
         // There is nowhere left to complain to.
         drop(told);
+    }
+
+    /// Tells why the program cannot do what it was asked, with the causes.
+    pub(super) fn failure(&mut self, error: &dyn std::error::Error) -> Exit {
+        self.note(&format_args!("error: {}", daemon::chain(error)));
+        Exit::Failure
     }
 
     /// Answers arguments that name no verb: help goes where data goes.

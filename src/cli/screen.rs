@@ -180,13 +180,6 @@ fn asks_to_stop(event: &Event) -> bool {
     pressed && (quits || interrupts)
 }
 
-/// What the terminal would have done at ctrl-c were it not ours: sends SIGINT to this process. For [`show`]'s `stop`.
-pub fn interrupt() {
-    use rustix::process::{Signal, getpid, kill_process};
-    // A process may always signal itself.
-    let _sent = kill_process(getpid(), Signal::INT);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 use zeroize::Zeroize;
 
-/// Where a secret is: `file:/etc/tradingd/key`, `env:KRAKEN_KEY`, `credential:kraken-key`.
+/// What `packaging/tradingd.service` sets where a credential is missing: systemd takes no empty default.
+const NO_CREDENTIAL: &str = "unset";
+
+/// Where a secret is: `file:/etc/tradingd/key`, `env:KRAKEN_KEY`, `credential:api_key`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SecretRef {
     /// In a file that only its owner may read.
@@ -55,6 +58,9 @@ pub enum SecretError {
     /// The program was not started with credentials.
     #[error("there is no credential {0}: $CREDENTIALS_DIRECTORY is not set")]
     NoCredentials(String),
+    /// The service manager had no such credential and gave the unit's default.
+    #[error("the credential {0} is not set")]
+    NoCredential(String),
     /// Nothing is in it.
     #[error("{0} is empty")]
     Empty(SecretRef),
@@ -73,8 +79,7 @@ impl SecretRef {
             Self::Credential(name) => {
                 let directory = env::var_os("CREDENTIALS_DIRECTORY")
                     .ok_or_else(|| SecretError::NoCredentials(name.clone()))?;
-                // systemd owns these files and their modes.
-                read(&Path::new(&directory).join(name))?
+                credential(Path::new(&directory), name)?
             }
         };
         let secret = text.trim();
@@ -100,6 +105,15 @@ fn read_private(path: &Path) -> Result<String, SecretError> {
         });
     }
     read(path)
+}
+
+/// systemd owns these files and their modes.
+fn credential(directory: &Path, name: &str) -> Result<String, SecretError> {
+    let text = read(&directory.join(name))?;
+    if text.trim() == NO_CREDENTIAL {
+        return Err(SecretError::NoCredential(name.to_owned()));
+    }
+    Ok(text)
 }
 
 fn read(path: &Path) -> Result<String, SecretError> {
@@ -197,7 +211,7 @@ mod tests {
         for text in [
             "file:/etc/tradingd/key",
             "env:KRAKEN_KEY",
-            "credential:kraken-key",
+            "credential:api_key",
         ] {
             assert_eq!(text.parse::<SecretRef>().unwrap().to_string(), text);
         }
@@ -232,5 +246,15 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, " \n").unwrap();
         assert!(matches!(reference.resolve(), Err(SecretError::Empty(_))));
+    }
+
+    #[test]
+    fn the_units_default_is_no_credential() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("api_key"), "unset").unwrap();
+        let missing = credential(directory.path(), "api_key");
+        assert!(matches!(missing, Err(SecretError::NoCredential(name)) if name == "api_key"));
+        fs::write(directory.path().join("api_key"), "k3y\n").unwrap();
+        assert_eq!(credential(directory.path(), "api_key").unwrap(), "k3y\n");
     }
 }

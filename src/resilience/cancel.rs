@@ -24,6 +24,15 @@ use tokio_util::sync::CancellationToken;
 
 /// The work was told to stop before it was done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+///
+/// ```
+/// use tradingd::resilience::{Canceled, supervisor::TaskError};
+///
+/// fn fetch() -> Result<u8, Canceled> { Err(Canceled) }
+/// fn caller() -> Result<u8, Canceled> { Ok(fetch()?) }
+/// fn task() -> Result<u8, TaskError> { Ok("7".parse::<u8>()?) }
+/// # assert_eq!(caller(), Err(Canceled));
+/// ```
 #[must_use = "a stop is passed on or acted on, never swallowed"]
 pub struct Canceled;
 

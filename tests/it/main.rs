@@ -7,7 +7,13 @@
 
 mod client;
 mod config;
+mod daemon;
 mod journal;
+mod process;
 mod replay;
+mod sim_rest;
+mod sim_verb;
 mod sim_ws;
 mod support;
+mod tidy;
+mod verify_verb;

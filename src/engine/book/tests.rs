@@ -1,3 +1,5 @@
+//! The book against vectors, a naive model and damage.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

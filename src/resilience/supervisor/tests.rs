@@ -134,7 +134,8 @@ async fn transient_task_is_restarted_until_its_intensity_is_used_up() {
         ..spec("socket", Policy::Transient)
     };
     supervisor.spawn(flapping, factory);
-    let failure = failure(supervisor.run().await);
+    let ended = tokio::time::timeout(3_600 * SECOND, supervisor.run()).await;
+    let failure = failure(ended.expect("it goes on for ever"));
     assert_eq!(runs.load(Ordering::Relaxed), 4);
     assert_eq!(failure.why, Escalation::TooManyRestarts(intensity));
     assert_eq!(
@@ -390,6 +391,18 @@ async fn failure_of_a_fatal_task_while_stopping_is_kept() {
         panic!("{:?}", supervisor.failures());
     };
     assert_eq!(failure.fault.to_string(), "panicked: while parking orders");
+}
+
+#[tokio::test(start_paused = true)]
+async fn task_that_fails_while_stopping_is_not_restarted() {
+    let (mut supervisor, _root, _hands) = supervisor();
+    supervisor.spawn(spec("socket", Policy::Transient), |token| async move {
+        token.cancelled().await;
+        down()
+    });
+    assert_eq!(supervisor.stop_phase(ONLY, SECOND).await, []);
+    assert_eq!(state_of(&supervisor, "socket"), (State::Failed, 0));
+    assert!(supervisor.failures().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,3 +1,5 @@
+//! History against a naive recomputation.
+
 use rand::RngExt;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The market over long virtual times: seeded, two-sided, at the rate that was set.
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::*;

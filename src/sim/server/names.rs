@@ -55,3 +55,36 @@ pub fn asset_id<'a>(universe: &'a Universe, code: &'a str) -> &'a str {
         .asset(code)
         .map_or(code, |asset| asset.rest_id.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_finds_its_pair_and_only_slash_forms_keep_theirs() {
+        let universe = Universe::default_universe();
+        for (name, key) in [
+            ("XXBTZUSD", "XXBTZUSD"),
+            ("XBTUSD", "XXBTZUSD"),
+            ("XBT/USD", "XBT/USD"),
+            ("BTC/USD", "BTC/USD"),
+            ("DOGE/USD", "DOGE/USD"),
+            ("XDGUSD", "XDGUSD"),
+        ] {
+            assert_eq!(pair(&universe, name).unwrap().key, key);
+        }
+        assert!(pair(&universe, "xbtusd").is_none());
+        assert!(pair(&universe, "BTC-USD").is_none());
+    }
+
+    #[test]
+    fn assets_are_found_by_three_names_and_shown_by_the_oldest() {
+        let universe = Universe::default_universe();
+        for name in ["XXDG", "XDG", "DOGE"] {
+            assert_eq!(asset(&universe, name).unwrap().code.as_str(), "DOGE");
+        }
+        assert_eq!(asset_id(&universe, "BTC"), "XXBT");
+        assert_eq!(asset_id(&universe, "SOL"), "SOL");
+        assert_eq!(asset_id(&universe, "NOPE"), "NOPE");
+    }
+}

@@ -102,36 +102,27 @@ pub async fn serve(listener: net::Listener, state: RestState, cancel: Cancellati
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        return page(
-            413,
-            "<html><body>Request Entity Too Large</body></html>".to_owned(),
-        );
+        return page(413, "<html>Request Entity Too Large</html>".to_owned());
     };
     let Some(route) = Route::of(parts.uri.path()) else {
-        return page(404, "<html><body>Not Found</body></html>".to_owned());
+        return page(404, "<html>Not Found</html>".to_owned());
     };
-    let fault = shared.state.faults.rest(route.endpoint);
-    match &fault {
-        Some(RestFault::Error(text)) => {
-            return response(&Err(Failure(text.clone().into())));
+    match shared.state.faults.rest(route.endpoint) {
+        None => shared.respond(&route, &parts, &body).await,
+        Some(RestFault::Error(text)) => response(&Err(Failure(text.into()))),
+        Some(RestFault::Status(status, html)) => page(status, html),
+        Some(RestFault::Silence) => shared.silence().await,
+        Some(RestFault::DoThenSilence) => {
+            // What it decided stays decided; nobody hears of it.
+            drop(shared.state.answer(&route, &parts, &body));
+            shared.silence().await
         }
-        Some(RestFault::Status(status, html)) => return page(*status, html.clone()),
-        Some(RestFault::Silence) => return shared.silence().await,
-        Some(RestFault::DoThenSilence | RestFault::Delay(_)) | None => {}
+        Some(RestFault::Delay(delay)) => {
+            let answer = shared.respond(&route, &parts, &body).await;
+            sleep(delay).await;
+            answer
+        }
     }
-    let answer = shared.state.answer(&route, &parts, &body);
-    if let Err(Failure(text)) = &answer {
-        tracing::debug!(endpoint = route.endpoint, %text, "refused");
-    }
-    match fault {
-        Some(RestFault::DoThenSilence) => return shared.silence().await,
-        Some(RestFault::Delay(delay)) => sleep(delay).await,
-        Some(RestFault::Error(_) | RestFault::Status(..) | RestFault::Silence) | None => {}
-    }
-    if route.is_trading() && !shared.state.reply_delay.is_zero() {
-        sleep(shared.state.reply_delay).await;
-    }
-    response(&answer)
 }
 
 /// Which endpoint a path means.
@@ -175,6 +166,17 @@ impl<'a> Route<'a> {
 }
 
 impl Shared {
+    async fn respond(&self, route: &Route<'_>, parts: &Parts, body: &Bytes) -> Response {
+        let answer = self.state.answer(route, parts, body);
+        if let Err(Failure(text)) = &answer {
+            tracing::debug!(endpoint = route.endpoint, %text, "refused");
+        }
+        if route.is_trading() && !self.state.reply_delay.is_zero() {
+            sleep(self.state.reply_delay).await;
+        }
+        response(&answer)
+    }
+
     /// Never answers, until the server ends.
     async fn silence(&self) -> Response {
         self.cancel.cancelled().await;

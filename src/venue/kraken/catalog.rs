@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use thiserror::Error;
 
 use super::{
-    error,
+    decode, error,
     names::Names,
     rest::{
         Rest,
@@ -156,7 +156,11 @@ impl Catalog {
             fees: self
                 .fees_of(symbol, row, volume)
                 .ok_or_else(|| rule("fees"))?,
-            status: status(row.status.as_deref()),
+            // One that is missing is unknown, and unknown is not open (`kraken-api.md` §6.2).
+            status: row
+                .status
+                .as_deref()
+                .map_or(TradingStatus::Closed, decode::trading_status),
         })
     }
 
@@ -183,17 +187,4 @@ impl Catalog {
 fn from_percent(Amount(percent): Amount) -> Option<Decimal> {
     let percent = percent.normalized();
     Decimal::new(percent.mantissa(), percent.scale() + 2).ok()
-}
-
-/// Statuses of pairs. One that is missing or new is unknown, and unknown is not open (`kraken-api.md` §6.2).
-fn status(text: Option<&str>) -> TradingStatus {
-    match text {
-        Some("online") => TradingStatus::Online,
-        Some("cancel_only") => TradingStatus::CancelOnly,
-        Some("post_only") => TradingStatus::PostOnly,
-        Some("limit_only") => TradingStatus::LimitOnly,
-        Some("reduce_only") => TradingStatus::ReduceOnly,
-        Some("maintenance") => TradingStatus::Maintenance,
-        Some(_) | None => TradingStatus::Closed,
-    }
 }

@@ -269,10 +269,14 @@ pub enum Remedy {
     Reconcile,
     /// Nothing will make this call pass.
     GiveUp,
+    /// Nothing will make any call pass, and trying would lock the key.
+    Stop,
 }
 
 /// How long to leave a limited API alone (`kraken-api.md` §6.1: 5 to 15 s).
 const LIMITED_PAUSE: Duration = Duration::from_secs(5);
+/// Retrying prolongs a lockout, which lasts some minutes to a quarter of an hour.
+pub const AFTER_LOCKOUT: Duration = Duration::from_secs(900);
 /// How long to leave an unreachable API alone.
 const UNREACHABLE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -282,7 +286,7 @@ impl Error {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::NotSent { why, .. } => match why {
-                NotSent::NoKey => Remedy::GiveUp,
+                NotSent::NoKey => Remedy::Stop,
                 NotSent::BreakerOpen | NotSent::DeadlinePassed | NotSent::Unreachable(_) => {
                     Remedy::Retry(UNREACHABLE_PAUSE)
                 }
@@ -298,7 +302,8 @@ impl Error {
                 Class::Transient(Transient::RateLimited | Transient::Throttled(_)) => {
                     Remedy::Retry(LIMITED_PAUSE)
                 }
-                Class::Denied(Denied::Key | Denied::Permission | Denied::Lockout) => Remedy::GiveUp,
+                Class::Denied(Denied::Key | Denied::Permission) => Remedy::Stop,
+                Class::Denied(Denied::Lockout) => Remedy::Retry(AFTER_LOCKOUT),
                 Class::Ambiguous => Remedy::Reconcile,
             },
         }

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod address;
 pub mod auth;
+pub mod breakers;
 pub mod catalog;
 pub mod counters;
 pub mod decode;

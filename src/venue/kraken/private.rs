@@ -21,19 +21,20 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{SinkExt, StreamExt};
 use thiserror::Error;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
-use tokio_tungstenite::tungstenite::{self, Message as Frame};
+use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    frames::Reply,
+    frames::{FIRST_PING, Reply},
     gate::Gate,
     reader::{Channel, Fault, Heard, Intake},
     writer::{End, Line, Parts, Ping, Writer},
 };
 use super::{
     address::{Address, InvalidAddress, Kind},
+    breakers::breaker,
     counters::SocketCounters,
-    error::{self, Class, Denied},
+    error::{self, AFTER_LOCKOUT, Class, Denied},
     lanes::Entry,
     redial::{AFTER_MAINTENANCE, Redial},
     rest::{Rest, calls::GetWebSocketsToken},
@@ -43,14 +44,12 @@ use super::{
 use crate::{
     engine::{Event, command::Cancel},
     io::{Clock, net::Connector, rng::Rng},
-    resilience::budget,
+    resilience::{budget, circuit_breaker::CircuitBreaker},
     types::{Instrument, Timestamp},
 };
 
 /// Replies that may wait for the writer.
 const REPLIES: usize = 64;
-/// Retrying prolongs a lockout, which lasts some minutes to a quarter of an hour.
-const AFTER_LOCKOUT: Duration = Duration::from_secs(900);
 
 /// What the private socket works with.
 #[derive(Debug)]
@@ -88,6 +87,7 @@ pub struct KeyRefused(#[source] error::Error);
 pub struct PrivateSocket {
     writer: Writer,
     dialer: Dialer,
+    order_entry: CircuitBreaker,
 }
 
 impl std::fmt::Debug for PrivateSocket {
@@ -102,8 +102,10 @@ impl PrivateSocket {
     /// # Errors
     ///
     /// When the address cannot be used.
-    pub fn new(wiring: Wiring) -> Result<Self, InvalidAddress> {
+    pub fn new(mut wiring: Wiring) -> Result<Self, InvalidAddress> {
         let address = Address::parse(&wiring.settings.ws_auth, Kind::Socket)?;
+        let thresholds = wiring.settings.breakers.order_entry.clone();
+        let order_entry = breaker("order_entry", thresholds, &wiring.clock, &mut wiring.rng);
         let redial = Redial::new(
             &wiring.settings,
             wiring.budget,
@@ -129,9 +131,19 @@ impl PrivateSocket {
             settings: wiring.settings,
             counters: wiring.counters,
             instruments: wiring.instruments,
-            gate: Gate::default(),
+            gate: Gate::new(order_entry.clone()),
         });
-        Ok(Self { writer, dialer })
+        Ok(Self {
+            writer,
+            dialer,
+            order_entry,
+        })
+    }
+
+    /// The breaker in front of orders and amends.
+    #[must_use]
+    pub fn breaker(&self) -> CircuitBreaker {
+        self.order_entry.clone()
     }
 
     /// Keeps a connection up until the token is canceled or nobody is left to work for.
@@ -143,6 +155,7 @@ impl PrivateSocket {
         let Self {
             mut writer,
             mut dialer,
+            order_entry: _,
         } = self;
         let result = loop {
             let dialed = tokio::select! {
@@ -315,15 +328,15 @@ impl Dialer {
         let mut socket = socket::open(&self.connector, &self.address, &self.settings).await?;
         let mut intake = Intake::new(self.account.clone(), Arc::clone(&self.counters));
         let mut ping = Ping {
-            number: 1,
+            number: FIRST_PING,
             sent: self.clock.now(),
             answered: Timestamp::MIN,
         };
         let mut offset = None;
         let limit = self.settings.subscribe;
         let subscribing = async {
-            for frame in frames::hello(&token, ping.number) {
-                socket.send(Frame::text(frame)).await?;
+            for frame in frames::hello(&token) {
+                socket.send(frame).await?;
             }
             ping.sent = self.clock.now();
             let mut awaited = vec![

@@ -1,43 +1,47 @@
-//! The public socket: books, trades and the state of the markets in.
+//! The public socket: books, trades, rules and statuses in.
 //!
-//! For: one task that keeps every wanted topic live and turns frames into events. Left out: what books mean; the engine proves them.
-//! Always true: market events never wait; when their queue is full they are dropped and counted, and the next frame of that book
-//! shows it by its checksum. Everything else (link, status, instruments) waits for room: it is never dropped.
+//! For: one task that keeps a subscribed connection up and turns its frames into events. Left out: whether a book is right; the
+//! engine proves that, and asks for a fresh one on the lane of resyncs. Always true:
+//!
+//! * Books and trades never wait: what finds no room in the market queue is dropped, counted, and its book taken anew.
+//! * Everything else waits for room in the account queue, and the socket with it.
+//! * A frame that cannot be read harms nobody but the book that it was for.
 
-use std::sync::Arc;
+mod intake;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use thiserror::Error;
 use tokio::{
+    pin,
     sync::mpsc,
     time::{sleep, timeout},
 };
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
 
+use self::intake::Intake;
 use super::{
-    address::{Address, InvalidAddress, Kind as Scheme},
+    address::{Address, InvalidAddress, Kind},
     counters::SocketCounters,
-    decode::{
-        Body, Buffers, Decoder, Kind, Listing, Message, Method, Reply, instrument, trading_status,
-    },
     encode::{self, Channel},
-    redial::{AFTER_MAINTENANCE, Redial},
-    session::{Ack, Fault, Patience, Session, Topic, Wish},
+    redial::Redial,
+    session::{self, Patience, Session, Topic, Wish},
     settings::Settings,
-    socket::{self, ConnectError, Socket},
-    wire::{Text, market::Instruments},
+    socket::{self, Socket},
 };
 use crate::{
-    engine::{
-        Event,
-        event::{BookUpdate, Link},
-    },
+    engine::{Event, event::Link},
     io::{Clock, net::Connector, rng::Rng},
     resilience::budget,
-    types::{Instrument, InstrumentId, Symbol, Timestamp, TradingStatus},
+    types::{Instrument, InstrumentId},
 };
+
+/// Longest sleep when nothing is due.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// What the public socket works with.
 #[derive(Debug)]
@@ -60,53 +64,45 @@ pub struct Wiring {
     pub account: mpsc::Sender<Event>,
     /// The run's instruments, by their id.
     pub instruments: Arc<[Instrument]>,
-    /// Levels of each book.
+    /// Depth of the books.
     pub depth: u16,
     /// Counts.
     pub counters: Arc<SocketCounters>,
 }
 
 /// The task of the public socket.
-pub struct PublicSocket {
-    address: Address,
-    wiring: Wiring,
-    redial: Redial,
-    decoder: Decoder,
-    buffers: Buffers,
-    session: Session,
-    wishes: Vec<Wish>,
-    bytes: Vec<u8>,
-}
-
-impl std::fmt::Debug for PublicSocket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PublicSocket").finish_non_exhaustive()
-    }
-}
-
-/// Why a connection ended.
-#[derive(Debug, Error)]
-enum Lost {
-    /// It could not be opened.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// A subscription or the whole socket went silent.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-    /// The network or the other side ended it.
-    #[error("socket failed")]
-    Socket(#[from] tungstenite::Error),
-    /// The other side closed it.
-    #[error("closed by the venue: {0}")]
-    Closed(String),
-    /// What is written is not taken.
-    #[error("writing took too long")]
-    Stuck,
-}
-
-/// Nobody is left to work for.
 #[derive(Debug)]
-struct Abandoned;
+pub struct PublicSocket {
+    connector: Connector,
+    address: Address,
+    settings: Settings,
+    clock: Clock,
+    redial: Redial,
+    resyncs: mpsc::Receiver<InstrumentId>,
+    account: mpsc::Sender<Event>,
+    counters: Arc<SocketCounters>,
+    session: Session,
+    intake: Intake,
+    /// Whether the engine was told that the feed is up.
+    up: bool,
+}
+
+/// Why the work over a connection ended.
+#[derive(Debug, Error)]
+enum End {
+    #[error("stopping")]
+    Stopping,
+    #[error("nobody listens")]
+    Abandoned,
+    #[error("closed by the venue")]
+    Closed,
+    #[error("broken: {0}")]
+    Broken(#[from] tungstenite::Error),
+    #[error("does not take what is written")]
+    Stuck,
+    #[error(transparent)]
+    Fault(#[from] session::Fault),
+}
 
 impl PublicSocket {
     /// Puts the task together.
@@ -115,351 +111,232 @@ impl PublicSocket {
     ///
     /// When the address cannot be used.
     pub fn new(wiring: Wiring) -> Result<Self, InvalidAddress> {
-        let address = Address::parse(&wiring.settings.ws, Scheme::Socket)?;
+        let address = Address::parse(&wiring.settings.ws, Kind::Socket)?;
+        let topics = topics(&wiring.instruments, wiring.depth);
         let redial = Redial::new(
             &wiring.settings,
-            wiring.budget.clone(),
+            wiring.budget,
             wiring.clock.clone(),
-            wiring.rng.clone(),
+            wiring.rng,
         );
-        let mut decoder = Decoder::new();
-        for (index, listed) in wiring.instruments.iter().enumerate() {
-            decoder.list(listing(index, listed));
-        }
-        let patience = Patience {
-            ack: wiring.settings.subscribe,
-            snapshot: wiring.settings.subscribe,
-            idle: wiring.settings.idle,
-            ping: wiring.settings.ping,
-        };
-        let session = Session::new(topics(&wiring.instruments, wiring.depth), patience);
+        let intake = Intake::new(
+            &wiring.instruments,
+            wiring.depth,
+            wiring.market,
+            Arc::clone(&wiring.counters),
+        );
         Ok(Self {
+            connector: wiring.connector,
             address,
+            session: Session::new(topics, patience(&wiring.settings)),
+            settings: wiring.settings,
+            clock: wiring.clock,
             redial,
-            decoder,
-            buffers: Buffers::new(),
-            session,
-            wishes: Vec::new(),
-            bytes: Vec::new(),
-            wiring,
+            resyncs: wiring.resyncs,
+            account: wiring.account,
+            counters: wiring.counters,
+            intake,
+            up: false,
         })
     }
 
-    /// Keeps the topics live until the token is canceled or nobody is left to work for.
+    /// Keeps a connection up until the token is canceled or nobody is left to work for.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let held = tokio::select! {
+            let dialed = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                held = self.connect_and_hold() => held,
+                dialed = self.dial() => dialed,
             };
+            let Some(mut socket) = dialed else { return };
+            self.counters.connections.add(1);
+            self.redial.up();
+            let end = self.hold(&mut socket, &stop).await;
             self.session.disconnected();
-            match held {
-                Err(Abandoned) => return,
-                Ok(lost) => warn!(reason = %Chain(&lost), "public socket lost"),
+            let closing = timeout(self.settings.close, socket.close(None));
+            if closing.await.is_err() {
+                tracing::debug!("public socket does not close in time");
             }
-            if self
-                .wiring
-                .account
-                .send(Event::Feed(Link::Down))
-                .await
-                .is_err()
+            if std::mem::take(&mut self.up)
+                && self.account.send(Event::Feed(Link::Down)).await.is_err()
             {
                 return;
             }
+            match end {
+                End::Stopping | End::Abandoned => return,
+                End::Closed | End::Broken(_) | End::Stuck | End::Fault(_) => {
+                    self.counters.lost_connections.add(1);
+                    tracing::warn!(reason = %end, "public socket lost");
+                }
+            }
         }
     }
 
-    async fn connect_and_hold(&mut self) -> Result<Lost, Abandoned> {
-        self.redial.turn().await;
-        let opened = socket::open(&self.wiring.connector, &self.address, &self.wiring.settings);
-        let socket = match opened.await {
-            Ok(socket) => socket,
-            Err(error) => {
-                self.wiring.counters.failed_connections.add(1);
-                return Ok(error.into());
+    /// Tries until a socket is open. Resyncs asked for meanwhile are forgotten: every book is taken anew anyway.
+    async fn dial(&mut self) -> Option<Socket> {
+        loop {
+            let attempt = async {
+                self.redial.turn().await;
+                socket::open(&self.connector, &self.address, &self.settings).await
+            };
+            pin!(attempt);
+            let opened = loop {
+                tokio::select! {
+                    biased;
+                    opened = &mut attempt => break opened,
+                    resync = self.resyncs.recv() => {
+                        resync?;
+                    }
+                }
+            };
+            match opened {
+                Ok(socket) => return Some(socket),
+                Err(error) => {
+                    self.counters.failed_connections.add(1);
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "cannot open the public socket");
+                }
             }
-        };
-        info!(address = self.address.as_str(), "public socket open");
-        self.wiring.counters.connections.add(1);
-        self.redial.up();
-        self.session.connected(self.wiring.clock.now());
-        self.tell(Event::Feed(Link::Up)).await?;
-        let lost = self.hold(socket).await;
-        self.wiring.counters.lost_connections.add(1);
-        lost
+        }
     }
 
-    async fn hold(&mut self, mut socket: Socket) -> Result<Lost, Abandoned> {
+    /// Works over one connection until it ends.
+    async fn hold(&mut self, socket: &mut Socket, stop: &CancellationToken) -> End {
+        self.session.connected(self.clock.now());
+        match self.serve(socket, stop).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        socket: &mut Socket,
+        stop: &CancellationToken,
+    ) -> Result<std::convert::Infallible, End> {
+        let alarm = sleep(Duration::ZERO);
+        pin!(alarm);
         loop {
-            if let Err(lost) = self.send_wishes(&mut socket).await {
-                return Ok(lost);
-            }
-            let due = self.session.next_deadline().unwrap_or(Timestamp::MAX);
-            let wait = due.since(self.wiring.clock.now());
             tokio::select! {
                 biased;
-                frame = socket.next() => match frame {
-                    None => return Ok(Lost::Closed("no close frame".to_owned())),
-                    Some(Err(error)) => return Ok(error.into()),
-                    Some(Ok(Frame::Close(frame))) => {
-                        let reason = frame.map(|frame| format!("{} {}", frame.code, frame.reason));
-                        return Ok(Lost::Closed(reason.unwrap_or_default()));
+                () = stop.cancelled() => return Err(End::Stopping),
+                frame = socket.next() => {
+                    let frame = frame.ok_or(End::Closed)??;
+                    if !self.take(frame).await? {
+                        continue;
                     }
-                    Some(Ok(frame)) => self.frame(&frame).await?,
-                },
-                resync = self.wiring.resyncs.recv() => match resync {
-                    Some(instrument) => self.resync(instrument),
-                    None => return Err(Abandoned),
-                },
-                () = sleep(wait) => {}
+                }
+                resync = self.resyncs.recv() => {
+                    let instrument = resync.ok_or(End::Abandoned)?;
+                    if let Some(topic) = self.intake.book(instrument) {
+                        self.counters.resyncs.add(1);
+                        self.session.resync(self.clock.now(), &topic);
+                    }
+                }
+                () = &mut alarm => {}
             }
+            self.send_wishes(socket).await?;
+            if !self.up && self.session.is_live() {
+                self.up = true;
+                self.tell(Event::Feed(Link::Up)).await?;
+            }
+            let next = self.session.next_deadline();
+            let wait = next.map_or(IDLE, |next| next.since(self.clock.now()));
+            alarm.set(sleep(wait));
         }
     }
 
-    /// Sends what the session wants, each within its time.
-    async fn send_wishes(&mut self, socket: &mut Socket) -> Result<(), Lost> {
-        self.session
-            .poll(self.wiring.clock.now(), &mut self.wishes)?;
-        for wish in std::mem::take(&mut self.wishes) {
-            write(&wish, &mut self.bytes);
-            let text = String::from_utf8_lossy(&self.bytes).into_owned();
-            let sending = socket.send(Frame::text(text));
-            match timeout(self.wiring.settings.write, sending).await {
-                Ok(sent) => sent?,
-                Err(_elapsed) => return Err(Lost::Stuck),
-            }
-        }
-        Ok(())
-    }
-
-    fn resync(&mut self, id: InstrumentId) {
-        let Some(instrument) = self.wiring.instruments.get(id.index()) else {
-            return;
-        };
-        self.wiring.counters.resyncs.add(1);
-        let topic = book(self.wiring.depth, instrument.symbol);
-        self.session.resync(self.wiring.clock.now(), &topic);
-    }
-
-    async fn frame(&mut self, frame: &Frame) -> Result<(), Abandoned> {
-        let now = self.wiring.clock.now();
+    /// Takes a frame in. True when it changed what is to be asked for, or when.
+    async fn take(&mut self, frame: Frame) -> Result<bool, End> {
+        let now = self.clock.now();
         self.session.heard(now);
-        let bytes: &[u8] = match frame {
-            Frame::Text(text) => text.as_bytes(),
-            Frame::Binary(bytes) => bytes,
-            Frame::Ping(_) | Frame::Pong(_) | Frame::Close(_) | Frame::Frame(_) => return Ok(()),
+        let heard = match &frame {
+            Frame::Text(text) => {
+                self.intake
+                    .frame(text.as_str().as_bytes(), now, &mut self.session)
+            }
+            Frame::Binary(bytes) => self.intake.frame(bytes, now, &mut self.session),
+            Frame::Close(_) => return Err(End::Closed),
+            Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => return Ok(false),
         };
-        self.wiring.counters.frames.add(1);
-        let message = match self.decoder.decode(bytes, &mut self.buffers) {
-            Ok(message) => message,
-            Err(error) => {
-                self.wiring.counters.decode_errors.add(1);
-                warn!(%error, "a frame cannot be read");
-                return Ok(());
-            }
-        };
-        match message {
-            Message::Book(head) => {
-                if head.kind == Kind::Snapshot {
-                    self.session
-                        .delivered(&book(self.wiring.depth, head.symbol));
-                }
-                // The buffer goes with the event; the next one starts with room for as much.
-                let room = (self.buffers.book.bids.len(), self.buffers.book.asks.len());
-                let update = std::mem::replace(&mut self.buffers.book, with_room(room));
-                self.offer(Event::Book(update));
-            }
-            Message::Trades(head) => {
-                for index in 0..self.buffers.trades.len() {
-                    let trade = self.buffers.trades.get(index).map(|trade| trade.public);
-                    if let (Some(trade), Kind::Update) = (trade, head.kind) {
-                        self.offer(Event::Trade(trade));
-                    }
-                }
-            }
-            Message::Reply(reply) => self.reply(now, &reply),
-            Message::Status(status) => {
-                let status = trading_status(status.system.as_str());
-                if status == TradingStatus::Maintenance {
-                    self.redial.hold_off(AFTER_MAINTENANCE);
-                }
-                self.tell(Event::Venue(status)).await?;
-            }
-            Message::Instruments { data, kind } => {
-                let events = changed(&self.wiring.instruments, &mut self.decoder, &data);
-                if kind == Kind::Snapshot {
-                    let topic = Topic {
-                        channel: Channel::Instrument,
-                        symbol: None,
-                    };
-                    self.session.delivered(&topic);
-                }
-                for event in events {
-                    self.tell(event).await?;
-                }
-            }
-            Message::Flood { error } => warn!(%error, "the venue asks for fewer requests"),
-            Message::Unknown { what } => {
-                self.wiring.counters.unknown_frames.add(1);
-                debug!(%what, "a frame of an unknown kind");
-            }
-            Message::Heartbeat
-            | Message::Pong(_)
-            | Message::OtherSymbol { .. }
-            | Message::Ticker(_)
-            | Message::Ohlc(_)
-            | Message::Level3(_)
-            | Message::Executions(_)
-            | Message::Holdings(_)
-            | Message::Ledger(_) => {}
+        if heard.maintenance {
+            self.redial.hold_off(super::redial::AFTER_MAINTENANCE);
+        }
+        while let Some(event) = self.intake.next_event() {
+            self.tell(event).await?;
+        }
+        if heard.abandoned {
+            return Err(End::Abandoned);
+        }
+        Ok(heard.changed)
+    }
+
+    async fn tell(&self, event: Event) -> Result<(), End> {
+        let sent = self.account.send(event).await;
+        sent.map_err(|_closed| End::Abandoned)
+    }
+
+    async fn send_wishes(&mut self, socket: &mut Socket) -> Result<(), End> {
+        let mut wishes = Vec::new();
+        self.session.poll(self.clock.now(), &mut wishes)?;
+        for wish in &wishes {
+            let sending = socket.send(frame(wish));
+            let sent = timeout(self.settings.write, sending).await;
+            sent.map_err(|_elapsed| End::Stuck)??;
         }
         Ok(())
-    }
-
-    fn reply(&mut self, now: Timestamp, reply: &Reply<'_>) {
-        if !matches!(reply.method, Method::Subscribe | Method::Unsubscribe) {
-            return;
-        }
-        let named = reply.symbol.as_ref().map(Text::as_str);
-        let symbol = match &reply.body {
-            Some(Body::Subscribed(body)) => body.symbol.as_ref().map(Text::as_str).or(named),
-            _ => named,
-        };
-        if let (false, Some(error)) = (reply.success, &reply.error) {
-            warn!(%error, symbol, "the venue refuses a subscription");
-        }
-        let Some(req_id) = reply.req_id else { return };
-        self.session.acknowledged(
-            now,
-            Ack {
-                req_id,
-                symbol,
-                success: reply.success,
-            },
-        );
-    }
-
-    /// Market events never wait.
-    fn offer(&self, event: Event) {
-        if self.wiring.market.try_send(event).is_err() {
-            self.wiring.counters.dropped.add(1);
-        }
-    }
-
-    async fn tell(&self, event: Event) -> Result<(), Abandoned> {
-        self.wiring
-            .account
-            .send(event)
-            .await
-            .map_err(|_closed| Abandoned)
-    }
-}
-
-fn with_room((bids, asks): (usize, usize)) -> BookUpdate {
-    let mut update = BookUpdate::empty();
-    // A snapshot says nothing about the size of the updates that follow.
-    update.bids.reserve(bids.min(16));
-    update.asks.reserve(asks.min(16));
-    update
-}
-
-fn book(depth: u16, symbol: Symbol) -> Topic {
-    Topic {
-        channel: Channel::Book { depth },
-        symbol: Some(symbol),
     }
 }
 
 fn topics(instruments: &[Instrument], depth: u16) -> Vec<Topic> {
-    let mut topics = vec![Topic {
+    let of_symbol = |channel| {
+        instruments.iter().map(move |instrument| Topic {
+            channel,
+            symbol: Some(instrument.symbol),
+        })
+    };
+    let rules = Topic {
         channel: Channel::Instrument,
         symbol: None,
-    }];
-    for instrument in instruments {
-        topics.push(book(depth, instrument.symbol));
-        topics.push(Topic {
-            channel: Channel::Trade,
-            symbol: Some(instrument.symbol),
-        });
-    }
-    topics
+    };
+    std::iter::once(rules)
+        .chain(of_symbol(Channel::Book { depth }))
+        .chain(of_symbol(Channel::Trade))
+        .collect()
 }
 
-fn listing(index: usize, instrument: &Instrument) -> Listing {
-    Listing {
-        id: InstrumentId(u32::try_from(index).unwrap_or(u32::MAX)),
-        symbol: instrument.symbol,
-        price_precision: instrument.price_precision,
-        qty_precision: instrument.qty_precision,
+const fn patience(settings: &Settings) -> Patience {
+    Patience {
+        ack: settings.subscribe,
+        snapshot: settings.subscribe,
+        idle: settings.idle,
+        ping: settings.ping,
     }
 }
 
-/// Our instruments as the frame has them. The decoder knows a new precision before the next frame is read.
-fn changed(ours: &[Instrument], decoder: &mut Decoder, data: &Instruments<'_>) -> Vec<Event> {
-    let mut events = Vec::new();
-    for pair in data.pairs.iter().flatten() {
-        let position = ours
-            .iter()
-            .position(|own| *own.symbol == *pair.symbol.as_str());
-        let Some((index, own)) = position.and_then(|index| Some((index, ours.get(index)?))) else {
-            continue;
-        };
-        match instrument(pair, own.fees) {
-            Ok(new) => {
-                let listing = listing(index, &new);
-                decoder.list(listing);
-                events.push(Event::Instrument(listing.id, Box::new(new)));
-            }
-            Err(error) => warn!(%error, symbol = %own.symbol, "an instrument cannot be read"),
-        }
-    }
-    events
-}
-
-fn write(wish: &Wish, out: &mut Vec<u8>) {
+fn frame(wish: &Wish) -> Frame {
+    let mut out = Vec::new();
     match wish {
         Wish::Subscribe {
             req_id,
             channel,
             symbols,
         } => {
-            encode::subscribe(
-                *channel,
-                symbols.iter().map(Symbol::as_str),
-                None,
-                *req_id,
-                out,
-            );
+            let symbols = symbols.iter().map(|symbol| symbol.as_str());
+            encode::subscribe(*channel, symbols, None, *req_id, &mut out);
         }
         Wish::Unsubscribe {
             req_id,
             channel,
             symbols,
         } => {
-            encode::unsubscribe(
-                *channel,
-                symbols.iter().map(Symbol::as_str),
-                None,
-                *req_id,
-                out,
-            );
+            let symbols = symbols.iter().map(|symbol| symbol.as_str());
+            encode::unsubscribe(*channel, symbols, None, *req_id, &mut out);
         }
-        Wish::Ping { req_id } => encode::ping(*req_id, out),
+        Wish::Ping { req_id } => encode::ping(*req_id, &mut out),
     }
-}
-
-/// An error with its sources on one line.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+    match String::from_utf8(out) {
+        Ok(text) => Frame::text(text),
+        Err(error) => Frame::binary(error.into_bytes()),
     }
 }

@@ -21,12 +21,16 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     auth::Credentials,
+    breakers::{self, RestBreakers},
     error::{Class, Error, NotSent, Transient, classify},
     nonce::Nonces,
     rate_limit::Counter,
     settings::Settings,
 };
-use crate::io::{Clock, rng::Rng};
+use crate::{
+    io::{Clock, rng::Rng},
+    resilience::circuit_breaker::{CircuitBreaker, Permit},
+};
 
 pub mod calls;
 pub mod form;
@@ -50,6 +54,7 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     rng: Mutex<Rng>,
+    breakers: RestBreakers,
 }
 
 /// What a client with a key has.
@@ -75,8 +80,9 @@ impl Rest {
         key: Option<(Credentials, Nonces)>,
         settings: &Settings,
         clock: Clock,
-        rng: Rng,
+        mut rng: Rng,
     ) -> Self {
+        let breakers = RestBreakers::new(&settings.breakers, &clock, &mut rng);
         let signer = key.map(|(credentials, nonces)| Signer {
             credentials,
             nonces: Mutex::new(nonces),
@@ -89,7 +95,14 @@ impl Rest {
             settings: settings.clone(),
             clock,
             rng: Mutex::new(rng),
+            breakers,
         }))
+    }
+
+    /// The breakers that calls go through.
+    #[must_use]
+    pub fn breakers(&self) -> &RestBreakers {
+        &self.0.breakers
     }
 
     /// Whether there is a key.
@@ -149,10 +162,12 @@ impl Rest {
     pub async fn cancel(&self, call: &CancelOrder) -> Result<CanceledCount, Error> {
         let inner = &*self.0;
         let signer = inner.signer::<CancelOrder>()?;
-        let mut result = inner.signed(signer, call).await;
+        let mut result = inner.cancel_once(signer, call).await;
         for _ in 1..OVERTAKEN_CANCELS {
             match &result {
-                Err(error) if error.is_overtaken() => result = inner.signed(signer, call).await,
+                Err(error) if error.is_overtaken() => {
+                    result = inner.cancel_once(signer, call).await;
+                }
                 Ok(_) | Err(_) => break,
             }
         }
@@ -200,6 +215,20 @@ impl Inner {
         }
     }
 
+    /// The breaker counts, and never stops, a cancel.
+    async fn cancel_once(
+        &self,
+        signer: &Signer,
+        call: &CancelOrder,
+    ) -> Result<CanceledCount, Error> {
+        let counted = self.breakers.cancels.admit();
+        let result = self.signed(signer, call).await;
+        if let Ok(permit) = counted {
+            permit.record(breakers::outcome(&result));
+        }
+        result
+    }
+
     async fn public_once<C: Call>(&self, call: &C) -> Result<C::Answer, Error> {
         let mut form = Form::default();
         call.write(&mut form);
@@ -209,7 +238,10 @@ impl Inner {
             path: format!("/0/public/{}{separator}{query}", C::NAME),
             signed: None,
         };
-        self.exchange::<C>(request).await
+        let permit = self.admit::<C>(&self.breakers.public)?;
+        let result = self.exchange::<C>(request).await;
+        permit.record(breakers::outcome(&result));
+        result
     }
 
     async fn private_once<C: Call>(&self, call: &C, cost: u32) -> Result<C::Answer, Error> {
@@ -219,7 +251,17 @@ impl Inner {
             endpoint: C::NAME,
             why: NotSent::DeadlinePassed,
         })?;
-        self.signed(signer, call).await
+        let permit = self.admit::<C>(&self.breakers.private)?;
+        let result = self.signed(signer, call).await;
+        permit.record(breakers::outcome(&result));
+        result
+    }
+
+    fn admit<C: Call>(&self, breaker: &CircuitBreaker) -> Result<Permit, Error> {
+        breaker.admit().map_err(|_rejected| Error::NotSent {
+            endpoint: C::NAME,
+            why: NotSent::BreakerOpen,
+        })
     }
 
     /// Waits until no other private call is in flight and the rate counter has room.

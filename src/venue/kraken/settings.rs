@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::{
     address::{Address, InvalidAddress, Kind},
+    breakers,
     rate_limit::Tier,
 };
 use crate::{
@@ -14,10 +15,7 @@ use crate::{
     types::span,
 };
 
-/// Depths that the venue serves.
-const DEPTHS: [u32; 5] = [10, 25, 100, 500, 1000];
-
-/// Kraken's addresses, deadlines and budgets. What the rest of the config already says (addresses, tier, depth) is no key of its own.
+/// Kraken's addresses, deadlines and budgets. What the rest of the config already says (addresses, tier) is no key of its own.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -36,9 +34,6 @@ pub struct Settings {
     /// Verification level of the account; sets the limit of the REST counter.
     #[serde(skip)]
     pub tier: Tier,
-    /// Depth of book subscriptions: 10, 25, 100, 500 or 1000.
-    #[serde(skip)]
-    pub book_depth: u32,
     /// Longest wait for a TCP connection.
     #[serde(with = "span")]
     pub connect: Duration,
@@ -86,6 +81,8 @@ pub struct Settings {
     pub reconnect: backoff::Settings,
     /// Attempts to connect over all sockets. Kraken bans an address at about 150 in ten minutes.
     pub connections: budget::Settings,
+    /// Thresholds of the circuit breakers.
+    pub breakers: breakers::Settings,
 }
 
 impl Default for Settings {
@@ -96,7 +93,6 @@ impl Default for Settings {
             ws_auth: "wss://ws-auth.kraken.com/v2".to_owned(),
             ca_file: None,
             tier: Tier::Starter,
-            book_depth: 10,
             connect: Duration::from_secs(5),
             tls: Duration::from_secs(5),
             upgrade: Duration::from_secs(5),
@@ -114,6 +110,7 @@ impl Default for Settings {
             look_up_pause: Duration::from_secs(1),
             reconnect: backoff::Settings::default(),
             connections: budget::Settings::default(),
+            breakers: breakers::Settings::default(),
         }
     }
 }
@@ -129,9 +126,6 @@ pub enum InvalidSettings {
         /// What is wrong with it.
         source: InvalidAddress,
     },
-    /// A depth that the venue does not serve.
-    #[error("book_depth: {0} is none of 10, 25, 100, 500, 1000")]
-    Depth(u32),
     /// Something that must be more than nothing.
     #[error("{0} must be more than nothing")]
     Zero(&'static str),
@@ -144,6 +138,9 @@ pub enum InvalidSettings {
     /// The budget of connections.
     #[error("connections: {0}")]
     Connections(#[from] budget::InvalidSettings),
+    /// A breaker's thresholds.
+    #[error("breakers.{0}")]
+    Breakers(#[from] breakers::Invalid),
 }
 
 impl Settings {
@@ -160,9 +157,6 @@ impl Settings {
         ] {
             Address::parse(text, kind)
                 .map_err(|source| InvalidSettings::Address { key, source })?;
-        }
-        if !DEPTHS.contains(&self.book_depth) {
-            return Err(InvalidSettings::Depth(self.book_depth));
         }
         for (key, duration) in [
             ("connect", self.connect),
@@ -192,7 +186,8 @@ impl Settings {
             return Err(InvalidSettings::Ping);
         }
         self.reconnect.validate()?;
-        Ok(self.connections.validate()?)
+        self.connections.validate()?;
+        Ok(self.breakers.validate()?)
     }
 }
 
@@ -217,7 +212,6 @@ mod tests {
             assert!(settings.validate().is_err(), "{settings:?}");
         };
         check(&|settings| settings.ws = "ws://ws.kraken.com/v2".to_owned());
-        check(&|settings| settings.book_depth = 11);
         check(&|settings| settings.request = Duration::ZERO);
         check(&|settings| settings.read_attempts = 0);
         check(&|settings| settings.ping = settings.idle);

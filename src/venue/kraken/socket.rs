@@ -120,10 +120,6 @@ async fn upgrade(
     address: &Address,
     limit: Duration,
 ) -> Result<Socket, ConnectError> {
-    let failed = |error: tungstenite::Error| match error {
-        tungstenite::Error::Http(response) => ConnectError::Status(response.status().as_u16()),
-        other => ConnectError::Upgrade(Box::new(other)),
-    };
     let mut request = address.as_str().into_client_request().map_err(failed)?;
     let agent = HeaderValue::from_static(concat!("tradingd/", env!("CARGO_PKG_VERSION")));
     request.headers_mut().insert(USER_AGENT, agent);
@@ -132,6 +128,14 @@ async fn upgrade(
         Ok(Ok((socket, _response))) => Ok(socket),
         Ok(Err(error)) => Err(failed(error)),
         Err(_elapsed) => Err(ConnectError::TimedOut(Step::Upgrade)),
+    }
+}
+
+fn failed(error: tungstenite::Error) -> ConnectError {
+    if let tungstenite::Error::Http(response) = error {
+        ConnectError::Status(response.status().as_u16())
+    } else {
+        ConnectError::Upgrade(Box::new(error))
     }
 }
 

@@ -122,9 +122,11 @@ pub(super) fn connector() -> Connector {
 /// An API of one closure: endpoint and form to the whole body.
 #[derive(Clone)]
 pub(super) struct Api {
-    answer: Arc<dyn Fn(&str, &str) -> Option<String> + Send + Sync>,
+    answer: Arc<Script>,
     calls: Arc<Mutex<Vec<(String, String)>>>,
 }
+
+type Script = dyn Fn(&str, &str) -> Option<String> + Send + Sync;
 
 impl Api {
     /// `None` is an answer that never comes.

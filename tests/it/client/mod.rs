@@ -1,8 +1,15 @@
 //! The Kraken client against servers of our own, over real sockets.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names the events that it is about"
+)]
 
 mod account;
 mod rest;
 mod sim;
+mod sockets;
+
+pub(crate) use sim::certificate;
 
 use std::time::Duration;
 

@@ -141,7 +141,7 @@ async fn a_warning_is_no_failure() {
     let body = r#"{"error":["WGeneral:deprecated"],"result":{"unixtime":1788249600,"rfc1123":""}}"#;
     let server = Server::start(move |_| Reply::Answer(200, body.to_owned())).await;
     let time = rest(&server).public(&Time).await.unwrap();
-    assert_eq!(time.unixtime.0, Timestamp::from_secs(1_788_249_600));
+    assert_eq!(time.unixtime, 1_788_249_600);
 }
 
 #[tokio::test]
@@ -236,4 +236,42 @@ async fn redirects_are_not_followed() {
     rest(&server).public(&Time).await.unwrap_err();
     assert_eq!(server.calls("elsewhere"), 0);
     assert_eq!(server.calls("Time"), 1);
+}
+
+#[tokio::test]
+async fn an_open_breaker_stops_reads_and_orders_but_no_cancel() {
+    let server = Server::start(|_| Reply::Answer(503, "<html>".to_owned())).await;
+    let mut settings = settings(&server.address);
+    settings.read_attempts = 1;
+    settings.breakers.private.consecutive_failures = 2;
+    let rest = rest_with(&settings);
+    for _ in 0..2 {
+        rest.read(&Balance).await.unwrap_err();
+    }
+    let unsent = Answer::Unsent(Unsent::BreakerOpen);
+    assert_eq!(rest.read(&Balance).await.unwrap_err().answer(), unsent);
+    assert_eq!(rest.order(order()).await.unwrap_err().answer(), unsent);
+    assert_eq!(server.calls("Balance"), 2);
+    assert_eq!(server.calls("AddOrder"), 0);
+    for sent in 1..=9 {
+        let answer = rest.cancel(&cancel()).await.unwrap_err().answer();
+        assert_eq!(answer, Answer::Unanswered);
+        assert_eq!(server.calls("CancelOrder"), sent);
+    }
+    assert_eq!(rest.breakers().cancels.snapshot().totals.failed, 9);
+    // Public calls have a breaker of their own.
+    rest.public(&Time).await.unwrap_err();
+    assert_eq!(server.calls("Time"), 1);
+}
+
+#[tokio::test]
+async fn certain_refusals_open_no_breaker() {
+    let server = Server::start(|_| refusal("EGeneral:Permission denied")).await;
+    let mut settings = settings(&server.address);
+    settings.breakers.private.consecutive_failures = 2;
+    let rest = rest_with(&settings);
+    for calls in 1..=5 {
+        rest.read(&Balance).await.unwrap_err();
+        assert_eq!(server.calls("Balance"), calls);
+    }
 }

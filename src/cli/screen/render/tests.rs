@@ -35,6 +35,7 @@ fn market(symbol: &str, bid: &str, ask: &str, pnl: &str) -> MarketPicture {
         bid: Some((decimal(bid), decimal("0.12345678"))),
         ask: Some((decimal(ask), decimal("2.50000000"))),
         position: decimal("0.03000000"),
+        cash: Decimal::ZERO,
         pnl: decimal(pnl),
         fees: decimal("0.48125"),
         fills: 7,
@@ -118,14 +119,41 @@ fn drawn(view: &View, width: u16, height: u16) -> Vec<String> {
 
 #[test]
 fn a_small_terminal_shows_everything() {
-    let expected = "";
+    let expected = "\
+tradingd   TRADING   up 0:12:34  sim 127.0.0.1:4000  feed up  account DOWN
+order entry open  breaker rest half-open
+PAIR                               BID       SPREAD       POSITION           PNL
+BOOK                               ASK        FILLS           FEES        ORDERS
+BTC/USD           64123.4 × 0.12345678          0.1           0.03        +12.35
+verified                 64123.5 × 2.5            7          0.481             2
+ETH/USD           3123.41 × 0.12345678         0.09           0.03        -0.500
+STALE                    3123.50 × 2.5            7          0.481             0
+OPEN ORDERS 2
+BTC/USD   buy                  64100.0 × 0.01  open      td1a
+BTC/USD   sell                 64150.0 × 0.01  amending  td1b
+LOG
+08:00:00  INFO fill order=td1a
+08:00:01  WARN book stale symbol=ETH/USD
+
+
+
+
+
+
+frames 12,345  checksums 12,000  failed 0  stale books 0  worst latency 312µs
+orders 12  amends 340  cancels 5  a minute 28  fills 7  rejected 0  unanswered 0
+anomalies 0  denied 5  collar 4  throttled 1
+q or ctrl-c stops: strategies stop, open orders are canceled";
     assert_eq!(drawn(&view(), 80, 24).join("\n"), expected);
 }
 
 #[test]
 fn on_a_wide_terminal_a_pair_has_one_line() {
     let lines = drawn(&view(), 140, 30);
-    let expected = "";
+    let expected = "\
+BTC/USD    verified       64123.4 × 0.12345678            64123.5 × 2.5        0.1         7           0.03      0.481     +12.35          2
+ETH/USD    STALE          3123.41 × 0.12345678            3123.50 × 2.5       0.09         7           0.03      0.481     -0.500          0
+OPEN ORDERS 2";
     assert_eq!(lines[2..5].join("\n"), expected);
 }
 
@@ -138,7 +166,7 @@ fn what_has_no_place_is_counted() {
         .iter()
         .find(|line| line.starts_with("OPEN ORDERS"))
         .unwrap();
-    assert_eq!(title, "");
+    assert_eq!(title, "OPEN ORDERS 24 (22 more; 8 more pairs above)");
     assert_eq!(
         lines.last().unwrap(),
         "q or ctrl-c stops: strategies stop, open orders are canceled"

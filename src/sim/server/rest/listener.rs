@@ -46,6 +46,7 @@ impl Listener for Established {
         loop {
             let has_room = self.handshakes.len() < MOST_HANDSHAKES;
             tokio::select! {
+                biased;
                 Some(done) = self.handshakes.next() => {
                     if let Some(connection) = done {
                         return connection;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     call::Call,
-    params::Params,
+    params::{Param, Params},
     reply::{Answer, Failure, result},
 };
 use crate::{
@@ -194,7 +194,13 @@ fn refuse_unsupported(params: &Params) -> Result<(), Failure> {
     if !matches!(params.text("leverage"), None | Some("none" | "0")) {
         return Err(Failure::text("EOrder:Cannot open position"));
     }
-    if params.get("close").is_some() {
+    let closes = match params.get("close") {
+        Some(Param::Map(close)) => !close.is_empty(),
+        Some(Param::Text(text)) => !text.is_empty(),
+        Some(Param::List(_)) => true,
+        None => false,
+    };
+    if closes {
         return Err(if params.text("cl_ord_id").is_some() {
             Failure::text("EOrder:cl_ord_id is not supported on conditional close")
         } else {
@@ -337,4 +343,49 @@ pub(super) fn deadline(params: &Params, now: Timestamp) -> Result<Option<Timesta
         return Ok(Some(deadline));
     }
     Err(invalid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_ids_are_uuids_or_short_texts() {
+        for good in [
+            "a",
+            "arb-20240509-00010",
+            "p1641_47",
+            "6d1b345e-2821-40e2-ad83-4ecb18a06876",
+            "6D1B345E282140E2AD834ECB18A06876",
+        ] {
+            assert_eq!(client_id(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "has a blank",
+            "nineteen-characters",
+            "6d1b345e282140e2ad834ecb18a0687g",
+            "6d1b345e-2821-40e2-ad83-4ecb18a0687",
+            "6d1b345e2-821-40e2-ad83-4ecb18a06876",
+            "6d1b345e-2821-40e2-ad83-4ecb18a06876a",
+        ] {
+            assert_eq!(client_id(bad), Err(Failure::argument("cl_ord_id")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn deadlines_lie_two_seconds_to_a_minute_ahead_or_in_the_past() {
+        let now = Timestamp::parse("2026-09-01T08:00:00Z").unwrap();
+        let read = |text: &str| {
+            let form = format!("deadline={text}");
+            deadline(&Params::from_form(form.as_bytes()), now)
+        };
+        assert_eq!(read(""), Ok(None));
+        for good in ["08:00:02Z", "08:01:00Z", "07:59:59.999Z"] {
+            assert!(read(&format!("2026-09-01T{good}")).unwrap().is_some());
+        }
+        for bad in ["2026-09-01T08:00:01.999Z", "2026-09-01T08:01:00.001Z", "5"] {
+            assert_eq!(read(bad), Err(Failure::argument("deadline")), "{bad}");
+        }
+    }
 }

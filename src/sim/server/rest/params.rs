@@ -66,6 +66,11 @@ impl Params {
         }
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Any parameter.
     pub(super) fn get(&self, name: &str) -> Option<&Param> {
         self.0.get(name)

@@ -34,15 +34,6 @@ struct InFlight<P> {
     permit: Option<P>,
 }
 
-/// A request that got its answer.
-#[derive(Debug, Eq, PartialEq)]
-pub(super) struct Answered<P> {
-    /// What it held.
-    pub(super) permit: Option<P>,
-    /// When it was written.
-    pub(super) sent: Timestamp,
-}
-
 impl<P> Desk<P> {
     /// An empty desk; requests are given up after `patience`.
     pub(super) fn new(patience: Duration) -> Self {
@@ -95,11 +86,11 @@ impl<P> Desk<P> {
         self.in_flight.insert(id, InFlight { sent: now, permit });
     }
 
-    /// Takes the answer to a request in. Nothing for one that is unknown or was given up.
-    pub(super) fn answered(&mut self, id: CommandId, answer: Answer) -> Option<Answered<P>> {
-        let InFlight { sent, permit } = self.in_flight.remove(&id)?;
+    /// Takes the answer to a request in and gives back what it held. Nothing for one that is unknown or was given up.
+    pub(super) fn answered(&mut self, id: CommandId, answer: Answer) -> Option<Option<P>> {
+        let request = self.in_flight.remove(&id)?;
         self.settle(id, answer);
-        Some(Answered { permit, sent })
+        Some(request.permit)
     }
 
     /// Gives up the requests that waited too long. Gives back what they held.
@@ -238,8 +229,7 @@ mod tests {
     fn an_answer_gives_the_permit_back_once() {
         let mut desk = Desk::new(PATIENCE);
         desk.sending(CommandId(1), Some("permit"), at(7));
-        let answered = desk.answered(CommandId(1), ACCEPTED).unwrap();
-        assert_eq!((answered.permit, answered.sent), (Some("permit"), at(7)));
+        assert_eq!(desk.answered(CommandId(1), ACCEPTED), Some(Some("permit")));
         assert_eq!(desk.answered(CommandId(1), ACCEPTED), None);
         assert_eq!(outcomes(&mut desk), [(1, ACCEPTED)]);
     }

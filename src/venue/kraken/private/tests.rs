@@ -1,4 +1,8 @@
 //! The private socket against a scripted venue, over real sockets.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names the events that it is about"
+)]
 
 use std::time::Duration;
 
@@ -6,7 +10,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    engine::event::{Answer, Link, RejectReason, ReportKind, Unsent},
+    engine::event::{Answer, Link, OrderEntry, RejectReason, ReportKind, Unsent},
     io::rng,
     resilience::backoff,
     venue::kraken::testing::{
@@ -42,7 +46,7 @@ impl Edge {
     }
 
     fn at(address: &str, api: Api, room: usize) -> Self {
-        let settings = Settings {
+        let mut settings = Settings {
             ws_auth: address.to_owned(),
             order_answer: Duration::from_millis(300),
             subscribe: Duration::from_secs(2),
@@ -53,6 +57,8 @@ impl Edge {
             },
             ..Settings::default()
         };
+        settings.breakers.order_entry.consecutive_failures = 2;
+        settings.breakers.order_entry.open_for = Duration::from_millis(200);
         let (cancels, cancels_end) = mpsc::channel(16);
         let (entries, entries_end) = mpsc::channel(16);
         let (account, events) = mpsc::channel(room);
@@ -499,6 +505,44 @@ async fn a_gap_in_the_reports_ends_the_connection() {
     assert_eq!(edge.next().await, Event::Account(Link::Down));
     edge.up().await;
     assert_eq!(edge.counters.lost_connections.get(), 1);
+}
+
+#[tokio::test]
+async fn silence_shuts_order_entry_and_only_harmless_probes_open_it() {
+    let (seen_in, mut seen) = mpsc::channel(16);
+    let server = every(move |request| {
+        let method = request["method"].as_str().unwrap().to_owned();
+        seen_in.try_send(method).unwrap();
+        (request["method"] == "cancel_order").then(|| accepted(request))
+    })
+    .await;
+    let api = Api::new(|endpoint, _| {
+        Some(match endpoint {
+            "GetWebSocketsToken" => r#"{"error":[],"result":{"token":"T0"}}"#.to_owned(),
+            "OpenOrders" => r#"{"error":[],"result":{"open":{}}}"#.to_owned(),
+            other => panic!("{other} called"),
+        })
+    });
+    let mut edge = Edge::start(&server, api, 64);
+    edge.up().await;
+    edge.submit(1, "a").await;
+    assert_eq!(edge.outcome().await, (1, Answer::Unanswered));
+    edge.submit(2, "b").await;
+    // Told before the outcome that led to it, so that nobody tries again in between.
+    while edge.next().await != Event::OrderEntry(OrderEntry::Shut) {}
+    assert_eq!(edge.outcome().await, (2, Answer::Unanswered));
+    edge.submit(3, "c").await;
+    let unsent = Answer::Unsent(Unsent::BreakerOpen);
+    assert_eq!(edge.outcome().await, (3, unsent));
+    edge.cancel(4, "a").await;
+    assert_eq!(edge.outcome().await, (4, ACCEPTED));
+    while edge.next().await != Event::OrderEntry(OrderEntry::Open) {}
+    assert!(edge.api.calls("OpenOrders").len() >= 2);
+    let mut methods = Vec::new();
+    while let Ok(method) = seen.try_recv() {
+        methods.push(method);
+    }
+    assert_eq!(methods, ["add_order", "add_order", "cancel_order"]);
 }
 
 #[tokio::test]

@@ -348,7 +348,10 @@ impl Writer {
             None => None,
         };
         let Some(frame) = frame else {
-            // An instrument that this run does not have; nothing can be written for it.
+            tracing::error!(
+                ?entry,
+                "an order of an instrument that this run does not have"
+            );
             let unsent = Answer::Unsent(Unsent::NotConnected);
             self.desk.settle(entry.id(), unsent);
             return Ok(());
@@ -359,8 +362,8 @@ impl Writer {
     }
 
     /// Writes one frame. A peer that does not read for so long is gone.
-    async fn write(&self, line: &mut Line, frame: String) -> Result<(), Broken> {
-        let writing = line.sink.send(Message::text(frame));
+    async fn write(&self, line: &mut Line, frame: Message) -> Result<(), Broken> {
+        let writing = line.sink.send(frame);
         match timeout(self.settings.write, writing).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
@@ -389,7 +392,11 @@ impl Writer {
                     self.fetch_token(line);
                 }
                 match self.desk.answered(CommandId(id), answer) {
-                    Some(answered) => self.gate.record(answered.permit, answer),
+                    Some(permit) => {
+                        if let Some(permit) = permit {
+                            self.gate.record(permit, answer);
+                        }
+                    }
                     None => self.counters.late_answers.add(1),
                 }
             }
@@ -419,7 +426,7 @@ impl Writer {
     fn give_up_late(&mut self) {
         let before = self.desk.in_flight();
         for permit in self.desk.expire(self.clock.now()) {
-            self.gate.failed(permit);
+            self.gate.record(permit, Answer::Unanswered);
         }
         let given_up = before - self.desk.in_flight();
         if given_up > 0 {

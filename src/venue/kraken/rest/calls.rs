@@ -12,7 +12,10 @@ use super::{
     form::Form,
     number::{Amount, Seconds, WholeSeconds},
 };
-use crate::types::{ClOrdId, Decimal, OrderId, Side, TimeInForce, Timestamp};
+use crate::{
+    types::{ClOrdId, Decimal, OrderId, Side, TimeInForce, Timestamp, TradingStatus},
+    venue::kraken::decode,
+};
 
 /// One endpoint and its parameters.
 pub trait Call: Send + Sync {
@@ -50,8 +53,8 @@ impl Public for Time {}
 /// Answer to [`Time`].
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct VenueTime {
-    /// Whole seconds.
-    pub unixtime: Seconds,
+    /// Whole seconds since the epoch.
+    pub unixtime: i64,
 }
 
 /// What the venue as a whole allows.
@@ -67,8 +70,15 @@ impl Public for SystemStatus {}
 /// Answer to [`SystemStatus`].
 #[derive(Clone, Debug, Deserialize)]
 pub struct Status {
-    /// `online`, `cancel_only`, `post_only`, `maintenance`.
-    pub status: String,
+    status: String,
+}
+
+impl Status {
+    /// What is allowed; a word that is not known allows nothing.
+    #[must_use]
+    pub fn status(&self) -> TradingStatus {
+        decode::trading_status(&self.status)
+    }
 }
 
 /// All assets.

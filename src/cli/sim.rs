@@ -1,0 +1,269 @@
+//! `sim`: the simulated Kraken alone, for any client that speaks Kraken's protocol.
+//!
+//! Left out: the simulator itself. Always true: what it prints on standard output is complete before anyone can know the addresses;
+//! its keys open nothing but itself.
+
+use std::{fmt, io, net::SocketAddr, time::Duration};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use super::{Exit, Out, Output, Settings, check};
+use crate::{
+    app::{clock, telemetry},
+    config::Config,
+    io::Clock,
+    sim::{self, SimAccount, Simulator, matching, server::Role},
+};
+
+/// Time that tasks which will not end get at the end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+    /// Seed of everything random: market, ids, keys.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How fast the market's time runs; scales the gaps between market events only.
+    #[arg(long, value_name = "X", value_parser = positive)]
+    speed: Option<f64>,
+    /// Recorded trades to play, plain or zstd: BTC/USD=FILE, or a file named BTCUSD_….csv.zst; may be repeated.
+    #[arg(long = "tape", value_name = "FILE")]
+    tapes: Vec<String>,
+    /// Address of REST.
+    #[arg(long, value_name = "IP:PORT")]
+    rest_addr: Option<SocketAddr>,
+    /// Address of the public socket.
+    #[arg(long, value_name = "IP:PORT")]
+    ws_addr: Option<SocketAddr>,
+    /// Address of the private socket.
+    #[arg(long, value_name = "IP:PORT")]
+    ws_auth_addr: Option<SocketAddr>,
+    /// Address of the order-by-order socket, which refuses subscriptions so far.
+    #[arg(long, value_name = "IP:PORT")]
+    ws_l3_addr: Option<SocketAddr>,
+    /// Number of accounts, each with its own key and funds in several assets.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    accounts: Option<u32>,
+    /// Verification tier of the accounts: how fast they may trade.
+    #[arg(long, value_enum)]
+    tier: Option<Tier>,
+    /// Form of the output; json is one line once it listens.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+const AFTER_HELP: &str = "\
+Addresses that are not given are free ports of the loopback. -c reads the section [sim] of a config; arguments win.
+It runs until SIGINT (ctrl-c) or SIGTERM. Accounts, orders and trades end with it.";
+
+/// A tier by its name on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Tier {
+    Starter,
+    Intermediate,
+    Pro,
+}
+
+impl From<Tier> for matching::Tier {
+    fn from(tier: Tier) -> Self {
+        match tier {
+            Tier::Starter => Self::Starter,
+            Tier::Intermediate => Self::Intermediate,
+            Tier::Pro => Self::Pro,
+        }
+    }
+}
+
+fn positive(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse().ok();
+    number
+        .filter(|number: &f64| number.is_finite() && *number > 0.0)
+        .ok_or("not a number above zero")
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
+    let config = match arguments.settings.load() {
+        Ok(loaded) => loaded.config,
+        Err(error) => return Ok(check::refuse(&error, out)),
+    };
+    let clock = clock::system();
+    let _log = match telemetry::init(&config.log, clock.clone(), None) {
+        Ok(log) => log,
+        Err(error) => return Ok(out.failure(&error)),
+    };
+    let settings = arguments.over(config);
+    // A market of thousands of updates a second and its clients fit on one thread.
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("simulator")
+        .enable_all()
+        .build()?;
+    let end = runtime.block_on(serve(&settings, clock, arguments.output, out));
+    runtime.shutdown_timeout(PATIENCE);
+    end
+}
+
+impl Arguments {
+    /// The config's simulator with what the arguments say otherwise.
+    fn over(&self, config: Config) -> sim::Settings {
+        let mut settings = config.sim;
+        if !self.tapes.is_empty() {
+            settings.tapes.clone_from(&self.tapes);
+        }
+        set(&mut settings.seed, self.seed);
+        set(&mut settings.speed, self.speed);
+        set(&mut settings.rest_addr, self.rest_addr);
+        set(&mut settings.ws_addr, self.ws_addr);
+        set(&mut settings.ws_auth_addr, self.ws_auth_addr);
+        set(&mut settings.ws_l3_addr, self.ws_l3_addr);
+        set(&mut settings.accounts, self.accounts);
+        set(&mut settings.tier, self.tier.map(Into::into));
+        settings
+    }
+}
+
+fn set<T>(setting: &mut T, argument: Option<T>) {
+    if let Some(argument) = argument {
+        *setting = argument;
+    }
+}
+
+async fn serve(
+    settings: &sim::Settings,
+    clock: Clock,
+    output: Output,
+    out: &mut Out,
+) -> io::Result<Exit> {
+    // Before anyone knows the addresses, so that no signal finds it unprepared.
+    let mut stop = Stop::new()?;
+    let mut simulator = match Simulator::start(settings, None, clock).await {
+        Ok(simulator) => simulator,
+        Err(error) => return Ok(out.failure(&error)),
+    };
+    if let Err(error) = announce(&simulator, output, out) {
+        simulator.shutdown().await;
+        return Err(error);
+    }
+    let failed = tokio::select! {
+        biased;
+        () = stop.asked() => None,
+        what = simulator.failed() => Some(what),
+    };
+    tokio::select! {
+        biased;
+        () = simulator.shutdown() => {}
+        () = stop.asked() => {
+            out.note(&"error: stopped before every client was told");
+            return Ok(Exit::Failure);
+        }
+    }
+    let Some(what) = failed else {
+        return Ok(Exit::Clean);
+    };
+    out.note(&format_args!(
+        "error: a part of the simulator ended: {what}"
+    ));
+    Ok(Exit::Failure)
+}
+
+/// SIGTERM and SIGINT.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for either.
+    ///
+    /// # Cancel safety
+    ///
+    /// A signal that was not taken stays pending.
+    async fn asked(&mut self) {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn announce(simulator: &Simulator, output: Output, out: &mut Out) -> io::Result<()> {
+    let listening = Listening::of(simulator);
+    match output {
+        Output::Text => out.line(&listening),
+        Output::Json => out.line(&serde_json::to_string(&listening).map_err(io::Error::other)?),
+    }
+}
+
+/// What a client must know.
+#[derive(Serialize)]
+struct Listening<'a> {
+    rest: String,
+    ws: String,
+    ws_auth: String,
+    ws_l3: String,
+    accounts: Vec<Account<'a>>,
+}
+
+#[derive(Serialize)]
+struct Account<'a> {
+    key: &'a str,
+    secret: &'a str,
+    tier: matching::Tier,
+}
+
+impl<'a> Listening<'a> {
+    fn of(simulator: &'a Simulator) -> Self {
+        let addresses = simulator.addresses();
+        Self {
+            rest: addresses.rest_url(),
+            ws: addresses.ws_url(Role::Public),
+            ws_auth: addresses.ws_url(Role::Private),
+            ws_l3: addresses.ws_url(Role::Level3),
+            accounts: simulator.accounts().iter().map(Account::of).collect(),
+        }
+    }
+}
+
+impl<'a> Account<'a> {
+    fn of(account: &'a SimAccount) -> Self {
+        Self {
+            key: &account.key,
+            secret: &account.secret_base64,
+            tier: account.tier,
+        }
+    }
+}
+
+impl fmt::Display for Listening<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "simulated Kraken, listening; ctrl-c stops it\n")?;
+        writeln!(f, "REST            {}", self.rest)?;
+        writeln!(f, "public socket   {}", self.ws)?;
+        writeln!(f, "private socket  {}", self.ws_auth)?;
+        writeln!(f, "level 3 socket  {}", self.ws_l3)?;
+        for (number, account) in (1..).zip(&self.accounts) {
+            write!(
+                f,
+                "\naccount {number}\n  key     {}\n  secret  {}",
+                account.key, account.secret
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! One circuit breaker per purpose, and their thresholds.
+
+use rand::SeedableRng;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::error::{Class, Error, NotSent, Transient};
+use crate::{
+    io::{Clock, rng::Rng},
+    resilience::circuit_breaker::{
+        CircuitBreaker, InvalidSettings, Mode, Outcome, Settings as Thresholds,
+    },
+};
+
+/// Thresholds per purpose. Cancels have none: nothing stops them, they are only counted.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Public REST calls.
+    pub public: Thresholds,
+    /// Private REST calls that are no cancels.
+    pub private: Thresholds,
+    /// Orders and amends on the private socket.
+    pub order_entry: Thresholds,
+}
+
+/// A breaker whose thresholds make no sense.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("{purpose}: {source}")]
+pub struct Invalid {
+    /// Which.
+    pub purpose: &'static str,
+    /// Why.
+    pub source: InvalidSettings,
+}
+
+impl Settings {
+    /// Checks all thresholds.
+    ///
+    /// # Errors
+    ///
+    /// The first that make no sense.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        for (purpose, thresholds) in [
+            ("public", &self.public),
+            ("private", &self.private),
+            ("order_entry", &self.order_entry),
+        ] {
+            thresholds
+                .validate()
+                .map_err(|source| Invalid { purpose, source })?;
+        }
+        Ok(())
+    }
+}
+
+/// The breakers of the REST client.
+#[derive(Clone, Debug)]
+pub struct RestBreakers {
+    /// Public calls.
+    pub public: CircuitBreaker,
+    /// Private calls that are no cancels.
+    pub private: CircuitBreaker,
+    /// Cancels: counted, never stopped.
+    pub cancels: CircuitBreaker,
+}
+
+impl RestBreakers {
+    /// Closed breakers.
+    pub fn new(settings: &Settings, clock: &Clock, rng: &mut Rng) -> Self {
+        let counted = Thresholds {
+            mode: Mode::MetricsOnly,
+            ..Thresholds::default()
+        };
+        Self {
+            public: breaker("rest_public", settings.public.clone(), clock, rng),
+            private: breaker("rest_private", settings.private.clone(), clock, rng),
+            cancels: breaker("rest_cancels", counted, clock, rng),
+        }
+    }
+}
+
+/// A closed breaker whose jitter is its own.
+pub(super) fn breaker(
+    name: &'static str,
+    thresholds: Thresholds,
+    clock: &Clock,
+    rng: &mut Rng,
+) -> CircuitBreaker {
+    CircuitBreaker::new(name, thresholds, clock.clone(), Rng::from_rng(rng))
+}
+
+/// What the result of a REST call says about the service. A certain refusal shows that it works.
+pub(super) fn outcome<T>(result: &Result<T, Error>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Success,
+        Err(Error::NotSent { why, .. }) => match why {
+            NotSent::Unreachable(_) => Outcome::Failure,
+            NotSent::NoKey | NotSent::BreakerOpen | NotSent::DeadlinePassed => Outcome::Ignored,
+        },
+        Err(Error::NoAnswer { .. } | Error::Status { .. } | Error::Unreadable { .. }) => {
+            Outcome::Failure
+        }
+        Err(Error::Refused { class, .. }) => match class {
+            Class::Rejected(_) | Class::Denied(_) => Outcome::Success,
+            Class::Transient(
+                Transient::RateLimited | Transient::Throttled(_) | Transient::Nonce,
+            ) => Outcome::Ignored,
+            Class::Ambiguous => Outcome::Failure,
+        },
+    }
+}

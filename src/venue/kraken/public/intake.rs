@@ -1,0 +1,293 @@
+//! Public frames to events and to news for the session. Never waits.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+use crate::{
+    engine::{Event, event::BookUpdate},
+    types::{Instrument, InstrumentId, Symbol, Timestamp, TradingStatus},
+    venue::kraken::{
+        counters::SocketCounters,
+        decode::{self, Body, BookHead, Buffers, Decoder, Kind, Listing, Message, Method, Reply},
+        encode::Channel,
+        session::{Ack, Session, Topic},
+        wire::market,
+    },
+};
+
+/// Reads the frames of the public socket.
+#[derive(Debug)]
+pub(super) struct Intake {
+    decoder: Decoder,
+    buffers: Buffers,
+    market: mpsc::Sender<Event>,
+    counters: Arc<SocketCounters>,
+    /// The rules as the engine knows them.
+    instruments: Vec<Instrument>,
+    depth: u16,
+    venue: Option<TradingStatus>,
+    /// Events that must not be dropped.
+    events: VecDeque<Event>,
+}
+
+/// What a frame means for the task.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heard {
+    /// The session has changed.
+    pub(super) changed: bool,
+    /// The venue is in maintenance.
+    pub(super) maintenance: bool,
+    /// Nobody takes market events any more.
+    pub(super) abandoned: bool,
+}
+
+impl Intake {
+    pub(super) fn new(
+        instruments: &[Instrument],
+        depth: u16,
+        market: mpsc::Sender<Event>,
+        counters: Arc<SocketCounters>,
+    ) -> Self {
+        let mut decoder = Decoder::new();
+        for (id, instrument) in (0..).zip(instruments) {
+            decoder.list(listing(InstrumentId(id), instrument));
+        }
+        Self {
+            decoder,
+            buffers: Buffers::new(),
+            market,
+            counters,
+            instruments: instruments.to_vec(),
+            depth,
+            venue: None,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The topic of an instrument's book.
+    pub(super) fn book(&self, id: InstrumentId) -> Option<Topic> {
+        let instrument = self.instruments.get(id.index())?;
+        Some(self.book_of(instrument.symbol))
+    }
+
+    const fn book_of(&self, symbol: Symbol) -> Topic {
+        Topic {
+            channel: Channel::Book { depth: self.depth },
+            symbol: Some(symbol),
+        }
+    }
+
+    /// The next event that must not be dropped.
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Takes a frame in.
+    pub(super) fn frame(&mut self, frame: &[u8], now: Timestamp, session: &mut Session) -> Heard {
+        self.counters.frames.add(1);
+        let known = self.decoder.notes().unknown_fields();
+        // Taken out, so that a message that borrows from the frame leaves the rest free.
+        let mut buffers = std::mem::take(&mut self.buffers);
+        let heard = match self.decoder.decode(frame, &mut buffers) {
+            Ok(message) => self.message(message, &mut buffers, now, session),
+            Err(error) => {
+                self.counters.decode_errors.add(1);
+                tracing::warn!(%error, "public frame that cannot be read");
+                Heard::default()
+            }
+        };
+        self.buffers = buffers;
+        let unknown = self.decoder.notes().unknown_fields() - known;
+        if unknown > 0 {
+            self.counters.unknown_fields.add(unknown);
+        }
+        heard
+    }
+
+    fn message(
+        &mut self,
+        message: Message<'_>,
+        buffers: &mut Buffers,
+        now: Timestamp,
+        session: &mut Session,
+    ) -> Heard {
+        match message {
+            Message::Book(head) => self.take_book(head, buffers, now, session),
+            Message::Trades(head) if head.kind == Kind::Snapshot => Heard::default(),
+            Message::Trades(_) => self.take_trades(buffers),
+            Message::Reply(reply) => self.take_reply(&reply, now, session),
+            Message::Instruments { kind, data } => self.take_rules(kind, &data, session),
+            Message::Status(status) => self.take_status(status.system.as_str()),
+            Message::Flood { error } => {
+                tracing::warn!(error = error.as_str(), "requests come too fast");
+                Heard::default()
+            }
+            Message::Unknown { what } => {
+                self.counters.unknown_frames.add(1);
+                tracing::debug!(what = what.as_str(), "public frame of an unknown kind");
+                Heard::default()
+            }
+            Message::Heartbeat
+            | Message::Pong(_)
+            | Message::OtherSymbol { .. }
+            | Message::Ticker(_)
+            | Message::Ohlc(_)
+            | Message::Level3(_)
+            | Message::Executions(_)
+            | Message::Holdings(_)
+            | Message::Ledger(_) => Heard::default(),
+        }
+    }
+
+    /// A book that finds no room is dropped and taken anew: what is dropped may lie deeper than the checksum reaches.
+    fn take_book(
+        &mut self,
+        head: BookHead,
+        buffers: &mut Buffers,
+        now: Timestamp,
+        session: &mut Session,
+    ) -> Heard {
+        let topic = self.book_of(head.symbol);
+        let snapshot = head.kind == Kind::Snapshot;
+        if snapshot {
+            session.delivered(&topic);
+        }
+        let book = std::mem::replace(&mut buffers.book, with_room());
+        let offered = self.offer(Event::Book(book));
+        if offered == Offered::Dropped {
+            session.resync(now, &topic);
+        }
+        Heard {
+            changed: snapshot || offered == Offered::Dropped,
+            abandoned: offered == Offered::Abandoned,
+            ..Heard::default()
+        }
+    }
+
+    fn take_trades(&self, buffers: &Buffers) -> Heard {
+        let mut abandoned = false;
+        for trade in &buffers.trades {
+            abandoned |= self.offer(Event::Trade(trade.public)) == Offered::Abandoned;
+        }
+        Heard {
+            abandoned,
+            ..Heard::default()
+        }
+    }
+
+    fn offer(&self, event: Event) -> Offered {
+        match self.market.try_send(event) {
+            Ok(()) => Offered::Taken,
+            Err(TrySendError::Full(_)) => {
+                self.counters.dropped.add(1);
+                Offered::Dropped
+            }
+            Err(TrySendError::Closed(_)) => Offered::Abandoned,
+        }
+    }
+
+    fn take_reply(&self, reply: &Reply<'_>, now: Timestamp, session: &mut Session) -> Heard {
+        let (Method::Subscribe | Method::Unsubscribe, Some(req_id)) = (reply.method, reply.req_id)
+        else {
+            return Heard::default();
+        };
+        let granted = match &reply.body {
+            Some(Body::Subscribed(subscribed)) => subscribed.symbol.as_ref(),
+            Some(_) | None => None,
+        };
+        let symbol = granted.or(reply.symbol.as_ref()).map(|text| text.as_str());
+        if !reply.success {
+            let error = reply.error.as_ref().map_or("", |text| text.as_str());
+            tracing::error!(?symbol, error, "the venue refuses a subscription");
+        }
+        let ack = Ack {
+            req_id,
+            symbol,
+            success: reply.success,
+        };
+        Heard {
+            changed: session.acknowledged(now, ack),
+            ..Heard::default()
+        }
+    }
+
+    /// Tells the engine of every instrument whose rules or status are others than it knows.
+    fn take_rules(
+        &mut self,
+        kind: Kind,
+        data: &market::Instruments<'_>,
+        session: &mut Session,
+    ) -> Heard {
+        for pair in data.pairs.iter().flatten() {
+            let Some(id) = self
+                .decoder
+                .listing(pair.symbol.as_str())
+                .map(|known| known.id)
+            else {
+                continue;
+            };
+            let Some(known) = self.instruments.get_mut(id.index()) else {
+                continue;
+            };
+            match decode::instrument(pair, known.fees) {
+                Ok(told) if told == *known => {}
+                Ok(told) => {
+                    self.decoder.list(listing(id, &told));
+                    known.clone_from(&told);
+                    self.events.push_back(Event::Instrument(id, Box::new(told)));
+                }
+                Err(error) => {
+                    self.counters.decode_errors.add(1);
+                    tracing::error!(%error, symbol = %known.symbol, "rules that cannot be read");
+                }
+            }
+        }
+        if kind == Kind::Snapshot {
+            session.delivered(&Topic {
+                channel: Channel::Instrument,
+                symbol: None,
+            });
+        }
+        Heard {
+            changed: kind == Kind::Snapshot,
+            ..Heard::default()
+        }
+    }
+
+    fn take_status(&mut self, word: &str) -> Heard {
+        let status = decode::trading_status(word);
+        if self.venue.replace(status) != Some(status) {
+            self.events.push_back(Event::Venue(status));
+        }
+        Heard {
+            maintenance: status == TradingStatus::Maintenance,
+            ..Heard::default()
+        }
+    }
+}
+
+/// An update with room for the levels of an ordinary frame; the event takes its buffers along.
+fn with_room() -> BookUpdate {
+    let mut update = BookUpdate::empty();
+    update.bids.reserve(16);
+    update.asks.reserve(16);
+    update
+}
+
+/// What became of an event of the market.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Offered {
+    Taken,
+    Dropped,
+    Abandoned,
+}
+
+const fn listing(id: InstrumentId, instrument: &Instrument) -> Listing {
+    Listing {
+        id,
+        symbol: instrument.symbol,
+        price_precision: instrument.price_precision,
+        qty_precision: instrument.qty_precision,
+    }
+}

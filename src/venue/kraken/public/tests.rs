@@ -1,0 +1,324 @@
+//! The public socket against a scripted venue, over real sockets.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::{
+    engine::event::BookKind,
+    io::rng,
+    resilience::backoff,
+    types::TradingStatus,
+    venue::kraken::testing::{Peer, Server, clock, connector, instrument, within},
+};
+
+/// The task, its lane and what it tells.
+struct Edge {
+    resyncs: mpsc::Sender<InstrumentId>,
+    market: mpsc::Receiver<Event>,
+    account: mpsc::Receiver<Event>,
+    counters: Arc<SocketCounters>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Edge {
+    fn start(server: &Server, room: usize) -> Self {
+        let settings = Settings {
+            ws: server.address.clone(),
+            idle: Duration::from_millis(900),
+            ping: Duration::from_millis(300),
+            subscribe: Duration::from_millis(900),
+            reconnect: backoff::Settings {
+                base: Duration::from_millis(20),
+                minimum: Duration::from_millis(10),
+                ..backoff::Settings::default()
+            },
+            ..Settings::default()
+        };
+        let (resyncs, resyncs_end) = mpsc::channel(16);
+        let (market_in, market) = mpsc::channel(room);
+        let (account_in, account) = mpsc::channel(64);
+        let (clock, stop) = (clock(), CancellationToken::new());
+        let counters = Arc::new(SocketCounters::default());
+        let socket = PublicSocket::new(Wiring {
+            connector: connector(),
+            clock: clock.clone(),
+            rng: rng::stream(1, 2),
+            budget: budget::Shared::new(settings.connections.clone(), clock),
+            resyncs: resyncs_end,
+            market: market_in,
+            account: account_in,
+            instruments: [instrument()].into(),
+            depth: 10,
+            counters: Arc::clone(&counters),
+            settings,
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(socket.unwrap().run(stop.clone()));
+        Self {
+            resyncs,
+            market,
+            account,
+            counters,
+            stop,
+            tasks,
+        }
+    }
+
+    async fn told(&mut self) -> Event {
+        within(self.account.recv()).await.unwrap()
+    }
+
+    async fn up(&mut self) {
+        while self.told().await != Event::Feed(Link::Up) {}
+    }
+
+    async fn book(&mut self) -> crate::engine::event::BookUpdate {
+        loop {
+            if let Event::Book(book) = within(self.market.recv()).await.unwrap() {
+                return book;
+            }
+        }
+    }
+}
+
+const STATUS: &str = r#"{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":14120098231187654321,"system":"online","version":"2.0.10"}]}"#;
+
+fn rules(price_precision: u8, increment: &str, status: &str) -> String {
+    format!(
+        r#"{{"channel":"instrument","type":"snapshot","data":{{"assets":[],"pairs":[{{"symbol":"BTC/USD","base":"BTC","quote":"USD","status":"{status}","qty_precision":8,"qty_increment":0.00000001,"qty_min":0.00005,"price_precision":{price_precision},"price_increment":{increment},"tick_size":{increment},"cost_precision":5,"cost_min":0,"marginable":false,"has_index":true}}]}}}}"#
+    )
+}
+
+fn book(kind: &str, price: &str) -> String {
+    format!(
+        r#"{{"channel":"book","type":"{kind}","data":[{{"symbol":"BTC/USD","bids":[{{"price":{price},"qty":1.00000000}}],"asks":[],"checksum":7,"timestamp":"2026-09-01T08:00:03.123456Z"}}]}}"#
+    )
+}
+
+const TRADE: &str = r#"{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"buy","price":61234.6,"qty":0.01000000,"ord_type":"market","trade_id":90000001,"timestamp":"2026-09-01T08:00:07.000001Z"}]}"#;
+
+/// Acknowledges a request and sends the snapshot that it asks for.
+async fn grant(peer: &mut Peer, request: &Value) {
+    let (method, id) = (&request["method"], &request["req_id"]);
+    let channel = request["params"]["channel"].as_str().unwrap();
+    let symbol = request["params"]["symbol"].as_array();
+    let symbol = symbol.map_or(String::new(), |all| format!(r#","symbol":{}"#, all[0]));
+    peer.send(&format!(
+        r#"{{"method":{method},"req_id":{id},"result":{{"channel":"{channel}"{symbol}}},"success":true,"time_in":"2026-09-01T08:00:00.100001Z","time_out":"2026-09-01T08:00:00.100050Z"}}"#
+    ))
+    .await;
+    if method == "subscribe" {
+        match channel {
+            "book" => peer.send(&book("snapshot", "61000.0")).await,
+            "instrument" => peer.send(&rules(1, "0.1", "online")).await,
+            _ => {}
+        }
+    }
+}
+
+/// Grants the three subscriptions.
+async fn welcome(peer: &mut Peer) {
+    peer.send(STATUS).await;
+    for _ in 0..3 {
+        match peer.request().await {
+            Some(request) => grant(peer, &request).await,
+            None => return,
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_feed_is_up_once_every_snapshot_is_there() {
+    let server = Server::start(|mut peer, _| async move {
+        welcome(&mut peer).await;
+        peer.send(&book("update", "61000.1")).await;
+        peer.send(TRADE).await;
+        peer.send(STATUS).await;
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    assert_eq!(edge.told().await, Event::Venue(TradingStatus::Online));
+    edge.up().await;
+    let snapshot = edge.book().await;
+    assert_eq!((snapshot.kind, snapshot.checksum), (BookKind::Snapshot, 7));
+    assert_eq!(snapshot.bids[0].price.units(), 610_000);
+    assert_eq!(edge.book().await.bids[0].price.units(), 610_001);
+    let Event::Trade(trade) = within(edge.market.recv()).await.unwrap() else {
+        panic!("no trade");
+    };
+    assert_eq!(trade.trade_id, 90_000_001);
+    edge.stop.cancel();
+    within(edge.tasks.join_next()).await.unwrap().unwrap();
+    // The status came twice and was told once.
+    assert_eq!(edge.told().await, Event::Feed(Link::Down));
+}
+
+#[tokio::test]
+async fn a_resync_ends_one_book_and_asks_for_it_again() {
+    let (seen_in, mut seen) = mpsc::channel(16);
+    let server = Server::start(move |mut peer, _| {
+        let seen = seen_in.clone();
+        async move {
+            welcome(&mut peer).await;
+            while let Some(request) = peer.request().await {
+                seen.try_send((
+                    request["method"].clone(),
+                    request["params"]["channel"].clone(),
+                ))
+                .unwrap();
+                grant(&mut peer, &request).await;
+            }
+        }
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    edge.up().await;
+    edge.book().await;
+    edge.resyncs.send(InstrumentId(0)).await.unwrap();
+    assert_eq!(edge.book().await.kind, BookKind::Snapshot);
+    let book = Value::from("book");
+    assert_eq!(
+        within(seen.recv()).await.unwrap(),
+        ("unsubscribe".into(), book.clone())
+    );
+    assert_eq!(
+        within(seen.recv()).await.unwrap(),
+        ("subscribe".into(), book)
+    );
+    assert_eq!(edge.counters.lost_connections.get(), 0);
+}
+
+#[tokio::test]
+async fn a_full_market_queue_drops_and_takes_the_book_anew() {
+    let (seen_in, mut seen) = mpsc::channel(16);
+    let server = Server::start(move |mut peer, _| {
+        let seen = seen_in.clone();
+        async move {
+            welcome(&mut peer).await;
+            for _ in 0..20 {
+                peer.send(&book("update", "61000.1")).await;
+            }
+            while let Some(request) = peer.request().await {
+                seen.try_send(request["method"].clone()).unwrap();
+                grant(&mut peer, &request).await;
+            }
+        }
+    })
+    .await;
+    let mut edge = Edge::start(&server, 2);
+    edge.up().await;
+    assert_eq!(within(seen.recv()).await.unwrap(), "unsubscribe");
+    assert!(edge.counters.dropped.get() >= 1);
+    // What was queued, then, at the latest, a fresh snapshot.
+    edge.book().await;
+    while edge.book().await.kind != BookKind::Snapshot {}
+}
+
+#[tokio::test]
+async fn rules_are_told_when_they_change_and_the_next_frame_is_read_by_them() {
+    let server = Server::start(|mut peer, _| async move {
+        welcome(&mut peer).await;
+        peer.send(&rules(2, "0.05", "post_only").replace("snapshot", "update"))
+            .await;
+        peer.send(&book("update", "61000.15")).await;
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    let told = loop {
+        if let Event::Instrument(id, told) = edge.told().await {
+            assert_eq!(id, InstrumentId(0));
+            break told;
+        }
+    };
+    assert_eq!((told.price_precision, told.tick.units()), (2, 5));
+    assert_eq!(told.status, TradingStatus::PostOnly);
+    edge.book().await;
+    assert_eq!(edge.book().await.bids[0].price.units(), 6_100_015);
+    assert_eq!(edge.counters.decode_errors.get(), 0);
+}
+
+#[tokio::test]
+async fn a_silent_socket_is_left_and_everything_is_asked_for_again() {
+    let server = Server::start(|mut peer, number| async move {
+        welcome(&mut peer).await;
+        if number == 0 {
+            // Reads on, says nothing, not even to pings.
+            while peer.receive().await.is_some() {}
+        }
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    edge.up().await;
+    while edge.told().await != Event::Feed(Link::Down) {}
+    edge.up().await;
+    assert_eq!(edge.counters.lost_connections.get(), 1);
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_acknowledged_and_stays_silent_ends_the_connection() {
+    let server = Server::start(|mut peer, number| async move {
+        peer.send(STATUS).await;
+        for _ in 0..3 {
+            let Some(request) = peer.request().await else { return };
+            if number == 0 && request["params"]["channel"] == "book" {
+                let id = &request["req_id"];
+                peer.send(&format!(
+                    r#"{{"method":"subscribe","req_id":{id},"result":{{"channel":"book","symbol":"BTC/USD"}},"success":true}}"#
+                ))
+                .await;
+            } else {
+                grant(&mut peer, &request).await;
+            }
+        }
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    edge.up().await;
+    assert_eq!(edge.counters.connections.get(), 2);
+}
+
+#[tokio::test]
+async fn garbage_is_counted_and_the_feed_goes_on() {
+    let server = Server::start(|mut peer, _| async move {
+        welcome(&mut peer).await;
+        for garbage in [
+            "",
+            "{",
+            "CloudFlare WebSocket proxy restarting",
+            r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[{"price":1e999,"qty":1}],"asks":[],"checksum":1}]}"#,
+            r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":"none","asks":[],"checksum":1}]}"#,
+            r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[],"asks":[],"checksum":99999999999}]}"#,
+            r#"{"channel":"news","type":"update","data":[]}"#,
+            r#"{"Error":"Exceeded msg rate"}"#,
+        ] {
+            peer.send(garbage).await;
+        }
+        peer.send_binary(b"\xff\xfe\x00").await;
+        peer.send(&book("update", "61000.2")).await;
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    edge.up().await;
+    edge.book().await;
+    assert_eq!(edge.book().await.bids[0].price.units(), 610_002);
+    assert_eq!(edge.counters.decode_errors.get(), 7);
+    assert_eq!(edge.counters.unknown_frames.get(), 1);
+}
+
+#[tokio::test]
+async fn resyncs_do_not_pile_up_while_nobody_answers() {
+    let server = Server::start(|_, _| async {}).await;
+    let edge = Edge::start(&server, 64);
+    for _ in 0..200 {
+        within(edge.resyncs.send(InstrumentId(0))).await.unwrap();
+    }
+}

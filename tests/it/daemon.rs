@@ -1,0 +1,5 @@
+//! The daemon against the simulated Kraken, both whole, over real sockets, in one process.
+
+mod faults;
+mod life;
+mod rig;

@@ -1,0 +1,238 @@
+//! Trading, stopping, starting again.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tradingd::{
+    app::{Verdict, recover::Replayed},
+    engine::{
+        Mode,
+        strategy::{Intent, Strategy, View},
+    },
+    journal,
+    sim::settings::ReplyOrder,
+};
+
+use super::rig::{Rig, busy, config, data, quoters, still};
+
+async fn trades_and_balances(order: ReplyOrder, reply_delay: Duration) {
+    let settings = tradingd::sim::Settings {
+        reply_order: order,
+        reply_delay,
+        ..busy()
+    };
+    let mut rig = Rig::start(settings, config()).await;
+    rig.until("ten fills", |picture| picture.tally.fills >= 10)
+        .await;
+    let report = rig.stop().await;
+    assert_eq!(report.verdict, Verdict::Clean);
+    let picture = report.picture.unwrap();
+    assert_eq!(
+        (rig.open_orders(), picture.open_orders(), picture.anomalies),
+        (0, 0, 0)
+    );
+    rig.assert_books_balance(&picture);
+    rig.assert_no_order_is_doubled();
+    let verified = journal::verify::<Replayed>(&rig.state_directory()).unwrap();
+    assert!(
+        verified
+            .runs
+            .iter()
+            .all(|run| run.replayed && run.entries > 0),
+        "{verified:?}"
+    );
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_with_fills_balances_to_the_last_digit_when_replies_come_first() {
+    trades_and_balances(ReplyOrder::ReplyFirst, Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_with_fills_balances_to_the_last_digit_when_reports_come_first() {
+    trades_and_balances(ReplyOrder::ReportFirst, Duration::from_millis(20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_on_a_recorded_tape_trades_and_balances() {
+    let Some(tape) = data("trades/XBTUSD_trades_20180508-0511.csv.zst") else {
+        eprintln!("SKIPPED a_run_on_a_recorded_tape_trades_and_balances: no shared recordings");
+        return;
+    };
+    let tape = format!("BTC/USD={}", tape.display());
+    let settings = tradingd::sim::Settings {
+        tapes: vec![tape],
+        speed: 200.0,
+        ..busy()
+    };
+    let mut config = config();
+    config.strategy.retain(|own| own.pair == "BTC/USD");
+    let mut rig = Rig::start(settings, config).await;
+    rig.until("a fill", |picture| picture.tally.fills >= 1)
+        .await;
+    let report = rig.stop().await;
+    assert_eq!(report.verdict, Verdict::Clean);
+    rig.assert_books_balance(&report.picture.unwrap());
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_in_the_middle_of_trading_leaves_no_order_open() {
+    let mut rig = Rig::start(busy(), config()).await;
+    rig.until("four orders", |picture| picture.open_orders() == 4)
+        .await;
+    let report = rig.stop().await;
+    assert_eq!((report.verdict, rig.open_orders()), (Verdict::Clean, 0));
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strategy_that_would_amend_too_fast_is_never_refused_by_the_venue() {
+    let mut config = config();
+    config.strategy = quoters(Duration::ZERO);
+    for own in &mut config.strategy {
+        own.refresh_ticks = Some(1);
+    }
+    let mut rig = Rig::start(
+        tradingd::sim::Settings {
+            rate: 2_000.0,
+            ..busy()
+        },
+        config,
+    )
+    .await;
+    let picture = rig
+        .until("slowed by ourselves", |picture| {
+            let throttled = tradingd::engine::risk::Code::Throttled;
+            picture.tally.amends > 60 && picture.tally.denied.get(&throttled) > Some(&20)
+        })
+        .await;
+    assert_eq!(
+        picture.tally.rate_limited, 0,
+        "the venue refused for the rate"
+    );
+    let report = rig.stop().await;
+    assert_eq!(report.verdict, Verdict::Clean);
+    assert_eq!(report.picture.unwrap().tally.rate_limited, 0);
+    rig.shutdown().await;
+}
+
+/// Places one order, then panics when it is told to.
+#[derive(Debug)]
+struct Fragile {
+    break_now: Arc<AtomicBool>,
+    placed: bool,
+}
+
+impl Strategy for Fragile {
+    fn decide(&mut self, view: &View<'_>, out: &mut Vec<Intent>) {
+        assert!(
+            !self.break_now.load(Ordering::Relaxed),
+            "the strategy is out of its depth"
+        );
+        let Some(bid) = view.book.and_then(|book| book.best_bid()) else {
+            return;
+        };
+        if !self.placed {
+            self.placed = true;
+            let price = bid
+                .price
+                .shifted(-view.instrument.tick.units() * 500)
+                .unwrap();
+            out.push(Intent::Place {
+                side: tradingd::types::Side::Buy,
+                price,
+                qty: tradingd::types::Quantity::new(1_000_000).unwrap(),
+                time_in_force: tradingd::types::TimeInForce::Gtc,
+                post_only: true,
+            });
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panicking_strategy_leaves_no_order_resting() {
+    let break_now = Arc::new(AtomicBool::new(false));
+    let strategy = Fragile {
+        break_now: Arc::clone(&break_now),
+        placed: false,
+    };
+    let mut config = config();
+    config.strategy.truncate(1);
+    let mut rig = Rig::start_with(busy(), config, Some(vec![Box::new(strategy)])).await;
+    rig.until("an order", |picture| {
+        picture
+            .markets
+            .iter()
+            .flat_map(|market| &market.orders)
+            .any(|order| order.state == "open")
+    })
+    .await;
+    assert_eq!(rig.open_orders(), 1);
+    break_now.store(true, Ordering::Relaxed);
+    let report = rig.ended().await;
+    let Verdict::Parked { reason, clean } = report.verdict else {
+        panic!("{report:?}")
+    };
+    assert!(reason.contains("out of its depth") && clean, "{reason}");
+    assert_eq!(rig.open_orders(), 0);
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_venue_in_cancel_only_mode_gets_no_new_orders() {
+    let mut rig = Rig::start(busy(), config()).await;
+    rig.until("orders", |picture| picture.open_orders() == 4)
+        .await;
+    rig.sim
+        .set_system_status(tradingd::types::TradingStatus::CancelOnly);
+    let denied = tradingd::engine::risk::Code::VenueStatus;
+    rig.until("denied by us", |picture| {
+        picture.tally.denied.contains_key(&denied)
+    })
+    .await;
+    let report = rig.stop().await;
+    assert_eq!((report.verdict, rig.open_orders()), (Verdict::Clean, 0));
+    assert_eq!(
+        report.picture.unwrap().tally.rejected,
+        0,
+        "the venue had nothing to refuse"
+    );
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_without_orders_stops_at_once() {
+    let mut config = config();
+    config.strategy.clear();
+    let mut rig = Rig::start(still(), config).await;
+    rig.until("trading", |picture| picture.mode == Mode::Trading)
+        .await;
+    assert_eq!(rig.stop().await.verdict, Verdict::Clean);
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_live_venue_is_reached_by_https_and_wss() {
+    let (server, root) = crate::client::certificate();
+    let mut config = config();
+    config.venue.kind = tradingd::config::VenueKind::Live;
+    config.venue.ca_file = Some(root.path().to_owned());
+    let settings = tradingd::sim::Settings {
+        tls: Some(server),
+        ..busy()
+    };
+    let mut rig = Rig::start(settings, config).await;
+    rig.until("a fill", |picture| picture.tally.fills >= 1)
+        .await;
+    let report = rig.stop().await;
+    assert_eq!(report.verdict, Verdict::Clean);
+    rig.assert_books_balance(&report.picture.unwrap());
+    rig.shutdown().await;
+}

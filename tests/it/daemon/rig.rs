@@ -1,0 +1,257 @@
+//! A simulated Kraken, a daemon that trades on it, and ways to look at both.
+
+use std::{
+    collections::BTreeMap, io::Write as _, os::unix::fs::PermissionsExt as _, path::PathBuf,
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, task::JoinSet, time::interval};
+use tradingd::{
+    app::{Daemon, Handles, Picture, Report, Stops, clock, daemon::look, driver::Look},
+    config::{Config, SecretRef, Strategy},
+    engine::strategy,
+    sim::{
+        Settings, Simulator,
+        matching::{AccountId, OrderState},
+        server::Role,
+    },
+    types::{ClOrdId, Decimal},
+};
+
+use crate::support::within;
+
+/// Everything that a test stands on.
+pub(super) struct Rig {
+    pub(super) sim: Simulator,
+    pub(super) stops: Stops,
+    looks: tokio::sync::mpsc::Sender<Look>,
+    running: JoinSet<Report>,
+    /// Balances before the daemon did anything.
+    pub(super) opening: BTreeMap<String, Decimal>,
+    pub(super) state: tempfile::TempDir,
+    keys: tempfile::TempDir,
+}
+
+/// A market that is busy enough for a short test.
+pub(super) fn busy() -> Settings {
+    Settings {
+        seed: 11,
+        rate: 400.0,
+        pairs: pairs(),
+        ..Settings::default()
+    }
+}
+
+fn pairs() -> Vec<String> {
+    ["BTC/USD", "ETH/USD"].map(str::to_owned).to_vec()
+}
+
+/// A market that stands still: books are there and nothing moves.
+pub(super) fn still() -> Settings {
+    Settings {
+        speed: 0.000_001,
+        ..busy()
+    }
+}
+
+/// The quoters of the default config, on the pairs of the rig, as quick as a test wants them.
+pub(super) fn quoters(min_interval: Duration) -> Vec<Strategy> {
+    let mut strategies = Config::default().strategy;
+    strategies.retain(|own| own.half_spread.is_some());
+    for own in &mut strategies {
+        own.min_interval = Some(min_interval);
+    }
+    strategies
+}
+
+pub(super) fn config() -> Config {
+    let mut config = Config::default();
+    config.strategy = quoters(Duration::from_millis(100));
+    config.feed.pairs = pairs();
+    config.orders.ttl = Duration::from_millis(1_000);
+    config.orders.grace = Duration::from_millis(500);
+    config.orders.look_up_every = Duration::from_millis(300);
+    config.orders.cancel_again = Duration::from_millis(150);
+    config.kraken.order_answer = Duration::from_millis(700);
+    config.kraken.look_up_pause = Duration::from_millis(50);
+    config.kraken.idle = Duration::from_secs(4);
+    config.kraken.ping = Duration::from_secs(1);
+    config.kraken.reconnect.base = Duration::from_millis(50);
+    config.kraken.reconnect.minimum = Duration::from_millis(10);
+    config
+}
+
+impl Rig {
+    pub(super) async fn start(settings: Settings, config: Config) -> Self {
+        Self::start_with(settings, config, None).await
+    }
+
+    pub(super) async fn start_with(
+        settings: Settings,
+        mut config: Config,
+        strategies: Option<Vec<Box<dyn strategy::Strategy>>>,
+    ) -> Self {
+        let clock = clock::system();
+        let sim = Simulator::start(&settings, None, clock.clone())
+            .await
+            .unwrap();
+        let (state, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let addresses = sim.addresses();
+        config.venue.rest = Some(addresses.rest_url().parse().unwrap());
+        config.venue.ws = Some(addresses.ws_url(Role::Public).parse().unwrap());
+        config.venue.ws_auth = Some(addresses.ws_url(Role::Private).parse().unwrap());
+        let account = &sim.accounts()[0];
+        config.venue.api_key = Some(secret(&keys, "key", &account.key));
+        config.venue.api_secret = Some(secret(&keys, "secret", &account.secret_base64));
+        config.state.dir = Some(state.path().to_owned());
+        let opening = balances(&sim);
+        let handles = Handles {
+            disk: Handle::current(),
+            simulator: Handle::current(),
+        };
+        let stops = Stops::default();
+        let starting = Daemon::start(&config, strategies, clock, &handles, stops.clone(), None);
+        let daemon = within(starting).await.unwrap();
+        let looks = daemon.looks();
+        let mut running = JoinSet::new();
+        running.spawn(daemon.run());
+        Self {
+            sim,
+            stops,
+            looks,
+            running,
+            opening,
+            state,
+            keys,
+        }
+    }
+
+    /// Looks at the engine until it is as wanted.
+    pub(super) async fn until(&self, what: &str, wanted: impl Fn(&Picture) -> bool) -> Picture {
+        let mut ticks = interval(Duration::from_millis(10));
+        let looking = async {
+            loop {
+                ticks.tick().await;
+                let picture = look(&self.looks).await.expect("the driver runs");
+                if wanted(&picture) {
+                    return picture;
+                }
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(60), looking).await;
+        found.unwrap_or_else(|_elapsed| panic!("never: {what}"))
+    }
+
+    pub(super) async fn picture(&self) -> Picture {
+        look(&self.looks).await.expect("the driver runs")
+    }
+
+    /// Stops the daemon as SIGTERM does, and gives what came of it.
+    pub(super) async fn stop(&mut self) -> Report {
+        self.stops.stop.cancel();
+        self.ended().await
+    }
+
+    pub(super) async fn ended(&mut self) -> Report {
+        within(self.running.join_next()).await.unwrap().unwrap()
+    }
+
+    pub(super) fn account(&self) -> AccountId {
+        self.sim.accounts()[0].id
+    }
+
+    /// All orders of ours that the venue ever accepted.
+    pub(super) fn orders(&self) -> Vec<OrderState> {
+        let account = self.account();
+        self.sim.venue().read(|view| {
+            let open = view
+                .exchange
+                .open_orders(account)
+                .map(|order| order.state.clone());
+            let closed = view
+                .exchange
+                .closed_orders(account)
+                .map(|order| order.state.clone());
+            open.chain(closed).collect()
+        })
+    }
+
+    pub(super) fn open_orders(&self) -> usize {
+        let account = self.account();
+        self.sim
+            .venue()
+            .read(|view| view.exchange.open_orders(account).count())
+    }
+
+    pub(super) fn balances(&self) -> BTreeMap<String, Decimal> {
+        balances(&self.sim)
+    }
+
+    /// No id was ever accepted twice.
+    pub(super) fn assert_no_order_is_doubled(&self) {
+        let mut seen = BTreeMap::<ClOrdId, usize>::new();
+        for order in self.orders() {
+            *seen.entry(order.cl_ord_id.unwrap()).or_default() += 1;
+        }
+        assert!(seen.values().all(|count| *count == 1), "doubled: {seen:?}");
+    }
+
+    /// Opening balance plus fills less fees is the venue's balance, per asset, to the last digit.
+    pub(super) fn assert_books_balance(&self, picture: &Picture) {
+        let mut expected = self.opening.clone();
+        let mut add = |asset: &str, amount: Decimal| {
+            let sum = expected.get_mut(asset).unwrap();
+            *sum = sum.checked_add(amount).unwrap();
+        };
+        for market in &picture.markets {
+            let (base, quote) = market.symbol.split_once('/').unwrap();
+            add(base, market.position);
+            add(quote, market.cash.checked_sub(market.fees).unwrap());
+        }
+        let venue = self.balances();
+        for (asset, amount) in &expected {
+            assert_eq!(
+                amount, &venue[asset],
+                "{asset}: opening + fills - fees against the venue"
+            );
+        }
+    }
+
+    pub(super) fn state_directory(&self) -> PathBuf {
+        self.state.path().to_owned()
+    }
+
+    pub(super) async fn shutdown(self) {
+        drop(self.keys);
+        self.sim.shutdown().await;
+    }
+}
+
+fn balances(sim: &Simulator) -> BTreeMap<String, Decimal> {
+    let account = sim.accounts()[0].id;
+    sim.venue().read(|view| {
+        let balances = view.exchange.balances(account);
+        balances
+            .map(|(asset, balance)| (asset.to_string(), balance.total))
+            .collect()
+    })
+}
+
+fn secret(directory: &tempfile::TempDir, name: &str, text: &str) -> SecretRef {
+    let path = directory.path().join(name);
+    let mut file = std::fs::File::create(&path).unwrap();
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    SecretRef::File(path)
+}
+
+/// Where the shared recordings are, if they are here.
+pub(super) fn data(path: &str) -> Option<PathBuf> {
+    let base = std::env::var_os("TRADINGD_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+        PathBuf::from,
+    );
+    let path = base.join(path);
+    path.exists().then_some(path)
+}

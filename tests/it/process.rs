@@ -1,0 +1,181 @@
+//! The real program as its operator sees it: started, killed, stopped, told on, by signals and sockets.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    os::unix::net::UnixDatagram,
+    path::Path,
+    process::{Child, ChildStderr, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml");
+
+/// A running `tradingd run` on the built-in simulator.
+struct Daemon {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+fn daemon(state: &Path, notify: Option<&Path>) -> Daemon {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tradingd"));
+    command
+        .args(["run", "-c", DEFAULT, "--set", "sim.rate=400.0", "--set"])
+        .arg(format!("state.dir=\"{}\"", state.display()))
+        .env_remove("STATE_DIRECTORY")
+        .env_remove("NOTIFY_SOCKET")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    if let Some(path) = notify {
+        command
+            .env("NOTIFY_SOCKET", path)
+            .env("WATCHDOG_USEC", "600000");
+    }
+    let mut child = command.spawn().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    Daemon {
+        child,
+        lines: read(stderr),
+    }
+}
+
+/// Reads lines on a thread of its own, so that the program never waits for its reader.
+fn read(stderr: ChildStderr) -> Receiver<String> {
+    let (lines, read) = sync_channel(100_000);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    read
+}
+
+impl Daemon {
+    /// The next line that holds a text.
+    fn line(&self, text: &str) -> String {
+        let mut seen = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => seen.push(line),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("no line with {text:?} in:\n{}", seen.join("\n"))
+                }
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+    }
+
+    fn exit_code(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+fn verify(state: &Path) {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tradingd"));
+    let output = command.arg("verify").arg(state).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_run_after_kill_nine_knows_the_orders_that_rest_and_ends_them() {
+    let state = tempfile::tempdir().unwrap();
+    let first = daemon(state.path(), None);
+    first.line("ready");
+    first.line("fill");
+    first.signal(Signal::KILL);
+    assert_eq!(first.exit_code(), None);
+
+    let second = daemon(state.path(), None);
+    let recovered = second.line("recovered from the journal");
+    assert!(
+        !recovered.contains("orders=0"),
+        "orders rested at the kill: {recovered}"
+    );
+    second.line("ready");
+    second.line("fill");
+    second.signal(Signal::TERM);
+    second.line("no order of ours rests");
+    assert_eq!(second.exit_code(), Some(0));
+    verify(state.path());
+}
+
+#[test]
+fn a_second_instance_on_one_state_directory_is_refused_and_names_the_first() {
+    let state = tempfile::tempdir().unwrap();
+    let first = daemon(state.path(), None);
+    first.line("ready");
+    let second = daemon(state.path(), None);
+    let refused = second.line("in use by process");
+    assert!(refused.contains(&first.child.id().to_string()), "{refused}");
+    assert_eq!(second.exit_code(), Some(3));
+    first.signal(Signal::INT);
+    assert_eq!(first.exit_code(), Some(0));
+}
+
+#[test]
+fn the_service_manager_hears_ready_status_watchdog_and_stopping() {
+    let state = tempfile::tempdir().unwrap();
+    let path = state.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let heard = |wanted: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = socket.recv(&mut buffer).unwrap();
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.lines().any(|line| line.starts_with(wanted)) {
+                return text;
+            }
+        }
+    };
+    let daemon = daemon(state.path(), Some(&path));
+    heard("READY=1");
+    let alive = heard("WATCHDOG=1");
+    assert!(
+        alive.contains("STATUS=Trading: 3 of 3 books verified"),
+        "{alive}"
+    );
+    daemon.signal(Signal::TERM);
+    heard("STOPPING=1");
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
+#[test]
+fn a_hung_engine_feeds_no_watchdog() {
+    let state = tempfile::tempdir().unwrap();
+    let path = state.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let daemon = daemon(state.path(), Some(&path));
+    daemon.line("ready");
+    daemon.signal(Signal::STOP);
+    // Whatever was sent before the stop is taken; then nothing comes for two watchdog intervals.
+    socket
+        .set_read_timeout(Some(Duration::from_millis(1_200)))
+        .unwrap();
+    let mut buffer = [0; 4096];
+    while socket.recv(&mut buffer).is_ok() {}
+    daemon.signal(Signal::CONT);
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(
+        socket.recv(&mut buffer).is_ok(),
+        "it goes on feeding once it lives again"
+    );
+    daemon.signal(Signal::KILL);
+    assert_eq!(daemon.exit_code(), None);
+}

@@ -1,0 +1,6 @@
+//! REST of the simulated Kraken, over real sockets, as other people's clients speak it.
+
+mod access;
+mod life;
+mod market;
+mod rig;

@@ -1,0 +1,301 @@
+//! Public endpoints: shapes, types and keys of `kraken-api.md` §3.2.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tradingd::types::{Side, TradingStatus};
+
+use super::rig::{Rig, bad, good};
+
+/// Two trades: 0.3 at 61234.6 at 08:00:07, 0.1 at 61234.7 three minutes later; a book around them.
+async fn busy() -> Rig {
+    let rig = Rig::start().await;
+    rig.hands.advance(Duration::from_nanos(7_000_001_234));
+    rig.agent(Side::Sell, "BTC/USD", "61234.6", "0.3");
+    rig.agent(Side::Sell, "BTC/USD", "61234.7", "1.1364");
+    rig.agent(Side::Buy, "BTC/USD", "61234.6", "0.3");
+    rig.agent(Side::Buy, "BTC/USD", "61230.0", "0.0004");
+    rig.hands.advance(Duration::from_secs(180));
+    rig.agent(Side::Buy, "BTC/USD", "61234.7", "0.1");
+    rig
+}
+
+#[tokio::test]
+async fn time_and_status_have_their_types() {
+    let rig = Rig::start().await;
+    assert_eq!(
+        rig.ask("Time").await,
+        json!({"unixtime": 1_788_249_600, "rfc1123": "Tue, 01 Sep 26 08:00:00 +0000"})
+    );
+    assert_eq!(
+        rig.ask("SystemStatus").await,
+        json!({"status": "online", "timestamp": "2026-09-01T08:00:00Z", "upcoming_maintenance": [], "emergency": []})
+    );
+    assert_eq!(rig.ask("MaintenanceSchedule").await, json!({"events": []}));
+    rig.venue
+        .change(|exchange| exchange.set_system_status(TradingStatus::CancelOnly));
+    assert_eq!(rig.ask("SystemStatus").await["status"], "cancel_only");
+}
+
+#[tokio::test]
+async fn assets_are_listed_under_the_names_that_were_asked_for() {
+    let rig = Rig::start().await;
+    let row = json!({"aclass": "currency", "altname": "XBT", "decimals": 10, "display_decimals": 5, "status": "enabled"});
+    let usd = json!({"aclass": "currency", "altname": "USD", "decimals": 4, "display_decimals": 2, "status": "enabled"});
+    for names in ["XXBT,ZUSD", "XBT,USD", "BTC,USD"] {
+        let some = rig.ask(&format!("Assets?asset={names}")).await;
+        assert_eq!(some, json!({"XXBT": row, "ZUSD": usd}), "{names}");
+    }
+    let modern = rig.ask("Assets?assetVersion=1").await;
+    assert_eq!(modern["BTC"], row);
+    assert!(modern.get("XXBT").is_none());
+    assert_eq!(rig.ask("Assets?aclass=tokenized_asset").await, json!({}));
+    assert_eq!(
+        bad(&rig.public("Assets?asset=NOPE").await),
+        "EQuery:Unknown asset"
+    );
+}
+
+#[tokio::test]
+async fn pairs_carry_every_field_that_clients_read() {
+    let rig = Rig::start().await;
+    let answer = rig
+        .send("GET", "/0/public/AssetPairs?pair=XBTUSD&info=fees", &[], "")
+        .await;
+    let fees = r#""fees":[[0,0.4],[10000,0.35],[50000,0.24],"#;
+    assert!(answer.body.contains(fees), "{}", answer.body);
+    let pairs = good(answer.json());
+    let mut pair = pairs["XXBTZUSD"].clone();
+    for schedule in ["fees", "fees_maker"] {
+        let steps = pair.as_object_mut().unwrap().remove(schedule).unwrap();
+        assert!(
+            steps
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|step| step[0].is_number() && step[1].is_number())
+        );
+    }
+    assert_eq!(
+        pair,
+        json!({
+            "altname": "XBTUSD", "wsname": "XBT/USD", "aclass_base": "currency", "base": "XXBT",
+            "aclass_quote": "currency", "quote": "ZUSD", "execution_venue": "international", "lot": "unit",
+            "cost_decimals": 5, "pair_decimals": 1, "lot_decimals": 8, "lot_multiplier": 1,
+            "leverage_buy": [], "leverage_sell": [], "fee_volume_currency": "ZUSD",
+            "margin_call": 80, "margin_stop": 40, "ordermin": "0.00005", "costmin": "0.5",
+            "tick_size": "0.1", "status": "online",
+        })
+    );
+    let modern = rig.ask("AssetPairs?assetVersion=1").await;
+    assert_eq!(modern["BTC/USD"]["base"], "BTC");
+    assert_eq!(modern["BTC/USD"]["quote"], "USD");
+    for empty in [
+        "aclass_base=tokenized_asset",
+        "execution_venue=bitnomial_exchange",
+    ] {
+        assert_eq!(rig.ask(&format!("AssetPairs?{empty}")).await, json!({}));
+    }
+    assert_eq!(
+        bad(&rig.public("AssetPairs?pair=NOPE").await),
+        "EQuery:Unknown asset pair"
+    );
+}
+
+#[tokio::test]
+async fn the_key_of_an_answer_is_the_id_or_the_slash_form_that_was_asked_for() {
+    let rig = busy().await;
+    for (asked, key) in [
+        ("XBTUSD", "XXBTZUSD"),
+        ("XXBTZUSD", "XXBTZUSD"),
+        ("XBT/USD", "XBT/USD"),
+        ("BTC/USD", "BTC/USD"),
+        ("BTC%2FUSD", "BTC/USD"),
+    ] {
+        for endpoint in ["Ticker", "Depth", "Trades", "OHLC", "Spread", "AssetPairs"] {
+            let result = rig.ask(&format!("{endpoint}?pair={asked}")).await;
+            let keys: Vec<&String> = result.as_object().unwrap().keys().collect();
+            assert!(
+                keys.contains(&&key.to_owned()),
+                "{endpoint} {asked}: {keys:?}"
+            );
+        }
+    }
+    let all = rig.ask("Ticker").await;
+    assert_eq!(all.as_object().unwrap().len(), 16);
+    assert!(all.get("XETHZUSD").is_some());
+    let two = rig.ask("Ticker?pair=XBTUSD,ETH/USD").await;
+    assert_eq!(two.as_object().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_ticker_is_strings_but_for_the_counts() {
+    let rig = busy().await;
+    assert_eq!(
+        rig.ask("Ticker?pair=XBTUSD").await["XXBTZUSD"],
+        json!({
+            "a": ["61234.70000", "2", "2.000"], "b": ["61230.00000", "1", "1.000"],
+            "c": ["61234.70000", "0.10000000"], "v": ["0.40000000", "0.40000000"],
+            "p": ["61234.60000", "61234.60000"], "t": [2, 2],
+            "l": ["61234.60000", "61234.60000"], "h": ["61234.70000", "61234.70000"],
+            "o": "61234.60000",
+        })
+    );
+    let quiet = &rig.ask("Ticker?pair=ETHUSD").await["XETHZUSD"];
+    assert_eq!(quiet["t"], json!([0, 0]), "{quiet}");
+}
+
+#[tokio::test]
+async fn candles_have_no_gaps_and_the_running_one_is_last() {
+    let rig = busy().await;
+    let row = |time: i64, price: &str, vwap: &str, volume: &str, count: u32| {
+        json!([time, price, price, price, price, vwap, volume, count])
+    };
+    let result = rig.ask("OHLC?pair=XBTUSD").await;
+    assert_eq!(
+        result,
+        json!({
+            "XXBTZUSD": [
+                row(1_788_249_600, "61234.6", "61234.6", "0.30000000", 1),
+                row(1_788_249_660, "61234.6", "0.0", "0.00000000", 0),
+                row(1_788_249_720, "61234.6", "0.0", "0.00000000", 0),
+                row(1_788_249_780, "61234.7", "61234.7", "0.10000000", 1),
+            ],
+            "last": 1_788_249_720,
+        })
+    );
+    let since = rig.ask("OHLC?pair=XBTUSD&since=1788249720").await;
+    assert_eq!(since["XXBTZUSD"].as_array().unwrap().len(), 1);
+    rig.hands.advance(Duration::from_secs(3600 * 24));
+    let later = rig.ask("OHLC?pair=XBTUSD&interval=1").await;
+    let rows = later["XXBTZUSD"].as_array().unwrap();
+    assert_eq!(rows.len(), 720);
+    assert_eq!(rows.last().unwrap()[0], 1_788_249_780 + 86_400);
+    assert_eq!(rows.first().unwrap()[0], 1_788_249_780 + 86_400 - 719 * 60);
+    assert_eq!(
+        bad(&rig.public("OHLC?pair=XBTUSD&interval=7").await),
+        "EGeneral:Invalid arguments:interval"
+    );
+}
+
+#[tokio::test]
+async fn depth_is_prices_volumes_and_whole_seconds_best_first() {
+    let rig = busy().await;
+    rig.agent(Side::Sell, "BTC/USD", "61300.0", "2");
+    let now = 1_788_249_787;
+    assert_eq!(
+        rig.ask("Depth?pair=XBTUSD").await["XXBTZUSD"],
+        json!({
+            "asks": [["61234.70000", "1.037", now], ["61300.00000", "2.000", now]],
+            "bids": [["61230.00000", "0.001", now]],
+        })
+    );
+    let one = rig.ask("Depth?pair=XBTUSD&count=1").await;
+    assert_eq!(one["XXBTZUSD"]["asks"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn trades_page_forward_by_their_last_nanosecond() {
+    let rig = busy().await;
+    let answer = rig
+        .send("GET", "/0/public/Trades?pair=XBTUSD", &[], "")
+        .await;
+    assert_eq!(
+        answer.body,
+        concat!(
+            r#"{"error":[],"result":{"XXBTZUSD":["#,
+            r#"["61234.60000","0.30000000",1788249607.000001,"b","l","",1],"#,
+            r#"["61234.70000","0.10000000",1788249787.000001,"b","l","",2]],"#,
+            r#""last":"1788249787000001234"}}"#
+        )
+    );
+    let ids = |result: Value| -> Vec<u64> {
+        let rows = result["XXBTZUSD"].as_array().unwrap().clone();
+        rows.iter().map(|row| row[6].as_u64().unwrap()).collect()
+    };
+    for (query, want) in [
+        ("since=0", vec![1, 2]),
+        ("since=0&count=1", vec![1]),
+        ("count=1", vec![2]),
+        ("since=1788249607000001234", vec![2]),
+        ("since=1788249607000001233", vec![1, 2]),
+        ("since=1788249608", vec![2]),
+        ("since=1788249787000001234", vec![]),
+    ] {
+        let result = rig.ask(&format!("Trades?pair=XBTUSD&{query}")).await;
+        assert_eq!(ids(result), want, "{query}");
+    }
+    let end = rig
+        .ask("Trades?pair=XBTUSD&since=1788249787000001234")
+        .await;
+    assert_eq!(
+        end["last"], "1788249787000001234",
+        "nothing new: ask the same again"
+    );
+}
+
+#[tokio::test]
+async fn a_sweep_is_not_torn_apart_by_the_page() {
+    let rig = Rig::start().await;
+    for price in ["100.0", "100.1", "100.2"] {
+        rig.agent(Side::Sell, "BTC/USD", price, "1");
+    }
+    rig.agent(Side::Buy, "BTC/USD", "101.0", "3");
+    let page = rig.ask("Trades?pair=XBTUSD&since=0&count=2").await;
+    assert_eq!(page["XXBTZUSD"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn spreads_are_seconds_and_two_prices() {
+    let rig = busy().await;
+    let result = rig.ask("Spread?pair=XBTUSD").await;
+    let rows = result["XXBTZUSD"].as_array().unwrap();
+    assert_eq!(
+        rows.last().unwrap(),
+        &json!([1_788_249_607, "61230.00000", "61234.70000"])
+    );
+    assert_eq!(result["last"], 1_788_249_607);
+    let later = rig.ask("Spread?pair=XBTUSD&since=1788249608").await;
+    assert_eq!(later["XXBTZUSD"], json!([]));
+}
+
+#[tokio::test]
+async fn public_calls_may_be_posted_and_carry_what_nobody_knows() {
+    let rig = busy().await;
+    for (kind, body) in [
+        (super::rig::FORM, "pair=XBTUSD&ascending=true"),
+        (super::rig::JSON, r#"{"pair":"XBTUSD","ascending":true}"#),
+    ] {
+        let answer = rig
+            .send("POST", "/0/public/Ticker", &[("Content-Type", kind)], body)
+            .await;
+        assert!(good(answer.json()).get("XXBTZUSD").is_some());
+        assert!(
+            answer
+                .head
+                .to_lowercase()
+                .contains("content-type: application/json")
+        );
+    }
+}
+
+#[tokio::test]
+async fn unknown_names_are_unknown_methods_and_foreign_paths_are_not_found() {
+    let rig = Rig::start().await;
+    for path in [
+        "public/Tickers",
+        "public/ticker",
+        "private/Nope",
+        "nope",
+        "public",
+    ] {
+        let answer = rig.send("GET", &format!("/0/{path}"), &[], "").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(bad(&answer.json()), "EGeneral:Unknown method", "{path}");
+    }
+    assert_eq!(rig.send("GET", "/", &[], "").await.status, 404);
+    for path in ["public/OHLC", "public/Depth?count=5", "public/Trades"] {
+        let answer = rig.send("GET", &format!("/0/{path}"), &[], "").await.json();
+        assert_eq!(bad(&answer), "EGeneral:Invalid arguments:pair", "{path}");
+    }
+}
