@@ -558,7 +558,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn plain_bytes_are_counted_as_one_by_one(bytes in prop::collection::vec(prop_oneof![Just(b'"'), Just(b'\\'), any::<u8>(), b'a'..b'z'], 0..40)) {
+        fn plain_bytes_are_counted_as_one_by_one(bytes in prop::collection::vec(prop_oneof![Just(b'"'), Just(b'\\'), any::<u8>(), b'a'..=b'z'], 0..40)) {
             let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
             for start in 0..=bytes.len() {
                 let rest = &bytes[start..];
