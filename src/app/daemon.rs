@@ -373,6 +373,11 @@ impl Daemon {
         self.supervisor
             .stop_phase(READERS, self.shutdown.close)
             .await;
+        self.supervisor.stop_phase(DRIVER, Duration::ZERO).await;
+        let mut failures = self.supervisor.failures().iter();
+        let own = failures.find(|failure| failure.task == "driver");
+        // Those who lost their driver may have been joined before it.
+        let reason = own.map_or(reason, ToString::to_string);
         let parked = tokio::select! {
             biased;
             () = self.stops.abandon.cancelled() => Parked::Unfinished,

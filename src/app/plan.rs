@@ -27,9 +27,9 @@ pub enum PlanError {
         /// Which key.
         key: &'static str,
         /// What it says.
-        amount: Decimal,
+        amount: String,
         /// Which pair.
-        symbol: Symbol,
+        symbol: String,
         /// Why not.
         reason: &'static str,
     },
@@ -187,7 +187,8 @@ impl Amounts<'_> {
     }
 
     fn misfit(&self, key: &'static str, amount: Decimal, reason: &'static str) -> PlanError {
-        let (strategy, symbol) = (self.strategy.to_owned(), self.instrument.symbol);
+        let (strategy, symbol) = (self.strategy.to_owned(), self.instrument.symbol.to_string());
+        let amount = amount.to_string();
         PlanError::Amount {
             strategy,
             key,

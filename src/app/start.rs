@@ -18,7 +18,7 @@ use crate::{
     engine::{Engine, strategy},
     io::{Clock, files, files::LockError, net::Connector, rng},
     journal::Journal,
-    sim::SimError,
+    sim::{SimError, matching::Tier as SimTier},
     types::{Instrument, Symbol, Timestamp, TradingStatus},
     venue::kraken::{
         account::Account,
@@ -207,10 +207,13 @@ fn kraken_settings(config: &Config, embedded: Option<&Embedded>) -> Kraken {
         kraken.ws_auth = embedded.ws_auth.clone();
     }
     kraken.ca_file = venue.ca_file.clone();
-    kraken.tier = match config.throttle.tier {
-        Tier::Starter => rate_limit::Tier::Starter,
-        Tier::Intermediate => rate_limit::Tier::Intermediate,
-        Tier::Pro => rate_limit::Tier::Pro,
+    // The built-in venue's tier is known; elsewhere it is what the operator says.
+    kraken.tier = match (embedded.is_some(), config.sim.tier, config.throttle.tier) {
+        (true, SimTier::Pro, _) | (false, _, Tier::Pro) => rate_limit::Tier::Pro,
+        (true, SimTier::Intermediate, _) | (false, _, Tier::Intermediate) => {
+            rate_limit::Tier::Intermediate
+        }
+        (true, SimTier::Starter, _) | (false, _, Tier::Starter) => rate_limit::Tier::Starter,
     };
     kraken
 }
@@ -281,7 +284,9 @@ fn refused(error: CallError) -> StartError {
 fn catalog_error(error: CatalogError) -> StartError {
     match error {
         CatalogError::Call(error) => refused(error),
-        other => StartError::Catalog(other),
+        other @ (CatalogError::Name { .. }
+        | CatalogError::NoPair(_)
+        | CatalogError::Rule { .. }) => StartError::Catalog(other),
     }
 }
 

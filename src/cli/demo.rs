@@ -2,9 +2,6 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use clap::Args;
-use serde_json::Value;
-
 use super::{
     Exit, Out, Output,
     launch::{self, Launch},
@@ -18,6 +15,7 @@ use crate::{
     config::{Config, Log},
     types::span,
 };
+use clap::Args;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -91,10 +89,10 @@ fn show(summary: &Summary, output: Output, out: &mut Out) -> io::Result<()> {
         return out.line(&value);
     }
     for (key, value) in value.as_object().into_iter().flatten() {
-        match value {
-            Value::String(text) => out.line(&format_args!("{key}: {text}"))?,
-            other => out.line(&format_args!("{key}: {other}"))?,
-        }
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        out.line(&format_args!("{key}: {text}"))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The command line: one file per verb, arguments in, exit code out.
 //!
-//! For: what a person or a script sees. Data goes to standard output, everything else to standard error; see [`out`].
+//! For: what a person or a script sees. Data goes to standard output, everything else to standard error; see `out`.
 //! Left out: anything that another module could decide. Always true: no secret is taken as an argument or printed; each way to end
 //! has its [`Exit`] code.
 

@@ -50,8 +50,17 @@ impl Terms {
     /// Price × quantity at the pair's cost precision.
     pub(super) fn cost(&self, price: Price, qty: Quantity) -> Decimal {
         self.notional(price, qty)
-            .and_then(|exact| exact.rounded_toward_zero(self.cost_precision))
+            .and_then(|exact| self.settled(exact))
             .unwrap_or(Decimal::ZERO)
+    }
+
+    /// An amount of quote as it can be booked: told at the cost precision, in no more digits than the ledger keeps,
+    /// so that fills and balances agree to the last one.
+    fn settled(&self, exact: Decimal) -> Result<Decimal, InvalidDecimal> {
+        let kept = self.cost_precision.min(self.quote.decimals);
+        exact
+            .rounded_toward_zero(kept)?
+            .rounded_toward_zero(self.cost_precision)
     }
 
     /// Price × quantity, exactly.
@@ -70,7 +79,7 @@ impl Terms {
             Liquidity::Taker => self.taker,
         };
         cost.checked_mul(rate)
-            .and_then(|exact| exact.rounded_toward_zero(self.cost_precision))
+            .and_then(|exact| self.settled(exact))
             .unwrap_or(Decimal::ZERO)
     }
 

@@ -1,7 +1,7 @@
 //! The simulated Kraken's wire: REST and WebSocket v2.
 //!
 //! For: whatever a client of Kraken Spot sends and reads, checked as strictly as the venue does.
-//! Left out: what becomes of a request; the [`Venue`](super::Venue) decides.
+//! Left out: what becomes of a request; the `Venue` decides.
 //! Always true: public frames are written once for all who get them; a client that reads too slowly is disconnected, never waited for.
 
 mod acks;

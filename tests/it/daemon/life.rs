@@ -186,28 +186,6 @@ async fn a_panicking_strategy_leaves_no_order_resting() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_venue_in_cancel_only_mode_gets_no_new_orders() {
-    let mut rig = Rig::start(busy(), config()).await;
-    rig.until("orders", |picture| picture.open_orders() == 4)
-        .await;
-    rig.sim
-        .set_system_status(tradingd::types::TradingStatus::CancelOnly);
-    let denied = tradingd::engine::risk::Code::VenueStatus;
-    rig.until("denied by us", |picture| {
-        picture.tally.denied.contains_key(&denied)
-    })
-    .await;
-    let report = rig.stop().await;
-    assert_eq!((report.verdict, rig.open_orders()), (Verdict::Clean, 0));
-    assert_eq!(
-        report.picture.unwrap().tally.rejected,
-        0,
-        "the venue had nothing to refuse"
-    );
-    rig.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_without_orders_stops_at_once() {
     let mut config = config();
     config.strategy.clear();

@@ -65,9 +65,12 @@ pub(super) fn quoters(min_interval: Duration) -> Vec<Strategy> {
 }
 
 pub(super) fn config() -> Config {
-    let mut config = Config::default();
-    config.strategy = quoters(Duration::from_millis(100));
+    let mut config = Config {
+        strategy: quoters(Duration::from_millis(100)),
+        ..Config::default()
+    };
     config.feed.pairs = pairs();
+    config.throttle.tier = tradingd::config::Tier::Pro;
     config.orders.ttl = Duration::from_millis(1_000);
     config.orders.grace = Duration::from_millis(500);
     config.orders.look_up_every = Duration::from_millis(300);
