@@ -1,3 +1,5 @@
+//! Frames of every kind, and what is no frame.
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;
