@@ -275,9 +275,6 @@ fn orders() {
 }
 
 fn main() {
-    if std::env::args().any(|a| a == "orders") {
-        return orders();
-    }
     println!(
         "{:<44} {:>9} {:>12} {:>12}   ratio",
         "row", "frame", "IgnoredAny", "ours"

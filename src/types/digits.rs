@@ -86,17 +86,26 @@ pub const LONGEST: usize = 20;
 /// The decimal digits of `value`, without leading zeros, at the end of `buffer`.
 #[must_use]
 #[inline]
-pub fn text(mut value: u64, buffer: &mut [u8; LONGEST]) -> &[u8] {
-    let mut start = LONGEST;
-    for slot in buffer.iter_mut().rev() {
-        *slot = b'0' + low_digit(value);
-        start -= 1;
+pub fn text(value: u64, buffer: &mut [u8; LONGEST]) -> &[u8] {
+    let length = write_back(value, &mut buffer.iter_mut().rev());
+    buffer
+        .get(LONGEST - usize::from(length)..)
+        .unwrap_or_default()
+}
+
+/// Writes the decimal digits of `value` to the next `places`, last digit first; returns how many. Stops where no place is left.
+#[inline]
+pub fn write_back<'a>(mut value: u64, places: &mut impl Iterator<Item = &'a mut u8>) -> u8 {
+    let mut count = 0;
+    for place in places {
+        *place = b'0' + low_digit(value);
+        count += 1;
         value /= 10;
         if value == 0 {
             break;
         }
     }
-    buffer.get(start..).unwrap_or_default()
+    count
 }
 
 const fn low_digit(value: u64) -> u8 {

@@ -481,7 +481,10 @@ impl DigitsRow {
         let prices = levels().map(|level| level.price).chain(self.price);
         let qtys = levels().map(|level| level.qty).chain(self.qty);
         let most = |numbers: &mut dyn Iterator<Item = Number>| {
-            numbers.map(|number| number.0.scale()).max().unwrap_or(0)
+            numbers
+                .map(|number| number.decimal().scale())
+                .max()
+                .unwrap_or(0)
         };
         Precision {
             price: most(&mut { prices }),

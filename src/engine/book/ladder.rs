@@ -27,7 +27,7 @@ pub(super) struct Ladder {
     touched: bool,
 }
 
-/// Checksum text of one of the best levels; a length of zero means that it has to be written again.
+/// Checksum text of one of the best levels, at the slot's end; a length of zero means that it has to be written again.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     bytes: [u8; SLOT],
@@ -41,16 +41,12 @@ impl Slot {
     };
 
     fn write(&mut self, level: Level) {
-        let mut length = 0;
-        for number in [level.price.units(), level.qty.units()] {
-            let mut buffer = [0; digits::LONGEST];
-            let text = digits::text(number.unsigned_abs(), &mut buffer);
-            if let Some(target) = self.bytes.get_mut(length..length + text.len()) {
-                target.copy_from_slice(text);
-            }
-            length += text.len();
-        }
-        self.length = u8::try_from(length).unwrap_or(0);
+        let mut places = self.bytes.iter_mut().rev();
+        let numbers = [level.qty.units(), level.price.units()];
+        self.length = numbers
+            .map(|number| digits::write_back(number.unsigned_abs(), &mut places))
+            .iter()
+            .sum();
     }
 }
 
@@ -133,22 +129,26 @@ impl Ladder {
         Ok(())
     }
 
-    /// Appends the checksum text of the ten best to `text` at `at`; returns where it ends. Rewrites only what was touched.
+    /// Writes the checksum text of the ten best, best first, so that it ends at `end`; returns where it begins. Rewrites only
+    /// what was touched.
     #[inline]
-    pub(super) fn copy_top(&mut self, text: &mut [u8], mut at: usize) -> usize {
+    pub(super) fn copy_top(&mut self, text: &mut [u8], mut end: usize) -> usize {
+        self.touched = false;
         let live = self.levels.get(self.dead..).unwrap_or_default();
-        for (slot, level) in self.slots.iter_mut().zip(live.iter().rev()) {
+        let count = live.len().min(TOP);
+        let shown = live.get(live.len() - count..).unwrap_or_default();
+        let slots = self.slots.get_mut(..count).unwrap_or_default();
+        for (slot, level) in slots.iter_mut().rev().zip(shown) {
             if slot.length == 0 {
                 slot.write(*level);
             }
-            // Whole slots are copied: a fixed size is quicker than the exact length.
-            if let Some(target) = text.get_mut(at..at + SLOT) {
+            // Whole slots are copied, a fixed size being quicker than the exact length: what is too much is overwritten next.
+            if let Some(target) = text.get_mut(end - SLOT..end) {
                 target.copy_from_slice(&slot.bytes);
             }
-            at += usize::from(slot.length);
+            end -= usize::from(slot.length);
         }
-        self.touched = false;
-        at
+        end
     }
 
     fn rank(&self, left: Price, right: Price) -> Ordering {

@@ -17,8 +17,8 @@ use self::ladder::{Ladder, SLOT, TOP};
 use super::event::{BookKind, BookUpdate, Level};
 use crate::types::{OutOfRange, Price, Side, digits};
 
-/// Room for the checksum text of both sides, and for the last slot to be copied whole.
-const TEXT: usize = 2 * TOP * SLOT;
+/// Room for the checksum text of both sides, and for the first slot to be copied whole.
+const TEXT: usize = (2 * TOP + 1) * SLOT;
 
 /// A level-2 book.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -29,7 +29,6 @@ pub struct Book {
     asks: Ladder,
     state: State,
     checksum: u32,
-    text: [u8; TEXT],
 }
 
 /// Whether a book may be traded on.
@@ -136,7 +135,6 @@ impl Book {
             asks: Ladder::new(Side::Sell),
             state: State::Waiting,
             checksum: 0,
-            text: [0; TEXT],
         }
     }
 
@@ -276,9 +274,10 @@ impl Book {
     /// CRC-32 of the ten best asks, then the ten best bids.
     fn compute(&mut self) -> u32 {
         if self.asks.is_touched() || self.bids.is_touched() {
-            let end = self.asks.copy_top(&mut self.text, 0);
-            let end = self.bids.copy_top(&mut self.text, end);
-            self.checksum = crc32fast::hash(self.text.get(..end).unwrap_or_default());
+            let mut text = [0; TEXT];
+            let start = self.bids.copy_top(&mut text, TEXT);
+            let start = self.asks.copy_top(&mut text, start);
+            self.checksum = crc32fast::hash(text.get(start..).unwrap_or_default());
         }
         self.checksum
     }

@@ -94,7 +94,7 @@ fn fill(row: &Execution<'_>) -> Result<Fill, ConvertError> {
     let qty = decimal(row.last_qty).ok_or(ConvertError::Missing("last_qty"))?;
     let price = decimal(row.last_price).ok_or(ConvertError::Missing("last_price"))?;
     let cost = match row.cost {
-        Some(cost) => cost.0,
+        Some(cost) => cost.decimal(),
         None => price
             .checked_mul(qty)
             .map_err(|_overflow| ConvertError::Amount("cost"))?,
@@ -114,7 +114,7 @@ fn fill(row: &Execution<'_>) -> Result<Fill, ConvertError> {
                 _ => None,
             }),
         fees: fees
-            .map(|fee| Ok((AssetCode::new(fee.asset.as_str())?, fee.qty.0)))
+            .map(|fee| Ok((AssetCode::new(fee.asset.as_str())?, fee.qty.decimal())))
             .collect::<Result<_, TextTooLong>>()?,
         at: row.timestamp.0,
     })
@@ -129,7 +129,7 @@ fn side(text: &str) -> Result<Side, ConvertError> {
 }
 
 fn decimal(number: Option<Number>) -> Option<Decimal> {
-    number.map(|number| number.0)
+    number.map(Number::decimal)
 }
 
 /// The tradable total of an asset in a snapshot: the wallet `spot`/`main` where wallets are told apart.
@@ -145,7 +145,7 @@ pub fn balance_of_holding(row: &Holding<'_>) -> Result<Balance, ConvertError> {
         .find(|wallet| is_main(Some(wallet.kind.as_str()), Some(wallet.id.as_str())));
     Ok(Balance {
         asset: AssetCode::new(row.asset.as_str())?,
-        total: main.map_or(row.balance, |wallet| wallet.balance).0,
+        total: main.map_or(row.balance, |wallet| wallet.balance).decimal(),
     })
 }
 
@@ -162,7 +162,7 @@ pub fn balance_of_entry(row: &Entry<'_>) -> Result<Option<Balance>, ConvertError
     }
     Ok(Some(Balance {
         asset: AssetCode::new(row.asset.as_str())?,
-        total: row.balance.0,
+        total: row.balance.decimal(),
     }))
 }
 
@@ -212,7 +212,7 @@ pub fn instrument(pair: &Pair<'_>, fees: Fees) -> Result<Instrument, ConvertErro
 
 fn units(number: Number, precision: u8, key: &'static str) -> Result<i64, ConvertError> {
     let mantissa = number
-        .0
+        .decimal()
         .mantissa_at(precision)
         .ok_or(ConvertError::Amount(key))?;
     i64::try_from(mantissa).map_err(|_too_large| ConvertError::Amount(key))

@@ -65,6 +65,31 @@ pub enum Message<'a> {
     },
 }
 
+impl Message<'_> {
+    /// The same, with the number that stood behind its rows.
+    pub(super) fn with_sequence(mut self, number: Option<u64>) -> Self {
+        match &mut self {
+            Message::Executions(Rows { sequence, .. }) => *sequence = number,
+            Message::Holdings(Rows { sequence, .. }) => *sequence = number,
+            Message::Ledger(Rows { sequence, .. }) => *sequence = number,
+            Message::Status(_)
+            | Message::Heartbeat
+            | Message::Pong(_)
+            | Message::Reply(_)
+            | Message::Flood { .. }
+            | Message::Book(_)
+            | Message::Trades(_)
+            | Message::OtherSymbol { .. }
+            | Message::Ticker(_)
+            | Message::Ohlc(_)
+            | Message::Level3(_)
+            | Message::Instruments { .. }
+            | Message::Unknown { .. } => {}
+        }
+        self
+    }
+}
+
 /// Snapshot or update.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -10,10 +10,10 @@ mod feed;
 mod message;
 mod notes;
 mod symbols;
+mod typed;
+mod usual;
 
 use std::borrow::Cow;
-
-use serde::Deserialize;
 
 pub use self::{
     convert::{
@@ -27,16 +27,14 @@ pub use self::{
     symbols::Listing,
 };
 use self::{
-    envelope::{Envelope, Payload},
+    envelope::Envelope,
     feed::{Feed, Whose},
     symbols::Symbols,
+    typed::is_typed,
 };
 use super::wire::{
-    DecodeError, MaybeInstant, Text, Why, market,
-    object::Audit,
-    reply::Orders,
+    DecodeError, Text, Why,
     scan::{Scanner, Step},
-    time,
 };
 use crate::engine::event::BookKind;
 
@@ -100,17 +98,26 @@ impl Decoder {
             at: error.valid_up_to(),
             why: Why::NotText,
         })?;
+        if let Some((kind, listing)) = usual::book(text, &self.symbols, buffers) {
+            return Ok(book_message(kind, &listing, buffers));
+        }
+        self.decode_any(text, buffers)
+    }
+
+    /// Decodes a frame of whatever form.
+    fn decode_any<'a>(
+        &mut self,
+        text: &'a str,
+        buffers: &mut Buffers,
+    ) -> Result<Message<'a>, DecodeError> {
         let mut scanner = Scanner::new(text);
         let mut envelope = Envelope::default();
         let mut read = None;
         let mut next = scanner.first_key()?;
         while let Some(key) = next {
             match (key.as_ref(), envelope.channel.as_deref()) {
-                ("data", Some("book")) if read.is_none() => {
-                    read = Some(self.feed().book(&mut scanner, buffers)?);
-                }
-                ("data", Some("trade")) if read.is_none() => {
-                    read = Some(self.feed().trades(&mut scanner, buffers)?);
+                ("data", Some(_)) if read.is_none() && envelope.data.is_none() => {
+                    read = self.early(&mut envelope, &mut scanner, buffers)?;
                 }
                 (key, _) => envelope.member(key, &mut scanner, &mut self.notes)?,
             }
@@ -130,26 +137,70 @@ impl Decoder {
         }
     }
 
+    /// Reads `data` where it stands, if what came before it says how; else leaves it for later.
+    fn early<'a>(
+        &mut self,
+        envelope: &mut Envelope<'a>,
+        scanner: &mut Scanner<'a>,
+        buffers: &mut Buffers,
+    ) -> Step<Option<Read<'a>>> {
+        let channel = envelope.channel.as_deref().unwrap_or_default();
+        match (channel, kind(envelope, scanner)) {
+            ("book", _) => self
+                .feed()
+                .book(scanner, buffers)
+                .map(|whose| Some(Read::Feed(whose))),
+            ("trade", _) => self
+                .feed()
+                .trades(scanner, buffers)
+                .map(|whose| Some(Read::Feed(whose))),
+            (channel, Ok(kind)) if is_typed(channel) => self
+                .typed(channel, kind, scanner)
+                .map(|message| Some(Read::Typed(message))),
+            _ => envelope
+                .member("data", scanner, &mut self.notes)
+                .map(|()| None),
+        }
+    }
+
     fn message<'a>(
         &mut self,
         mut envelope: Envelope<'a>,
-        read: Option<Whose<'a>>,
+        read: Option<Read<'a>>,
         scanner: &Scanner<'a>,
         buffers: &mut Buffers,
     ) -> Step<Message<'a>> {
-        match (envelope.channel.take(), envelope.method.take()) {
-            (Some(channel), _) => match channel.as_ref() {
-                "book" => self.book(&envelope, read, scanner, buffers),
-                "trade" => self.trades(&envelope, read, scanner, buffers),
-                _ => self.channel(channel, &envelope, scanner),
-            },
-            (None, Some(method)) => self.answer(method, envelope),
-            (None, None) => match envelope.flood {
-                Some(error) => Ok(Message::Flood { error: Text(error) }),
-                None => Ok(Message::Unknown {
-                    what: Text(Cow::Borrowed("")),
+        let feed = |read| match read {
+            Some(Read::Feed(whose)) => Some(whose),
+            Some(Read::Typed(_)) | None => None,
+        };
+        match (envelope.channel.take(), envelope.method.take(), read) {
+            (Some(_), _, Some(Read::Typed(message))) => {
+                Ok(message.with_sequence(envelope.sequence))
+            }
+            (Some(channel), _, read) => match channel.as_ref() {
+                "book" => self.book(&envelope, feed(read), scanner, buffers),
+                "trade" => self.trades(&envelope, feed(read), scanner, buffers),
+                "heartbeat" => Ok(Message::Heartbeat),
+                channel if is_typed(channel) => {
+                    let Some(data) = envelope.data else {
+                        return scanner.fail(Why::Missing("data"));
+                    };
+                    let kind = kind(&envelope, scanner)?;
+                    let message = self.typed(channel, kind, &mut scanner.moved_to(data.at))?;
+                    Ok(message.with_sequence(envelope.sequence))
+                }
+                _ => Ok(Message::Unknown {
+                    what: Text(channel),
                 }),
             },
+            (None, Some(method), _) => self.answer(method, envelope),
+            (None, None, _) => Ok(match envelope.flood {
+                Some(error) => Message::Flood { error: Text(error) },
+                None => Message::Unknown {
+                    what: Text(Cow::Borrowed("")),
+                },
+            }),
         }
     }
 
@@ -167,16 +218,8 @@ impl Decoder {
             (None, Some(data)) => self.feed().book(&mut scanner.moved_to(data.at), buffers)?,
             (None, None) => return scanner.fail(Why::Missing("data")),
         };
-        buffers.book.kind = match kind {
-            Kind::Snapshot => BookKind::Snapshot,
-            Kind::Update => BookKind::Update,
-        };
         match whose {
-            Whose::Known(listing) => Ok(Message::Book(BookHead {
-                instrument: listing.id,
-                symbol: listing.symbol,
-                kind,
-            })),
+            Whose::Known(listing) => Ok(book_message(kind, &listing, buffers)),
             Whose::Other(symbol) => Ok(Message::OtherSymbol {
                 channel: "book",
                 symbol: Text(symbol),
@@ -212,141 +255,26 @@ impl Decoder {
         };
         Ok(Message::Trades(TradesHead { kind, symbol }))
     }
-
-    fn channel<'a>(
-        &mut self,
-        channel: Cow<'a, str>,
-        envelope: &Envelope<'a>,
-        scanner: &Scanner<'a>,
-    ) -> Step<Message<'a>> {
-        let rows = |scanner| data(envelope, scanner);
-        Ok(match channel.as_ref() {
-            "heartbeat" => Message::Heartbeat,
-            "status" => {
-                let mut rows: Vec<market::Status<'a>> = self.payload("status", rows(scanner)?)?;
-                match (rows.pop(), rows.is_empty()) {
-                    (Some(status), true) => Message::Status(Box::new(status)),
-                    _ => return scanner.fail(Why::Expected("one element")),
-                }
-            }
-            "ticker" => Message::Ticker(self.rows("ticker", envelope, scanner)?),
-            "ohlc" => Message::Ohlc(self.rows("ohlc", envelope, scanner)?),
-            "level3" => Message::Level3(self.rows("level3", envelope, scanner)?),
-            "instrument" => Message::Instruments {
-                kind: kind(envelope, scanner)?,
-                data: Box::new(self.payload("instrument", rows(scanner)?)?),
-            },
-            "executions" => Message::Executions(self.rows("executions", envelope, scanner)?),
-            "balances" => match kind(envelope, scanner)? {
-                Kind::Snapshot => Message::Holdings(self.rows("balances", envelope, scanner)?),
-                Kind::Update => Message::Ledger(self.rows("balances", envelope, scanner)?),
-            },
-            _ => Message::Unknown {
-                what: Text(channel),
-            },
-        })
-    }
-
-    fn rows<'a, T>(
-        &mut self,
-        place: &str,
-        envelope: &Envelope<'a>,
-        scanner: &Scanner<'a>,
-    ) -> Step<Rows<T>>
-    where
-        T: Deserialize<'a> + Audit,
-    {
-        Ok(Rows {
-            kind: kind(envelope, scanner)?,
-            sequence: envelope.sequence,
-            data: self.payload(place, data(envelope, scanner)?)?,
-        })
-    }
-
-    /// Reads a payload of a known shape and counts its unknown keys.
-    fn payload<'a, T: Deserialize<'a> + Audit>(
-        &mut self,
-        place: &str,
-        payload: Payload<'a>,
-    ) -> Step<T> {
-        let value: T = serde_json::from_str(payload.text).map_err(|error| DecodeError {
-            at: payload.at + error.column().saturating_sub(1),
-            why: Why::Payload(format!("{place}: {error}")),
-        })?;
-        value.audit(&mut |key| self.notes.unknown_field(place, key));
-        Ok(value)
-    }
-
-    fn answer<'a>(&mut self, name: Cow<'a, str>, envelope: Envelope<'a>) -> Step<Message<'a>> {
-        let moment =
-            |text: Option<Cow<'a, str>>| MaybeInstant(text.and_then(|text| time::lenient(&text)));
-        if name == "pong" {
-            return Ok(Message::Pong(Pong {
-                req_id: envelope.req_id,
-                time_in: moment(envelope.time_in),
-                time_out: moment(envelope.time_out),
-            }));
-        }
-        let (Some(method), false) = (Method::named(&name), envelope.is_request) else {
-            return Ok(Message::Unknown { what: Text(name) });
-        };
-        let body = self.body(method, &envelope)?;
-        Ok(Message::Reply(Box::new(Reply {
-            method,
-            req_id: envelope.req_id,
-            success: envelope.success.unwrap_or(false),
-            error: envelope.error.map(Text),
-            symbol: envelope.symbol.map(Text),
-            status: envelope.status.map(Text),
-            body,
-            time_in: moment(envelope.time_in),
-            time_out: moment(envelope.time_out),
-        })))
-    }
-
-    fn body<'a>(&mut self, method: Method, envelope: &Envelope<'a>) -> Step<Option<Body<'a>>> {
-        let Some(result) = envelope.result else {
-            // `batch_cancel` was seen to answer so, without a result.
-            let count = envelope.orders_cancelled;
-            return Ok(count.map(|count| Body::Count(super::wire::reply::Count::of(count))));
-        };
-        Ok(match method {
-            Method::Subscribe | Method::Unsubscribe => {
-                Some(Body::Subscribed(self.boxed("subscribe", result)?))
-            }
-            Method::AddOrder => Some(Body::Placed(self.boxed("add_order", result)?)),
-            Method::AmendOrder => Some(Body::Amended(self.boxed("amend_order", result)?)),
-            Method::EditOrder => Some(Body::Edited(self.boxed("edit_order", result)?)),
-            Method::CancelOrder => Some(Body::Canceled(self.boxed("cancel_order", result)?)),
-            Method::CancelAll | Method::BatchCancel => {
-                Some(Body::Count(self.payload("cancel", result)?))
-            }
-            Method::CancelAllOrdersAfter => Some(Body::Timer(
-                self.payload("cancel_all_orders_after", result)?,
-            )),
-            Method::BatchAdd if result.text.starts_with('{') => {
-                let orders: Orders<'a> = self.payload("batch_add", result)?;
-                Some(Body::Batch(orders.orders))
-            }
-            Method::BatchAdd => Some(Body::Batch(self.payload("batch_add", result)?)),
-            Method::Ping => None,
-        })
-    }
-
-    fn boxed<'a, T: Deserialize<'a> + Audit>(
-        &mut self,
-        place: &str,
-        payload: Payload<'a>,
-    ) -> Step<Box<T>> {
-        self.payload(place, payload).map(Box::new)
-    }
 }
 
-fn data<'a>(envelope: &Envelope<'a>, scanner: &Scanner<'a>) -> Step<Payload<'a>> {
-    match envelope.data {
-        Some(data) => Ok(data),
-        None => scanner.fail(Why::Missing("data")),
-    }
+/// A payload that was read where it stood.
+enum Read<'a> {
+    /// Into the buffers.
+    Feed(Whose<'a>),
+    /// Into a message, but for what follows the payload.
+    Typed(Message<'a>),
+}
+
+fn book_message<'a>(kind: Kind, listing: &Listing, buffers: &mut Buffers) -> Message<'a> {
+    buffers.book.kind = match kind {
+        Kind::Snapshot => BookKind::Snapshot,
+        Kind::Update => BookKind::Update,
+    };
+    Message::Book(BookHead {
+        instrument: listing.id,
+        symbol: listing.symbol,
+        kind,
+    })
 }
 
 fn kind(envelope: &Envelope<'_>, scanner: &Scanner<'_>) -> Step<Kind> {

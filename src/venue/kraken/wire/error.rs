@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::types::InvalidDigits;
 
 /// A frame that is no message: where, and why. The connection is none the worse for it.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("{why} at byte {at}")]
 pub struct DecodeError {
     /// Offset into the frame, in bytes.
@@ -17,7 +17,7 @@ pub struct DecodeError {
 }
 
 /// What is wrong with a frame.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Why {
     /// Not UTF-8: a binary frame.
     NotText,
@@ -38,8 +38,6 @@ pub enum Why {
     },
     /// A price of zero.
     ZeroPrice,
-    /// The payload does not have the shape of its channel or method.
-    Payload(String),
 }
 
 impl fmt::Display for Why {
@@ -52,7 +50,6 @@ impl fmt::Display for Why {
             Self::Missing(field) => write!(f, "no `{field}`"),
             Self::Number { field, source } => write!(f, "`{field}`: {source}"),
             Self::ZeroPrice => f.write_str("price is zero"),
-            Self::Payload(text) => f.write_str(text),
         }
     }
 }

@@ -6,39 +6,39 @@ object! {
     /// A subscription that was made or ended.
     Subscribed<'a> {
         /// Channel.
-        "channel" => channel: Text<'a>,
+        b"channel" => channel: Text<'a>,
         /// Pair, where the channel has one.
-        "symbol" => symbol: Option<Text<'a>>,
+        b"symbol" => symbol: Option<Text<'a>>,
         /// Book depth.
-        "depth" => depth: Option<u32>,
+        b"depth" => depth: Option<u32>,
         /// Candle minutes.
-        "interval" => interval: Option<u32>,
+        b"interval" => interval: Option<u32>,
         /// Whether a snapshot comes.
-        "snapshot" => snapshot: Option<bool>,
+        b"snapshot" => snapshot: Option<bool>,
         /// What makes a ticker frame.
-        "event_trigger" => event_trigger: Option<Text<'a>>,
+        b"event_trigger" => event_trigger: Option<Text<'a>>,
         /// The account's trading-rate threshold.
-        "maxratecount" => maxratecount: Option<u32>,
+        b"maxratecount" => maxratecount: Option<u32>,
         /// Open orders come in the snapshot.
-        "snap_orders" => snap_orders: Option<bool>,
+        b"snap_orders" => snap_orders: Option<bool>,
         /// Fills come in the snapshot.
-        "snap_trades" => snap_trades: Option<bool>,
+        b"snap_trades" => snap_trades: Option<bool>,
         /// Deprecated name of `snap_trades`.
-        "snapshot_trades" => snapshot_trades: Option<bool>,
+        b"snapshot_trades" => snapshot_trades: Option<bool>,
         /// All transitions are reported.
-        "order_status" => order_status: Option<bool>,
+        b"order_status" => order_status: Option<bool>,
         /// The rate counter is reported.
-        "ratecounter" => ratecounter: Option<bool>,
+        b"ratecounter" => ratecounter: Option<bool>,
         /// Tokenized stocks only.
-        "rebased" => rebased: Option<bool>,
+        b"rebased" => rebased: Option<bool>,
         /// Whose reports.
-        "users" => users: Option<Text<'a>>,
+        b"users" => users: Option<Text<'a>>,
         /// Tokenized assets are listed.
-        "include_tokenized_assets" => include_tokenized_assets: Option<bool>,
+        b"include_tokenized_assets" => include_tokenized_assets: Option<bool>,
         /// Which venue's pairs.
-        "execution_venue" => execution_venue: Option<Text<'a>>,
+        b"execution_venue" => execution_venue: Option<Text<'a>>,
         /// Deprecations.
-        "warnings" => warnings: Option<Vec<Text<'a>>>,
+        b"warnings" => warnings: Option<Vec<Text<'a>>>,
     }
 }
 
@@ -46,17 +46,17 @@ object! {
     /// An order that was taken or changed; each method fills its own keys.
     Placed<'a> {
         /// The venue's id; empty after a validation.
-        "order_id" => order_id: Option<Text<'a>>,
+        b"order_id" => order_id: Option<Text<'a>>,
         /// The client's id, if one was sent.
-        "cl_ord_id" => cl_ord_id: Option<Text<'a>>,
+        b"cl_ord_id" => cl_ord_id: Option<Text<'a>>,
         /// The client's tag.
-        "order_userref" => order_userref: Option<i64>,
+        b"order_userref" => order_userref: Option<i64>,
         /// Whether this one of a batch was taken.
-        "success" => success: Option<bool>,
+        b"success" => success: Option<bool>,
         /// Why this one of a batch was not.
-        "error" => error: Option<Text<'a>>,
+        b"error" => error: Option<Text<'a>>,
         /// Deprecations.
-        "warnings" => warnings: Option<Vec<Text<'a>>>,
+        b"warnings" => warnings: Option<Vec<Text<'a>>>,
     }
 }
 
@@ -64,13 +64,13 @@ object! {
     /// An order changed in place.
     Amended<'a> {
         /// Id of the change.
-        "amend_id" => amend_id: Text<'a>,
+        b"amend_id" => amend_id: Text<'a>,
         /// The venue's id of the order, if it was addressed by it.
-        "order_id" => order_id: Option<Text<'a>>,
+        b"order_id" => order_id: Option<Text<'a>>,
         /// The client's id of the order, if it was addressed by it.
-        "cl_ord_id" => cl_ord_id: Option<Text<'a>>,
+        b"cl_ord_id" => cl_ord_id: Option<Text<'a>>,
         /// Deprecations.
-        "warnings" => warnings: Option<Vec<Text<'a>>>,
+        b"warnings" => warnings: Option<Vec<Text<'a>>>,
     }
 }
 
@@ -78,11 +78,11 @@ object! {
     /// An order replaced by another.
     Edited<'a> {
         /// The new order.
-        "order_id" => order_id: Text<'a>,
+        b"order_id" => order_id: Text<'a>,
         /// The old order.
-        "original_order_id" => original_order_id: Text<'a>,
+        b"original_order_id" => original_order_id: Text<'a>,
         /// Deprecations.
-        "warnings" => warnings: Option<Vec<Text<'a>>>,
+        b"warnings" => warnings: Option<Vec<Text<'a>>>,
     }
 }
 
@@ -90,13 +90,13 @@ object! {
     /// A cancel that was taken.
     Canceled<'a> {
         /// The venue's id, if the order was addressed by it.
-        "order_id" => order_id: Option<Text<'a>>,
+        b"order_id" => order_id: Option<Text<'a>>,
         /// The client's id, if the order was addressed by it.
-        "cl_ord_id" => cl_ord_id: Option<Text<'a>>,
+        b"cl_ord_id" => cl_ord_id: Option<Text<'a>>,
         /// The client's tag, if the order was addressed by it.
-        "order_userref" => order_userref: Option<i64>,
+        b"order_userref" => order_userref: Option<i64>,
         /// Deprecations.
-        "warnings" => warnings: Option<Vec<Text<'a>>>,
+        b"warnings" => warnings: Option<Vec<Text<'a>>>,
     }
 }
 
@@ -104,9 +104,9 @@ object! {
     /// How many orders were canceled.
     Count<'a> {
         /// How many.
-        "count" => count: u64,
+        b"count" => count: u64,
         /// Deprecations.
-        "warnings" => warnings: Option<Vec<Text<'a>>>,
+        b"warnings" => warnings: Option<Vec<Text<'a>>>,
     }
 }
 
@@ -114,11 +114,11 @@ object! {
     /// The dead man's switch as it is set now.
     Timer<'a> {
         /// The venue's time, in whole seconds.
-        "currentTime" => current_time: Option<MaybeInstant>,
+        b"currentTime" => current_time: Option<MaybeInstant>,
         /// When it fires; none when disarmed.
-        "triggerTime" => trigger_time: Option<MaybeInstant>,
+        b"triggerTime" => trigger_time: Option<MaybeInstant>,
         /// Deprecations.
-        "warnings" => warnings: Option<Vec<Text<'a>>>,
+        b"warnings" => warnings: Option<Vec<Text<'a>>>,
     }
 }
 
@@ -126,9 +126,9 @@ object! {
     /// The older shape of a batch's answer.
     Orders<'a> {
         /// One row per order, in the order of the request.
-        "orders" => orders: Vec<Placed<'a>>,
+        b"orders" => orders: Vec<Placed<'a>>,
         /// Deprecations.
-        "warnings" => warnings: Option<Vec<Text<'a>>>,
+        b"warnings" => warnings: Option<Vec<Text<'a>>>,
     }
 }
 

@@ -39,6 +39,12 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
+    /// Offset of the next byte that is no white space.
+    pub(in super::super) fn here(&mut self) -> usize {
+        self.peek();
+        self.at
+    }
+
     pub(in super::super) const fn fail<T>(&self, why: Why) -> Step<T> {
         Err(DecodeError { at: self.at, why })
     }
@@ -158,13 +164,13 @@ impl<'a> Scanner<'a> {
     pub(in super::super) fn string(&mut self) -> Step<Cow<'a, str>> {
         self.pass(b'"', "a string")?;
         let start = self.at;
-        loop {
-            match self.byte() {
-                Some(b'"') => break,
-                Some(b'\\') => return self.escaped_string(start),
-                Some(0x20..) => self.at += 1,
-                _ => return self.expected("a string's end"),
-            }
+        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+        let length = plain_length(rest);
+        self.at += length;
+        match rest.get(length) {
+            Some(b'"') => {}
+            Some(b'\\') => return self.escaped_string(start),
+            _ => return self.expected("a string's end"),
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
         self.at += 1;
@@ -198,44 +204,21 @@ impl<'a> Scanner<'a> {
     }
 
     /// The characters of a number.
+    #[inline]
     pub(in super::super) fn number(&mut self) -> Step<&'a str> {
         self.peek();
         let start = self.at;
-        if self.byte() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.byte() {
-            Some(b'0') => self.at += 1,
-            Some(b'1'..=b'9') => self.digits(),
-            _ => return self.expected("a number"),
-        }
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            self.some_digits()?;
-        }
-        if matches!(self.byte(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.byte(), Some(b'+' | b'-')) {
-                self.at += 1;
+        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+        match number_length(rest) {
+            Ok(length) => {
+                self.at += length;
+                Ok(self.text.get(start..self.at).unwrap_or_default())
             }
-            self.some_digits()?;
+            Err(NoDigit(length)) => {
+                self.at += length;
+                self.expected("a digit of a number")
+            }
         }
-        Ok(self.text.get(start..self.at).unwrap_or_default())
-    }
-
-    fn digits(&mut self) {
-        while matches!(self.byte(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-    }
-
-    fn some_digits(&mut self) -> Step<()> {
-        let start = self.at;
-        self.digits();
-        if self.at == start {
-            return self.expected("a digit");
-        }
-        Ok(())
     }
 
     /// A number of zero or more as a count of 10^-`precision`, exactly.
@@ -402,6 +385,59 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// How many bytes come before a quote, a backslash or a control character; eight are looked at together.
+#[inline]
+pub(in super::super) fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES * 0x80;
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
+    let mut length = 0;
+    let mut rest = bytes;
+    while let Some((chunk, after)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        // The lowest mark is right; only above it may a borrow have made false ones.
+        let marks = (below(word, 0x20) | quote | backslash) & HIGH;
+        if marks != 0 {
+            return length + marks.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+        rest = after;
+    }
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    length + rest.iter().position(special).unwrap_or(rest.len())
+}
+
+/// A digit is missing at this offset.
+struct NoDigit(usize);
+
+/// How many bytes the number takes that begins here.
+#[inline]
+fn number_length(bytes: &[u8]) -> Result<usize, NoDigit> {
+    let digits_from = |at: usize| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let some_digits_from = |at: usize| match digits_from(at) {
+        0 => Err(NoDigit(at)),
+        count => Ok(at + count),
+    };
+    let start = usize::from(bytes.first() == Some(&b'-'));
+    let mut end = match bytes.get(start) {
+        Some(b'0') => start + 1,
+        _ => some_digits_from(start)?,
+    };
+    if bytes.get(end) == Some(&b'.') {
+        end = some_digits_from(end + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(end) {
+        let sign = matches!(bytes.get(end + 1), Some(b'+' | b'-'));
+        end = some_digits_from(end + 1 + usize::from(sign))?;
+    }
+    Ok(end)
+}
+
 /// Which of the open brackets are objects: one bit each, innermost lowest.
 #[derive(Default)]
 struct Nesting {
@@ -521,6 +557,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn plain_bytes_are_counted_as_one_by_one(bytes in prop::collection::vec(prop_oneof![Just(b'"'), Just(b'\\'), any::<u8>(), b'a'..=b'z'], 0..40)) {
+            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            for start in 0..=bytes.len() {
+                let rest = &bytes[start..];
+                let want = rest.iter().position(special).unwrap_or(rest.len());
+                prop_assert_eq!(plain_length(rest), want);
+            }
+        }
+
         #[test]
         fn damaged_json_is_refused_where_serde_json_refuses_it(
             cut in 0_usize..220,

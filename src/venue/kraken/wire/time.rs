@@ -13,7 +13,7 @@ pub(in super::super) fn lenient(text: &str) -> Option<Timestamp> {
 }
 
 /// The common form only. What it does not take is left to the general parser.
-fn quick(text: &[u8]) -> Option<Timestamp> {
+pub(in super::super) fn quick(text: &[u8]) -> Option<Timestamp> {
     let (head, rest) = text.split_first_chunk::<19>()?;
     let [
         y1,
