@@ -88,7 +88,7 @@ async fn a_mute_private_socket_is_noticed() {
 async fn unanswered(method: &str) {
     let rig = Rig::start(busy(), config()).await;
     rig.until("trading", trades).await;
-    // Neither the answer nor a report tells what became of it; only the records do.
+    // The reports still come; only the answer does not.
     rig.sim.faults().arm(Fault::NoAnswer(method.to_owned()), 1);
     rig.until("the fault is used", |_| rig.sim.faults().armed() == 0)
         .await;
