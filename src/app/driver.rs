@@ -4,29 +4,25 @@
 //! Always true: no command leaves before its record is in the file; after a failed record only cancels leave;
 //! account events come before market events; a due timer comes before both.
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{pin::Pin, time::Duration};
 
 use thiserror::Error;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::{picture::Picture, tally::Tally};
+use super::{look::Look, picture::Picture, tally::Tally};
 use crate::{
-    engine::{Command, Engine, Event, Mode, Outbox, event::Control},
+    engine::{
+        Command, Engine, Event, Mode, Outbox,
+        event::{BookUpdate, Control},
+    },
     io::Clock,
     journal::{self, SyncFailure},
-    types::{ClOrdId, Timestamp},
+    types::{Chain, ClOrdId, Timestamp},
     venue::kraken::lanes::{Jammed, Lanes},
 };
 
@@ -43,22 +39,7 @@ pub struct Inlets {
     /// The journal can no longer be trusted.
     pub journal: mpsc::Receiver<SyncFailure>,
     /// Who wants to look at the engine.
-    pub looks: mpsc::Receiver<Look>,
-}
-
-/// A wish for a picture of the engine.
-pub type Look = oneshot::Sender<Picture>;
-
-/// Counts the driver's turns, for those who must know that it is alive.
-#[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<AtomicU64>);
-
-impl Progress {
-    /// Turns so far.
-    #[must_use]
-    pub fn turns(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
+    pub(super) looks: mpsc::Receiver<Look>,
 }
 
 /// The driver.
@@ -71,8 +52,8 @@ pub struct Driver {
     inlets: Inlets,
     clock: Clock,
     out: Outbox,
+    spares: mpsc::Sender<BookUpdate>,
     tally: Tally,
-    progress: Progress,
     journal_failed: bool,
 }
 
@@ -108,11 +89,11 @@ impl Driver {
         journal: (journal::Writer, journal::Pin),
         lanes: Lanes,
         inlets: Inlets,
+        spares: mpsc::Sender<BookUpdate>,
         clock: Clock,
-        progress: Progress,
     ) -> Self {
         let (writer, pin) = journal;
-        let tally = Tally::new(engine.settings());
+        let tally = Tally::new(engine.settings().instruments.clone());
         Self {
             engine,
             writer,
@@ -121,8 +102,8 @@ impl Driver {
             inlets,
             clock,
             out: Outbox::new(),
+            spares,
             tally,
-            progress,
             journal_failed: false,
         }
     }
@@ -153,18 +134,18 @@ impl Driver {
                 biased;
                 () = give_up.cancelled() => break,
                 () = stop.cancelled(), if !stopping => { told = true; Event::Control(Control::Stop) }
-                Some(failure) = self.inlets.journal.recv(), if !self.journal_failed => {
-                    error!(%failure, "the journal failed: only cancels leave from now on");
-                    self.journal_failed = true;
-                    Event::JournalFailed
-                }
+                failure = self.inlets.journal.recv(), if !self.journal_failed => self.unsynced(failure),
                 () = &mut timer => Event::Tick,
                 Some(event) = self.inlets.account.recv() => event,
                 Some(event) = self.inlets.market.recv() => event,
                 Some(look) = self.inlets.looks.recv() => { self.show(look); continue }
             };
-            self.turn(&event)?;
+            self.turn(event)?;
             self.burst()?;
+            // A market that never rests must not keep others from seeing that the loop turns.
+            if let Ok(look) = self.inlets.looks.try_recv() {
+                self.show(look);
+            }
             tokio::task::yield_now().await;
         }
         drained.cancel();
@@ -195,7 +176,7 @@ impl Driver {
                 .try_recv()
                 .or_else(|_none| self.inlets.market.try_recv());
             let Ok(event) = next else { return Ok(()) };
-            self.turn(&event)?;
+            self.turn(event)?;
             if self.engine.mode() == Mode::Stopped {
                 return Ok(());
             }
@@ -203,12 +184,23 @@ impl Driver {
         Ok(())
     }
 
+    /// The journal can no longer be trusted: its task says so, or is gone without a word.
+    fn unsynced(&mut self, failure: Option<SyncFailure>) -> Event {
+        let reason = failure.map_or_else(
+            || "its task is gone".to_owned(),
+            |failure| Chain(&failure).to_string(),
+        );
+        error!(%reason, "the journal failed: only cancels leave from now on");
+        self.journal_failed = true;
+        Event::JournalFailed
+    }
+
     /// One event: decide, record, send.
-    fn turn(&mut self, event: &Event) -> Result<(), DriverError> {
+    fn turn(&mut self, event: Event) -> Result<(), DriverError> {
         let now = self.clock.now();
         self.out.clear();
-        self.engine.handle(now, event, &mut self.out);
-        let recorded = self.record(now, event);
+        self.engine.handle(now, &event, &mut self.out);
+        let recorded = self.record(now, &event);
         if !recorded && !self.journal_failed {
             self.fail_journal(now)?;
         }
@@ -218,9 +210,19 @@ impl Driver {
             self.tally.latency(self.clock.now().since(now));
         }
         // Formatting comes after sending.
-        self.tally.note(now, event, &self.out);
-        self.progress.0.fetch_add(1, Ordering::Relaxed);
+        self.tally.note(now, &event, &self.out);
+        if let Event::Book(update) = event {
+            self.applied(update);
+        }
         self.rotate(now)
+    }
+
+    /// A book's room goes back to the public socket.
+    fn applied(&mut self, update: BookUpdate) {
+        let status = self.engine.status();
+        self.tally.book(status.is_verified(update.instrument));
+        // It has enough already, or has ended.
+        let _dropped = self.spares.try_send(update);
     }
 
     /// Recorded before sent: after a crash the journal names every order that may be live.

@@ -9,6 +9,8 @@ pub mod daemon;
 pub mod driver;
 mod embedded;
 pub mod keys;
+mod launch;
+pub mod look;
 pub mod notify;
 pub mod park;
 pub mod picture;
@@ -21,6 +23,7 @@ pub mod tally;
 pub mod telemetry;
 
 pub use daemon::{Daemon, Report, Verdict};
+pub use look::Looks;
 pub use picture::{Picture, Summary};
 pub use runtimes::{Handles, Runtimes};
 pub use signals::{Signals, Stops};

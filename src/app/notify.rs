@@ -5,14 +5,11 @@
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{MissedTickBehavior, interval},
-};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{driver::Look, picture::Picture};
+use super::{look::Looks, picture::Picture};
 
 /// How often the driver is asked when no watchdog asks for more.
 const EVERY: Duration = Duration::from_secs(1);
@@ -22,7 +19,7 @@ const SOON: Duration = Duration::from_millis(10);
 /// Tells the service manager how the daemon is, until canceled.
 #[derive(Debug)]
 pub struct Notify {
-    looks: mpsc::Sender<Look>,
+    looks: Looks,
     every: Duration,
     watchdog: bool,
 }
@@ -30,7 +27,7 @@ pub struct Notify {
 impl Notify {
     /// A notifier that asks the driver through `looks`. The watchdog's interval comes from the environment of the process.
     #[must_use]
-    pub fn new(looks: mpsc::Sender<Look>) -> Self {
+    pub fn new(looks: Looks) -> Self {
         let watchdog = sd_notify::watchdog_enabled();
         // A third: two answers may be late before the service manager loses patience.
         let every = watchdog.map_or(EVERY, |interval| (interval / 3).min(EVERY));
@@ -47,6 +44,10 @@ impl Notify {
     ///
     /// Nothing is lost by dropping the future.
     pub async fn run(self, stop: CancellationToken) {
+        self.run_with(stop, tell).await;
+    }
+
+    async fn run_with(self, stop: CancellationToken, tell: impl Fn(&[NotifyState<'_>]) + Send) {
         let every = |period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -59,7 +60,7 @@ impl Notify {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            let Some(picture) = self.look().await else {
+            let Some(picture) = self.looks.picture().await else {
                 return;
             };
             if picture.ready && !ready {
@@ -68,17 +69,11 @@ impl Notify {
                 tell(&[NotifyState::Ready]);
                 ticks = every(self.every);
             }
-            self.alive(&picture);
+            self.alive(&picture, &tell);
         }
     }
 
-    async fn look(&self) -> Option<Picture> {
-        let (answer, answered) = oneshot::channel();
-        self.looks.send(answer).await.ok()?;
-        answered.await.ok()
-    }
-
-    fn alive(&self, picture: &Picture) {
+    fn alive(&self, picture: &Picture, tell: &impl Fn(&[NotifyState<'_>])) {
         let line = picture.line();
         let status = NotifyState::Status(&line);
         if self.watchdog {
@@ -97,5 +92,73 @@ pub fn stopping(why: &str) {
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         warn!(%error, "the service manager cannot be told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{
+        app::{look::looks, tally::Tally},
+        engine::{
+            Mode,
+            event::{Link, OrderEntry},
+        },
+        types::Timestamp,
+    };
+
+    fn picture() -> Picture {
+        Picture {
+            at: Timestamp::from_secs(0),
+            mode: Mode::Trading,
+            ready: true,
+            feed: Link::Up,
+            account: Link::Up,
+            order_entry: OrderEntry::Open,
+            markets: Vec::new(),
+            balances: Vec::new(),
+            anomalies: 0,
+            tally: Tally::new(Vec::new()),
+        }
+    }
+
+    /// How often the watchdog is fed within ten seconds.
+    async fn fed(answer: bool) -> usize {
+        let (looks, mut wished) = looks();
+        let notify = Notify {
+            looks,
+            every: Duration::from_millis(200),
+            watchdog: true,
+        };
+        let fed = Mutex::new(0);
+        let count = |states: &[NotifyState<'_>]| {
+            let feeds = |state: &&NotifyState<'_>| matches!(state, NotifyState::Watchdog);
+            *fed.lock().unwrap() += states.iter().filter(feeds).count();
+        };
+        let driver = async {
+            while let Some(look) = wished.recv().await {
+                if answer {
+                    look.send(picture()).unwrap();
+                } else {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = notify.run_with(CancellationToken::new(), count) => {}
+            () = driver => {}
+            () = tokio::time::sleep(Duration::from_secs(10)) => {}
+        }
+        let fed = fed.lock().unwrap();
+        *fed
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_driver_that_does_not_answer_feeds_no_watchdog() {
+        assert_eq!(fed(false).await, 0);
+        assert!(fed(true).await >= 10);
     }
 }

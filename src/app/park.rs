@@ -59,7 +59,7 @@ async fn rounds(rest: &Rest, tag: &str) {
 }
 
 async fn ours(rest: &Rest, tag: &str) -> Option<Vec<OrderId>> {
-    match rest.read(&OpenOrders::default()).await {
+    match rest.read_urgently(&OpenOrders::default()).await {
         Ok(answer) => {
             let ours = answer.open.into_iter().filter_map(|(order_id, row)| {
                 let id = row.cl_ord_id?.parse().ok()?;

@@ -1,6 +1,10 @@
 //! From a config to everything that a run needs, in order; nothing is sent on the way but questions.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
@@ -19,7 +23,7 @@ use crate::{
     io::{Clock, files, files::LockError, net::Connector, rng},
     journal::Journal,
     sim::{SimError, matching::Tier as SimTier},
-    types::{Instrument, Symbol, Timestamp, TradingStatus},
+    types::{Chain, Instrument, Symbol, Timestamp, TradingStatus},
     venue::kraken::{
         account::Account,
         auth::Credentials,
@@ -103,7 +107,6 @@ pub enum StartError {
 /// Everything that a run needs.
 #[derive(Debug)]
 pub(super) struct Started {
-    pub(super) lock: files::DirLock,
     pub(super) embedded: Option<Embedded>,
     pub(super) kraken: Kraken,
     pub(super) connector: Connector,
@@ -125,30 +128,36 @@ fn state_directory(config: &Config) -> Result<PathBuf, StartError> {
         .ok_or(StartError::NoStateDirectory)
 }
 
-/// Does everything up to the first event.
-pub(super) async fn start(
-    config: &Config,
-    strategies: Option<Vec<Box<dyn strategy::Strategy>>>,
-    clock: &Clock,
-    handles: &Handles,
-) -> Result<Started, StartError> {
+/// Takes the state directory.
+pub(super) fn claim(config: &Config) -> Result<(PathBuf, files::DirLock), StartError> {
     if config.venue.kind == VenueKind::Paper {
         return Err(StartError::Paper);
     }
     let directory = state_directory(config)?;
     let lock = files::lock_dir(&directory)?;
-    let seed = rng::entropy().map_err(StartError::Entropy)?;
-    let past = Past::read(&directory)?;
+    Ok((directory, lock))
+}
+
+/// Does everything up to the first event.
+pub(super) async fn start(
+    config: &Config,
+    directory: &Path,
+    strategies: Option<Vec<Box<dyn strategy::Strategy>>>,
+    seed: u64,
+    clock: &Clock,
+    handles: &Handles,
+) -> Result<Started, StartError> {
+    let past = Past::read(directory)?;
     let embedded = if config.venue.embeds_simulator() {
         let runtime = &handles.simulator;
-        Some(Embedded::start(&config.sim, &directory, clock.clone(), runtime).await?)
+        Some(Embedded::start(&config.sim, directory, clock.clone(), runtime).await?)
     } else {
         None
     };
     let kraken = kraken_settings(config, embedded.as_ref());
     let connector = Connector::new(Arc::new(client_config(kraken.ca_file.as_deref())?));
     let credentials = credentials(config, embedded.as_ref())?;
-    let nonces = keys::nonces(&directory, clock.clone())?;
+    let nonces = keys::nonces(directory, clock.clone())?;
     let http = Http::new(&kraken, &connector)?;
     let key = Some((credentials, nonces));
     let rest = Rest::new(http, key, &kraken, clock.clone(), rng::stream(seed, 1));
@@ -171,10 +180,9 @@ pub(super) async fn start(
             .filter_map(strategy::build)
             .collect()
     });
-    let (engine, journal) = past.begin(&directory, settings, strategies, &config.journal, clock)?;
+    let (engine, journal) = past.begin(directory, settings, strategies, &config.journal, clock)?;
     let account = Account::new(rest.clone(), facts.catalog.names(), clock.clone(), &kraken);
     Ok(Started {
-        lock,
         embedded,
         kraken,
         connector,
@@ -276,7 +284,7 @@ fn refused(error: CallError) -> StartError {
         Some(Class::Denied(Denied::Key | Denied::Permission)) => StartError::KeyRefused(error),
         _ => StartError::Unreachable {
             after: Duration::ZERO,
-            last: super::daemon::chain(&error),
+            last: Chain(&error).to_string(),
         },
     }
 }

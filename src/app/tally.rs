@@ -8,7 +8,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     engine::{
-        Event, Note, Outbox, Settings,
+        Event, Note, Outbox,
         event::{Link, RejectReason, ReportKind},
         orders::What,
         risk::Code,
@@ -21,9 +21,9 @@ use crate::{
 pub struct Tally {
     /// When the run began.
     pub since: Option<Timestamp>,
-    /// Book frames whose checksum was compared.
+    /// Book frames whose checksum was found right.
     pub checksums: u64,
-    /// Of those, how many differed.
+    /// Book frames whose checksum was found wrong.
     pub checksums_failed: u64,
     /// Books that went bad.
     pub stale_books: u64,
@@ -53,7 +53,7 @@ pub struct Tally {
 impl Tally {
     /// Nothing yet.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(instruments: Vec<Instrument>) -> Self {
         Self {
             since: None,
             checksums: 0,
@@ -69,7 +69,7 @@ impl Tally {
             rate_limited: 0,
             unanswered: 0,
             worst_latency: Duration::ZERO,
-            instruments: settings.instruments.clone(),
+            instruments,
         }
     }
 
@@ -82,9 +82,6 @@ impl Tally {
     /// Counts one turn.
     pub fn note(&mut self, now: Timestamp, event: &Event, out: &Outbox) {
         self.since.get_or_insert(now);
-        if matches!(event, Event::Book(_)) {
-            self.checksums += 1;
-        }
         if let Event::Report(report) = event
             && let ReportKind::Canceled { reason } = &report.kind
         {
@@ -94,6 +91,11 @@ impl Tally {
         for note in out.notes() {
             self.tell(note);
         }
+    }
+
+    /// Counts a book frame, and whether its book is good after it.
+    pub fn book(&mut self, verified: bool) {
+        self.checksums += u64::from(verified);
     }
 
     /// Takes the time that a turn took from its event to its last order.

@@ -1,4 +1,4 @@
-//! One run of the daemon, from a config to an exit code: what `run` and `demo` share.
+//! One run of the from a config to an exit code: what `run` and `demo` share.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,12 +13,13 @@ use super::{
 };
 use crate::{
     app::{
-        Daemon, Report, Runtimes, Signals, StartError, Stops, Summary, Verdict, clock, daemon,
+        Daemon, Looks, Report, Runtimes, Signals, StartError, Stops, Summary, Verdict, clock,
         telemetry::Lines,
     },
     config::{Config, VenueKind},
     resilience::circuit_breaker::CircuitBreaker,
-    venue::kraken::counters::SocketCounters,
+    types::Chain,
+    venue::kraken::{catalog::CatalogError, counters::SocketCounters},
 };
 
 /// How a run is started.
@@ -108,7 +109,7 @@ async fn end_after(limit: Option<Duration>, stops: Stops) {
 
 async fn picture(
     launch: &Launch,
-    looks: screen::Looks,
+    looks: Looks,
     (public, private): (Arc<SocketCounters>, Arc<SocketCounters>),
     breakers: Vec<CircuitBreaker>,
     stops: Stops,
@@ -160,14 +161,16 @@ fn refused(error: &StartError) -> Outcome {
         StartError::KeyRefused(_) | StartError::Key(_) => Exit::Key,
         StartError::Plan(_) | StartError::Paper | StartError::NoStateDirectory => Exit::Config,
         StartError::Tls(_) | StartError::Address(_) | StartError::NoAccount => Exit::Config,
+        StartError::Client(_) => Exit::Config,
+        StartError::Catalog(CatalogError::NoPair(_)) => Exit::Config,
+        StartError::Simulator(error) if error.key().is_some() => Exit::Config,
         StartError::Recover(_) => Exit::NoJournal,
         StartError::Simulator(_)
         | StartError::Thread(_)
-        | StartError::Client(_)
         | StartError::Entropy(_)
         | StartError::Catalog(_) => Exit::Failure,
     };
-    let reason = (exit != Exit::Clean).then(|| daemon::chain(error));
+    let reason = (exit != Exit::Clean).then(|| Chain(error).to_string());
     Outcome {
         exit,
         summary: None,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Exit;
-use crate::app::daemon;
+use crate::types::Chain;
 
 /// Standard output for data, standard error for everything else.
 pub struct Out {
@@ -61,8 +61,8 @@ impl Out {
     }
 
     /// Tells why the program cannot do what it was asked, with the causes.
-    pub(super) fn failure(&mut self, error: &dyn std::error::Error) -> Exit {
-        self.note(&format_args!("error: {}", daemon::chain(error)));
+    pub(super) fn failure(&mut self, error: &(dyn std::error::Error + 'static)) -> Exit {
+        self.note(&format_args!("error: {}", Chain(error)));
         Exit::Failure
     }
 

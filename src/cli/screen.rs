@@ -15,13 +15,14 @@ use std::{io, sync::Arc, time::Duration};
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::watch,
     task::{JoinError, spawn_blocking},
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{
+    Looks,
     picture::Picture,
     telemetry::{Line, Lines},
 };
@@ -55,9 +56,6 @@ pub struct View {
     /// The last lines of the log, the newest last.
     pub log: Vec<Line>,
 }
-
-/// Who can be asked for a picture of the engine.
-pub type Looks = mpsc::Sender<oneshot::Sender<Picture>>;
 
 /// Shows the daemon until `end` is canceled; from then on the log goes to standard error again. `stop` is called for each `q` and
 /// ctrl-c, as often as they are pressed. Once the engine is gone, its last picture stays.
@@ -108,16 +106,10 @@ async fn follow(
             () = shown.closed() => return,
             _ = ticks.tick() => {}
         }
-        if let Some(picture) = look(looks).await {
+        if let Some(picture) = looks.picture().await {
             shown.send_replace(Some(Arc::new((picture, extra()))));
         }
     }
-}
-
-async fn look(looks: &Looks) -> Option<Picture> {
-    let (answer, answered) = oneshot::channel();
-    looks.send(answer).await.ok()?;
-    answered.await.ok()
 }
 
 /// Draws and listens to keys until the end. Blocks.

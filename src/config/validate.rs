@@ -7,7 +7,11 @@ use super::{
     strategy::{self, Plan, Strategy},
     venue::{Address, VenueKind},
 };
-use crate::types::Symbol;
+use crate::{
+    sim,
+    types::{Chain, Symbol},
+    venue::kraken::settings::InvalidSettings,
+};
 
 /// Something that is wrong with a value, or with values together.
 #[derive(Debug)]
@@ -23,7 +27,8 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     venue(config, &mut found);
     live(config, &mut found);
     journal(config, &mut found);
-    sim(config, &mut found);
+    kraken(config, &mut found);
+    simulator(config, &mut found);
     log(config, &mut found);
     feed(config, &mut found);
     orders(config, &mut found);
@@ -178,14 +183,26 @@ fn journal(config: &Config, found: &mut Findings) {
     );
 }
 
-fn sim(config: &Config, found: &mut Findings) {
+/// The time limits, pauses and thresholds of the client.
+fn kraken(config: &Config, found: &mut Findings) {
+    let Err(error) = config.kraken.validate() else {
+        return;
+    };
+    let path: &[&str] = match &error {
+        InvalidSettings::Zero(key) | InvalidSettings::Address { key, .. } => &["kraken", key],
+        InvalidSettings::Ping => &["kraken", "ping"],
+        InvalidSettings::Reconnect(_) => &["kraken", "reconnect"],
+        InvalidSettings::Connections(_) => &["kraken", "connections"],
+        InvalidSettings::Breakers(invalid) => &["kraken", "breakers", invalid.purpose],
+    };
+    found.add(path, error.to_string());
+}
+
+fn simulator(config: &Config, found: &mut Findings) {
     let sim = &config.sim;
-    for (key, number) in [("speed", sim.speed), ("rate", sim.rate)] {
-        found.require(
-            number.is_finite() && number > 0.0,
-            &["sim", key],
-            "must be a number above 0",
-        );
+    if let Err(error) = sim::check(sim) {
+        let key = error.key().unwrap_or_default();
+        found.add(&["sim", key], Chain(&error).to_string());
     }
     found.require(sim.accounts > 0, &["sim", "accounts"], "must be at least 1");
     found.require(

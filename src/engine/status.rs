@@ -63,6 +63,13 @@ impl<'a> Status<'a> {
         self.engine.core.state.order_entry
     }
 
+    /// Whether an instrument's book agrees with the venue's.
+    #[must_use]
+    pub fn is_verified(&self, id: InstrumentId) -> bool {
+        let market = self.engine.core.state.markets.get(id.index());
+        market.is_some_and(|market| market.book.is_verified())
+    }
+
     /// All instruments.
     pub fn markets(&self) -> impl Iterator<Item = MarketStatus<'a>> + use<'a> {
         let state = &self.engine.core.state;

@@ -21,5 +21,5 @@ pub use history::History;
 pub use listeners::Addresses;
 pub use log::LogError;
 pub use settings::Settings;
-pub use simulator::{SimError, Simulator};
+pub use simulator::{SimError, Simulator, check};
 pub use venue::{Listener, Venue, VenueError, View};

@@ -90,6 +90,34 @@ pub enum SimError {
     },
 }
 
+impl SimError {
+    /// The key of [`Settings`] that it is about, if it is one.
+    #[must_use]
+    pub const fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::Pair(_) => Some("pairs"),
+            Self::Number(key) => Some(key),
+            Self::Tape(_) => Some("tapes"),
+            Self::Tls { .. } => Some("tls_cert"),
+            Self::Listen { .. } | Self::Venue(_) | Self::Keys(_) | Self::Key(_) => None,
+        }
+    }
+}
+
+/// Checks what can be checked of the settings without starting anything.
+///
+/// # Errors
+///
+/// The first thing that cannot be followed.
+pub fn check(settings: &Settings) -> Result<(), SimError> {
+    check_numbers(settings)?;
+    let universe = listed(Universe::default_universe(), &settings.pairs)?;
+    for tape in &settings.tapes {
+        Tape::check(tape, &universe)?;
+    }
+    Ok(())
+}
+
 impl Simulator {
     /// Starts everything on the runtime that calls. With a state directory, accounts, orders and keys are there again after a restart.
     ///

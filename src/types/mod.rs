@@ -12,6 +12,7 @@
 )]
 
 mod amount;
+mod chain;
 mod decimal;
 pub mod digits;
 mod instrument;
@@ -20,6 +21,7 @@ mod text;
 mod timestamp;
 
 pub use amount::{Notional, OutOfRange, Price, Quantity};
+pub use chain::Chain;
 pub use decimal::{Decimal, InvalidDecimal};
 pub use digits::InvalidDigits;
 pub use instrument::{

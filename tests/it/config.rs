@@ -270,12 +270,38 @@ const BAD: &[(&str, &str, &str)] = &[
     (
         "[sim]\nspeed = 0\n",
         "tradingd.toml:2:1:",
-        "must be a number above 0",
+        "speed must be a number above zero",
     ),
     (
         "[sim]\nrate = nan\n",
         "tradingd.toml:2:1:",
-        "must be a number above 0",
+        "rate must be a number above zero",
+    ),
+    (
+        "[sim]\nseed = 1\npairs = ['FOO/BAR']\n",
+        "tradingd.toml:3:1:",
+        "pair FOO/BAR is not listed",
+    ),
+    (
+        "[sim]\ntapes = ['BTC/USD=no.csv']\n",
+        "tradingd.toml:2:1:",
+        "cannot play a tape: no.csv",
+    ),
+    // The client.
+    (
+        "[kraken]\nread_attempts = 0\n",
+        "tradingd.toml:2:1:",
+        "read_attempts must be more than nothing",
+    ),
+    (
+        "[kraken]\nidle = '2s'\nping = '2s'\n",
+        "tradingd.toml:3:1:",
+        "ping must be shorter than idle",
+    ),
+    (
+        "[kraken.breakers.public]\nbuckets = 0\n",
+        "tradingd.toml:1:1:",
+        "breakers.public: buckets must be at least 1",
     ),
     ("[sim]\nheartbeat = 'often'\n", "tradingd.toml:2:13:", ""),
     (

@@ -1,5 +1,6 @@
 //! The daemon against the simulated Kraken, both whole, over real sockets, in one process.
 
+mod endings;
 mod faults;
 mod life;
 mod rig;

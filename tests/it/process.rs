@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    net::TcpListener,
     os::unix::net::UnixDatagram,
     path::Path,
     process::{Child, ChildStderr, Command, Stdio},
@@ -26,20 +27,13 @@ fn daemon(state: &Path, notify: Option<&Path>) -> Daemon {
         .args(["run", "-c", DEFAULT, "--set", "sim.rate=400.0", "--set"])
         .arg(format!("state.dir=\"{}\"", state.display()))
         .env_remove("STATE_DIRECTORY")
-        .env_remove("NOTIFY_SOCKET")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+        .env_remove("NOTIFY_SOCKET");
     if let Some(path) = notify {
         command
             .env("NOTIFY_SOCKET", path)
             .env("WATCHDOG_USEC", "600000");
     }
-    let mut child = command.spawn().unwrap();
-    let stderr = child.stderr.take().unwrap();
-    Daemon {
-        child,
-        lines: read(stderr),
-    }
+    Daemon::start(command)
 }
 
 /// Reads lines on a thread of its own, so that the program never waits for its reader.
@@ -56,6 +50,13 @@ fn read(stderr: ChildStderr) -> Receiver<String> {
 }
 
 impl Daemon {
+    fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = read(child.stderr.take().unwrap());
+        Self { child, lines }
+    }
+
     /// The next line that holds a text.
     fn line(&self, text: &str) -> String {
         let mut seen = Vec::new();
@@ -178,4 +179,32 @@ fn a_hung_engine_feeds_no_watchdog() {
     );
     daemon.signal(Signal::KILL);
     assert_eq!(daemon.exit_code(), None);
+}
+
+#[test]
+fn a_start_that_waits_for_the_venue_hears_the_signal() {
+    let state = tempfile::tempdir().unwrap();
+    // Somebody who accepts and never answers.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = mute.local_addr().unwrap();
+    let path = state.path().join("tradingd.toml");
+    let config = format!(
+        "state.dir = '{}'\n[venue]\nrest = 'http://{address}'\nws = 'ws://{address}/v2'\nws_auth = 'ws://{address}/v2'\n\
+         api_key = 'env:KEY'\napi_secret = 'env:SECRET'\n",
+        state.path().display()
+    );
+    std::fs::write(&path, config).unwrap();
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tradingd"));
+    command
+        .args(["run", "-c"])
+        .arg(&path)
+        .env("KEY", "key")
+        .env("SECRET", "c2VjcmV0")
+        .env_remove("STATE_DIRECTORY")
+        .env_remove("NOTIFY_SOCKET");
+    let daemon = Daemon::start(command);
+    let (_question, _from) = mute.accept().unwrap();
+    daemon.signal(Signal::TERM);
+    daemon.line("SIGTERM");
+    assert_eq!(daemon.exit_code(), Some(0));
 }

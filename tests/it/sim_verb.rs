@@ -217,7 +217,7 @@ fn what_cannot_be_is_refused_with_its_exit_code() {
     check(&["--set", "sim.spee=2"], 78, "did you mean `speed`?");
     check(
         &["--set", "sim.pairs=['ABC/XYZ']"],
-        1,
+        78,
         "ABC/XYZ is not listed",
     );
     check(

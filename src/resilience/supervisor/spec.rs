@@ -5,7 +5,10 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use tokio::{runtime::Handle, task::JoinError};
 
-use crate::{resilience::backoff, types::span};
+use crate::{
+    resilience::backoff,
+    types::{Chain, span},
+};
 
 /// When tasks start and stop relative to others. Low phases start first and stop last.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -128,13 +131,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for TaskError {
 impl fmt::Display for TaskError {
     /// The error and its sources, outermost first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.source)?;
-        let mut next = self.source.source();
-        while let Some(source) = next {
-            write!(f, ": {source}")?;
-            next = source.source();
-        }
-        Ok(())
+        Chain(&*self.source).fmt(f)
     }
 }
 

@@ -136,6 +136,25 @@ impl Tape {
         Ok(Self { pair, path, rows })
     }
 
+    /// Checks that a tape names a listed pair and a file, without reading it.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn check(argument: &str, universe: &Universe) -> Result<(), TapeError> {
+        let (_pair, path) = locate(argument, universe)?;
+        let found = path.metadata();
+        let opened = found.and_then(|found| match found.is_file() {
+            true => Ok(()),
+            false => Err(io::Error::other("no file")),
+        });
+        opened.map_err(|source| TapeError::Read {
+            path,
+            line: 0,
+            source,
+        })
+    }
+
     /// Loads several tapes, each of another pair.
     ///
     /// # Errors

@@ -80,6 +80,18 @@ impl RestBreakers {
     }
 }
 
+impl RestBreakers {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> Vec<CircuitBreaker> {
+        vec![
+            self.public.clone(),
+            self.private.clone(),
+            self.cancels.clone(),
+        ]
+    }
+}
+
 /// A closed breaker whose jitter is its own.
 pub(super) fn breaker(
     name: &'static str,

@@ -25,6 +25,7 @@ pub mod settings;
 pub mod socket;
 pub mod tls;
 pub mod wire;
+pub mod wiring;
 
 #[cfg(test)]
 mod testing;

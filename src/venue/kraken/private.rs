@@ -16,7 +16,13 @@ mod reader;
 mod tests;
 mod writer;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt};
 use thiserror::Error;
@@ -40,42 +46,25 @@ use super::{
     rest::{Rest, calls::GetWebSocketsToken},
     settings::Settings,
     socket::{self, ConnectError, Socket},
+    wiring::Wiring,
 };
 use crate::{
     engine::{Event, command::Cancel},
     io::{Clock, net::Connector, rng::Rng},
-    resilience::{budget, circuit_breaker::CircuitBreaker},
-    types::{Instrument, Timestamp},
+    resilience::circuit_breaker::CircuitBreaker,
+    types::Timestamp,
 };
 
 /// Replies that may wait for the writer.
 const REPLIES: usize = 64;
 
-/// What the private socket works with.
+/// The private socket's ends of its queues.
 #[derive(Debug)]
-pub struct Wiring {
-    /// Opens connections.
-    pub connector: Connector,
-    /// Addresses and patience.
-    pub settings: Settings,
-    /// For tokens, and for cancels while there is no socket.
-    pub rest: Rest,
-    /// Tells the time.
-    pub clock: Clock,
-    /// For the jitter of reconnects.
-    pub rng: Rng,
-    /// Attempts to connect, shared by all sockets.
-    pub budget: budget::Shared,
+pub struct Queues {
     /// Cancels to be done.
     pub cancels: mpsc::Receiver<Cancel>,
     /// Orders and amends to be done.
     pub entries: mpsc::Receiver<Entry>,
-    /// Where events of the account go.
-    pub account: mpsc::Sender<Event>,
-    /// The run's instruments, by their id.
-    pub instruments: Arc<[Instrument]>,
-    /// Counts.
-    pub counters: Arc<SocketCounters>,
 }
 
 /// The key cannot be used; trying again would only lock it.
@@ -87,6 +76,7 @@ pub struct KeyRefused(#[source] error::Error);
 pub struct PrivateSocket {
     writer: Writer,
     dialer: Dialer,
+    counters: Arc<SocketCounters>,
     order_entry: CircuitBreaker,
 }
 
@@ -97,48 +87,56 @@ impl std::fmt::Debug for PrivateSocket {
 }
 
 impl PrivateSocket {
-    /// Puts the task together.
+    /// Puts the task together. REST is for tokens, and for cancels while there is no socket.
     ///
     /// # Errors
     ///
     /// When the address cannot be used.
-    pub fn new(mut wiring: Wiring) -> Result<Self, InvalidAddress> {
-        let address = Address::parse(&wiring.settings.ws_auth, Kind::Socket)?;
-        let thresholds = wiring.settings.breakers.order_entry.clone();
-        let order_entry = breaker("order_entry", thresholds, &wiring.clock, &mut wiring.rng);
-        let redial = Redial::new(
-            &wiring.settings,
-            wiring.budget,
-            wiring.clock.clone(),
-            wiring.rng,
-        );
+    pub fn new(
+        wiring: &Wiring,
+        queues: Queues,
+        rest: Rest,
+        mut rng: Rng,
+    ) -> Result<Self, InvalidAddress> {
+        let settings = wiring.settings.clone();
+        let address = Address::parse(&settings.ws_auth, Kind::Socket)?;
+        let thresholds = settings.breakers.order_entry.clone();
+        let order_entry = breaker("order_entry", thresholds, &wiring.clock, &mut rng);
+        let counters = Arc::<SocketCounters>::default();
         let dialer = Dialer {
-            connector: wiring.connector,
+            connector: wiring.connector.clone(),
             address,
-            settings: wiring.settings.clone(),
-            rest: wiring.rest.clone(),
+            settings: settings.clone(),
+            rest: rest.clone(),
             clock: wiring.clock.clone(),
             account: wiring.account.clone(),
-            counters: Arc::clone(&wiring.counters),
-            redial,
+            counters: Arc::clone(&counters),
+            redial: Redial::new(wiring, rng),
         };
-        let gate = Gate::new(order_entry.clone(), wiring.settings.order_answer);
+        let gate = Gate::new(order_entry.clone(), settings.order_answer);
         let writer = Writer::new(Parts {
-            cancels: wiring.cancels,
-            entries: wiring.entries,
-            account: wiring.account,
-            rest: wiring.rest,
-            clock: wiring.clock,
-            settings: wiring.settings,
-            counters: wiring.counters,
-            instruments: wiring.instruments,
+            cancels: queues.cancels,
+            entries: queues.entries,
+            account: wiring.account.clone(),
+            rest,
+            clock: wiring.clock.clone(),
+            settings,
+            counters: Arc::clone(&counters),
+            instruments: Arc::clone(&wiring.instruments),
             gate,
         });
         Ok(Self {
             writer,
             dialer,
+            counters,
             order_entry,
         })
+    }
+
+    /// What the socket counts.
+    #[must_use]
+    pub fn counters(&self) -> Arc<SocketCounters> {
+        Arc::clone(&self.counters)
     }
 
     /// The breaker in front of orders and amends.
@@ -156,7 +154,7 @@ impl PrivateSocket {
         let Self {
             mut writer,
             mut dialer,
-            order_entry: _,
+            ..
         } = self;
         let result = loop {
             let dialed = tokio::select! {
@@ -167,7 +165,7 @@ impl PrivateSocket {
             };
             match dialed {
                 Err(refused) => break Err(refused),
-                Ok(dialed) => match hold(dialed, &mut writer, &dialer, &stop).await {
+                Ok(dialed) => match hold(dialed, &mut writer, &mut dialer, &stop).await {
                     End::Lost => {}
                     End::Stopping | End::Abandoned => break Ok(()),
                 },
@@ -182,7 +180,7 @@ impl PrivateSocket {
 async fn hold(
     dialed: Dialed,
     writer: &mut Writer,
-    dialer: &Dialer,
+    dialer: &mut Dialer,
     stop: &CancellationToken,
 ) -> End {
     let (sink, stream) = dialed.socket.split();
@@ -196,7 +194,9 @@ async fn hold(
     };
     let mut reader = JoinSet::new();
     let idle = dialer.settings.idle;
-    reader.spawn(listen(stream, dialed.intake, replies_in, idle));
+    let maintenance = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&maintenance);
+    reader.spawn(listen(stream, dialed.intake, replies_in, idle, heard));
     dialer.counters.connections.add(1);
     let end = writer.online(&mut line, stop).await;
     if end == End::Lost {
@@ -215,6 +215,9 @@ async fn hold(
             Err(_aborted) => {}
         }
     }
+    if maintenance.load(Ordering::Relaxed) {
+        dialer.redial.hold_off(AFTER_MAINTENANCE);
+    }
     // Only now: nothing of this connection comes after its end.
     writer.lost();
     end
@@ -226,6 +229,7 @@ async fn listen(
     mut intake: Intake,
     replies: mpsc::Sender<Reply>,
     idle: Duration,
+    maintenance: Arc<AtomicBool>,
 ) -> Fault {
     loop {
         match intake.next(&mut stream, idle).await {
@@ -234,7 +238,8 @@ async fn listen(
                     return Fault::Abandoned;
                 }
             }
-            Ok(Heard::Other | Heard::Maintenance | Heard::Subscribed(_) | Heard::Snapshot(_)) => {}
+            Ok(Heard::Maintenance) => maintenance.store(true, Ordering::Relaxed),
+            Ok(Heard::Other | Heard::Subscribed(_) | Heard::Snapshot(_)) => {}
             Err(fault) => return fault,
         }
     }

@@ -32,42 +32,29 @@ use super::{
     session::{self, Patience, Session, Topic, Wish},
     settings::Settings,
     socket::{self, Socket},
+    wiring::Wiring,
 };
 use crate::{
-    engine::{Event, event::Link},
+    engine::{
+        Event,
+        event::{BookUpdate, Link},
+    },
     io::{Clock, net::Connector, rng::Rng},
-    resilience::budget,
     types::{Instrument, InstrumentId},
 };
 
 /// Longest sleep when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// What the public socket works with.
+/// The public socket's ends of its queues.
 #[derive(Debug)]
-pub struct Wiring {
-    /// Opens connections.
-    pub connector: Connector,
-    /// Addresses and patience.
-    pub settings: Settings,
-    /// Tells the time.
-    pub clock: Clock,
-    /// For the jitter of reconnects.
-    pub rng: Rng,
-    /// Attempts to connect, shared by all sockets.
-    pub budget: budget::Shared,
+pub struct Queues {
     /// Books to be taken anew.
     pub resyncs: mpsc::Receiver<InstrumentId>,
     /// Where books and trades go.
     pub market: mpsc::Sender<Event>,
-    /// Where everything else goes.
-    pub account: mpsc::Sender<Event>,
-    /// The run's instruments, by their id.
-    pub instruments: Arc<[Instrument]>,
-    /// Depth of the books.
-    pub depth: u16,
-    /// Counts.
-    pub counters: Arc<SocketCounters>,
+    /// Where books come back once they have been applied, for their room.
+    pub spares: mpsc::Receiver<BookUpdate>,
 }
 
 /// The task of the public socket.
@@ -105,39 +92,46 @@ enum End {
 }
 
 impl PublicSocket {
-    /// Puts the task together.
+    /// Puts the task together, for books of a depth.
     ///
     /// # Errors
     ///
     /// When the address cannot be used.
-    pub fn new(wiring: Wiring) -> Result<Self, InvalidAddress> {
-        let address = Address::parse(&wiring.settings.ws, Kind::Socket)?;
-        let topics = topics(&wiring.instruments, wiring.depth);
-        let redial = Redial::new(
-            &wiring.settings,
-            wiring.budget,
-            wiring.clock.clone(),
-            wiring.rng,
-        );
+    pub fn new(
+        wiring: &Wiring,
+        queues: Queues,
+        depth: u16,
+        rng: Rng,
+    ) -> Result<Self, InvalidAddress> {
+        let settings = wiring.settings.clone();
+        let address = Address::parse(&settings.ws, Kind::Socket)?;
+        let topics = topics(&wiring.instruments, depth);
+        let counters = Arc::<SocketCounters>::default();
         let intake = Intake::new(
             &wiring.instruments,
-            wiring.depth,
-            wiring.market,
-            Arc::clone(&wiring.counters),
+            depth,
+            (queues.market, queues.spares),
+            Arc::clone(&counters),
         );
         Ok(Self {
-            connector: wiring.connector,
+            connector: wiring.connector.clone(),
             address,
-            session: Session::new(topics, patience(&wiring.settings)),
-            settings: wiring.settings,
-            clock: wiring.clock,
-            redial,
-            resyncs: wiring.resyncs,
-            account: wiring.account,
-            counters: wiring.counters,
+            session: Session::new(topics, patience(&settings)),
+            clock: wiring.clock.clone(),
+            redial: Redial::new(wiring, rng),
+            resyncs: queues.resyncs,
+            account: wiring.account.clone(),
+            counters,
             intake,
+            settings,
             up: false,
         })
+    }
+
+    /// What the socket counts.
+    #[must_use]
+    pub fn counters(&self) -> Arc<SocketCounters> {
+        Arc::clone(&self.counters)
     }
 
     /// Keeps a connection up until the token is canceled or nobody is left to work for.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::settings::Settings;
+use super::wiring::Wiring;
 use crate::{
     io::{Clock, rng::Rng},
     resilience::{Backoff, budget},
@@ -27,12 +27,12 @@ pub(super) struct Redial {
 }
 
 impl Redial {
-    /// `budget` is shared by all sockets.
-    pub(super) fn new(settings: &Settings, budget: budget::Shared, clock: Clock, rng: Rng) -> Self {
+    /// The budget is shared by all sockets.
+    pub(super) fn new(wiring: &Wiring, rng: Rng) -> Self {
         Self {
-            backoff: Backoff::new(settings.reconnect.clone(), rng),
-            budget,
-            clock,
+            backoff: Backoff::new(wiring.settings.reconnect.clone(), rng),
+            budget: wiring.budget.clone(),
+            clock: wiring.clock.clone(),
             first: true,
             least: Duration::ZERO,
         }
@@ -44,13 +44,13 @@ impl Redial {
     ///
     /// Dropping the future makes no attempt.
     pub(super) async fn turn(&mut self) {
-        let least = std::mem::take(&mut self.least);
-        if std::mem::take(&mut self.first) {
-            sleep(least).await;
+        if self.first {
+            sleep(self.least).await;
         } else {
             let now = self.clock.now();
-            sleep(self.backoff.next_delay_of_at_least(now, least)).await;
+            sleep(self.backoff.next_delay_of_at_least(now, self.least)).await;
         }
+        (self.first, self.least) = (false, Duration::ZERO);
         while let Err(spent) = self.budget.take() {
             let wait = spent.next_at.since(self.clock.now());
             tracing::warn!(?wait, "connection budget is spent");

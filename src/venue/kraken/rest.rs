@@ -70,7 +70,13 @@ struct Signer {
 #[derive(Clone, Copy)]
 enum Route {
     Public,
-    Private { cost: u32 },
+    Private {
+        cost: u32,
+    },
+    /// As private, but no breaker stops it.
+    Urgent {
+        cost: u32,
+    },
 }
 
 impl Rest {
@@ -135,6 +141,19 @@ impl Rest {
     /// Nothing is lost by dropping the future.
     pub async fn read<C: Read>(&self, call: &C) -> Result<C::Answer, Error> {
         self.0.repeat(call, Route::Private { cost: C::COST }).await
+    }
+
+    /// As [`read`](Self::read), past every breaker: for whoever must know what to cancel.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn read_urgently<C: Read>(&self, call: &C) -> Result<C::Answer, Error> {
+        self.0.repeat(call, Route::Urgent { cost: C::COST }).await
     }
 
     /// Makes a call that makes or changes an order, once.
@@ -211,7 +230,8 @@ impl Inner {
     async fn once<C: Call>(&self, call: &C, route: Route) -> Result<C::Answer, Error> {
         match route {
             Route::Public => self.public_once(call).await,
-            Route::Private { cost } => self.private_once(call, cost).await,
+            Route::Private { cost } => self.private_once(call, cost, &self.breakers.private).await,
+            Route::Urgent { cost } => self.private_once(call, cost, &self.breakers.cancels).await,
         }
     }
 
@@ -244,14 +264,19 @@ impl Inner {
         result
     }
 
-    async fn private_once<C: Call>(&self, call: &C, cost: u32) -> Result<C::Answer, Error> {
+    async fn private_once<C: Call>(
+        &self,
+        call: &C,
+        cost: u32,
+        breaker: &CircuitBreaker,
+    ) -> Result<C::Answer, Error> {
         let signer = self.signer::<C>()?;
         let waiting = timeout(self.settings.turn, self.take_turn(signer, cost));
         let _turn = waiting.await.map_err(|_elapsed| Error::NotSent {
             endpoint: C::NAME,
             why: NotSent::DeadlinePassed,
         })?;
-        let permit = self.admit::<C>(&self.breakers.private)?;
+        let permit = self.admit::<C>(breaker)?;
         let result = self.signed(signer, call).await;
         permit.record(breakers::outcome(&result));
         result

@@ -27,6 +27,7 @@ use tradingd::{
         rest::{Rest, calls::AddOrder, transport::Http},
         settings::Settings,
         tls,
+        wiring::Wiring,
     },
 };
 
@@ -81,37 +82,30 @@ async fn start(sim_settings: SimSettings, ca_file: Option<std::path::PathBuf>) -
     let (market_in, market) = mpsc::channel(100_000);
     let (account_in, account) = mpsc::channel(1_000);
     let budget = budget::Shared::new(settings.connections.clone(), clock.clone());
-    let public = Arc::new(SocketCounters::default());
-    let mut tasks = JoinSet::new();
-    let socket = PublicSocket::new(public::Wiring {
-        connector: connector.clone(),
-        settings: settings.clone(),
-        clock: clock.clone(),
-        rng: rng::stream(1, 2),
-        budget: budget.clone(),
-        resyncs: resyncs_end,
-        market: market_in,
-        account: account_in.clone(),
-        instruments: Arc::clone(&instruments),
-        depth: 25,
-        counters: Arc::clone(&public),
-    });
-    let stop = CancellationToken::new();
-    tasks.spawn(socket.unwrap().run(stop.clone()));
-    let socket = PrivateSocket::new(private::Wiring {
+    let wiring = Wiring {
         connector,
         settings,
-        rest: rest.clone(),
         clock: clock.clone(),
-        rng: rng::stream(1, 3),
         budget,
-        cancels: cancels_end,
-        entries: entries_end,
         account: account_in,
         instruments: Arc::clone(&instruments),
-        counters: Arc::default(),
-    });
-    let private = socket.unwrap().run(stop);
+    };
+    let mut tasks = JoinSet::new();
+    let queues = public::Queues {
+        resyncs: resyncs_end,
+        market: market_in,
+        spares: mpsc::channel(1).1,
+    };
+    let socket = PublicSocket::new(&wiring, queues, 25, rng::stream(1, 2)).unwrap();
+    let public = socket.counters();
+    let stop = CancellationToken::new();
+    tasks.spawn(socket.run(stop.clone()));
+    let queues = private::Queues {
+        cancels: cancels_end,
+        entries: entries_end,
+    };
+    let socket = PrivateSocket::new(&wiring, queues, rest.clone(), rng::stream(1, 3)).unwrap();
+    let private = socket.run(stop);
     tasks.spawn(async { private.await.unwrap() });
     Client {
         sim,

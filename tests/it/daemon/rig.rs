@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::JoinSet, time::interval};
 use tradingd::{
-    app::{Daemon, Handles, Picture, Report, Stops, clock, daemon::look, driver::Look},
+    app::{Daemon, Handles, Looks, Picture, Report, Stops, clock},
     config::{Config, SecretRef, Strategy},
     engine::strategy,
     sim::{
@@ -24,12 +24,12 @@ use crate::support::within;
 pub(super) struct Rig {
     pub(super) sim: Simulator,
     pub(super) stops: Stops,
-    looks: tokio::sync::mpsc::Sender<Look>,
+    looks: Looks,
     running: JoinSet<Report>,
     /// Balances before the daemon did anything.
     pub(super) opening: BTreeMap<String, Decimal>,
     pub(super) state: tempfile::TempDir,
-    keys: tempfile::TempDir,
+    keys: Keys,
 }
 
 /// A market that is busy enough for a short test.
@@ -98,14 +98,14 @@ impl Rig {
         let sim = Simulator::start(&settings, None, clock.clone())
             .await
             .unwrap();
-        let (state, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let state = tempfile::tempdir().unwrap();
         let addresses = sim.addresses();
         config.venue.rest = Some(addresses.rest_url().parse().unwrap());
         config.venue.ws = Some(addresses.ws_url(Role::Public).parse().unwrap());
         config.venue.ws_auth = Some(addresses.ws_url(Role::Private).parse().unwrap());
         let account = &sim.accounts()[0];
-        config.venue.api_key = Some(secret(&keys, "key", &account.key));
-        config.venue.api_secret = Some(secret(&keys, "secret", &account.secret_base64));
+        let keys = Keys::new(&account.key, &account.secret_base64);
+        (config.venue.api_key, config.venue.api_secret) = keys.references();
         config.state.dir = Some(state.path().to_owned());
         let opening = balances(&sim);
         let handles = Handles {
@@ -135,7 +135,7 @@ impl Rig {
         let looking = async {
             loop {
                 ticks.tick().await;
-                let picture = look(&self.looks).await.expect("the driver runs");
+                let picture = self.looks.picture().await.expect("the driver runs");
                 if wanted(&picture) {
                     return picture;
                 }
@@ -146,7 +146,7 @@ impl Rig {
     }
 
     pub(super) async fn picture(&self) -> Picture {
-        look(&self.looks).await.expect("the driver runs")
+        self.looks.picture().await.expect("the driver runs")
     }
 
     /// Stops the daemon as SIGTERM does, and gives what came of it.
@@ -240,13 +240,26 @@ fn balances(sim: &Simulator) -> BTreeMap<String, Decimal> {
     })
 }
 
-fn secret(directory: &tempfile::TempDir, name: &str, text: &str) -> SecretRef {
-    let path = directory.path().join(name);
-    let mut file = std::fs::File::create(&path).unwrap();
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))
-        .unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-    SecretRef::File(path)
+/// A key in two files that only we may read.
+pub(super) struct Keys(tempfile::TempDir);
+
+impl Keys {
+    pub(super) fn new(key: &str, secret: &str) -> Self {
+        let keys = Self(tempfile::tempdir().unwrap());
+        for (name, text) in [("key", key), ("secret", secret)] {
+            let mut file = std::fs::File::create(keys.0.path().join(name)).unwrap();
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))
+                .unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+        keys
+    }
+
+    /// Where key and secret are, for the config.
+    pub(super) fn references(&self) -> (Option<SecretRef>, Option<SecretRef>) {
+        let reference = |name| Some(SecretRef::File(self.0.path().join(name)));
+        (reference("key"), reference("secret"))
+    }
 }
 
 /// Where the shared recordings are, if they are here.

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     app::{picture::MarketPicture, tally::Tally, telemetry::Line as LogLine},
     cli::screen::Extra,
-    engine::{OrderSettings, Settings, risk::Code, throttle::Tier},
+    engine::risk::Code,
     types::{ClOrdId, Decimal, InlineText, Timestamp},
 };
 
@@ -44,17 +44,7 @@ fn market(symbol: &str, bid: &str, ask: &str, pnl: &str) -> MarketPicture {
 }
 
 fn tally(now: Timestamp) -> Tally {
-    let settings = Settings {
-        tag: "td".to_owned(),
-        epoch: 1,
-        instruments: Vec::new(),
-        depth: 10,
-        orders: OrderSettings::default(),
-        limits: Vec::new(),
-        tier: Tier::Pro,
-        strategies: Vec::new(),
-    };
-    let mut tally = Tally::new(&settings);
+    let mut tally = Tally::new(Vec::new());
     tally.since = Some(now.before(Duration::from_secs(754)));
     tally.checksums = 12_000;
     tally.orders = 12;

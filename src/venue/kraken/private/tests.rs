@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     engine::event::{Answer, Link, OrderEntry, RejectReason, ReportKind, Unsent},
     io::rng,
-    resilience::backoff,
+    resilience::{backoff, budget},
     venue::kraken::testing::{
         Api, Peer, Server, amend, cancel, clock, connector, instrument, submit, within,
     },
@@ -63,22 +63,23 @@ impl Edge {
         let (entries, entries_end) = mpsc::channel(16);
         let (account, events) = mpsc::channel(room);
         let (clock, stop) = (clock(), CancellationToken::new());
-        let counters = Arc::new(SocketCounters::default());
-        let socket = PrivateSocket::new(Wiring {
+        let rest = api.rest(&settings, &clock);
+        let wiring = Wiring {
             connector: connector(),
-            rest: api.rest(&settings, &clock),
             clock: clock.clone(),
-            rng: rng::stream(1, 2),
             budget: budget::Shared::new(settings.connections.clone(), clock.clone()),
-            cancels: cancels_end,
-            entries: entries_end,
             account,
             instruments: [instrument()].into(),
-            counters: Arc::clone(&counters),
             settings,
-        });
+        };
+        let queues = Queues {
+            cancels: cancels_end,
+            entries: entries_end,
+        };
+        let socket = PrivateSocket::new(&wiring, queues, rest, rng::stream(1, 2)).unwrap();
+        let counters = socket.counters();
         let mut tasks = JoinSet::new();
-        tasks.spawn(socket.unwrap().run(stop.clone()));
+        tasks.spawn(socket.run(stop.clone()));
         Self {
             cancels,
             entries,
@@ -505,6 +506,28 @@ async fn a_gap_in_the_reports_ends_the_connection() {
     assert_eq!(edge.next().await, Event::Account(Link::Down));
     edge.up().await;
     assert_eq!(edge.counters.lost_connections.get(), 1);
+}
+
+#[tokio::test]
+async fn after_maintenance_the_next_connection_waits() {
+    let server = Server::start(move |mut peer, number| async move {
+        welcome(&mut peer).await;
+        peer.request().await;
+        if number == 0 {
+            peer.send(r#"{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":1,"system":"maintenance","version":"2.0.10"}]}"#)
+                .await;
+            return;
+        }
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let mut edge = Edge::start(&server, tokens(), 64);
+    edge.up().await;
+    edge.submit(1, "a").await;
+    while edge.next().await != Event::Account(Link::Down) {}
+    // Five seconds by rule, twenty milliseconds by the backoff of this test.
+    let early = timeout(Duration::from_millis(500), edge.up()).await;
+    assert!(early.is_err(), "connected again at once");
 }
 
 #[tokio::test]

@@ -16,12 +16,17 @@ use crate::{
     },
 };
 
+/// Room for the levels of an ordinary frame, per side.
+const ROOM: usize = 16;
+
 /// Reads the frames of the public socket.
 #[derive(Debug)]
 pub(super) struct Intake {
     decoder: Decoder,
     buffers: Buffers,
     market: mpsc::Sender<Event>,
+    /// Applied books come back with their room, so that the next one need not allocate.
+    spares: mpsc::Receiver<BookUpdate>,
     counters: Arc<SocketCounters>,
     /// The rules as the engine knows them.
     instruments: Vec<Instrument>,
@@ -46,7 +51,7 @@ impl Intake {
     pub(super) fn new(
         instruments: &[Instrument],
         depth: u16,
-        market: mpsc::Sender<Event>,
+        (market, spares): (mpsc::Sender<Event>, mpsc::Receiver<BookUpdate>),
         counters: Arc<SocketCounters>,
     ) -> Self {
         let mut decoder = Decoder::new();
@@ -57,6 +62,7 @@ impl Intake {
             decoder,
             buffers: Buffers::new(),
             market,
+            spares,
             counters,
             instruments: instruments.to_vec(),
             depth,
@@ -153,7 +159,7 @@ impl Intake {
         if snapshot {
             session.delivered(&topic);
         }
-        let book = std::mem::replace(&mut buffers.book, with_room());
+        let book = std::mem::replace(&mut buffers.book, self.spare());
         let offered = self.offer(Event::Book(book));
         if offered == Offered::Dropped {
             session.resync(now, &topic);
@@ -163,6 +169,15 @@ impl Intake {
             abandoned: offered == Offered::Abandoned,
             ..Heard::default()
         }
+    }
+
+    fn spare(&mut self) -> BookUpdate {
+        self.spares.try_recv().unwrap_or_else(|_none| {
+            let mut update = BookUpdate::empty();
+            update.bids.reserve(ROOM);
+            update.asks.reserve(ROOM);
+            update
+        })
     }
 
     fn take_trades(&self, buffers: &Buffers) -> Heard {
@@ -265,14 +280,6 @@ impl Intake {
             ..Heard::default()
         }
     }
-}
-
-/// An update with room for the levels of an ordinary frame; the event takes its buffers along.
-fn with_room() -> BookUpdate {
-    let mut update = BookUpdate::empty();
-    update.bids.reserve(16);
-    update.asks.reserve(16);
-    update
 }
 
 /// What became of an event of the market.

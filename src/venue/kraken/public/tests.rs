@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     engine::event::BookKind,
     io::rng,
-    resilience::backoff,
+    resilience::{backoff, budget},
     types::TradingStatus,
     venue::kraken::testing::{Peer, Server, clock, connector, instrument, within},
 };
@@ -17,6 +17,7 @@ use crate::{
 /// The task, its lane and what it tells.
 struct Edge {
     resyncs: mpsc::Sender<InstrumentId>,
+    spares: mpsc::Sender<BookUpdate>,
     market: mpsc::Receiver<Event>,
     account: mpsc::Receiver<Event>,
     counters: Arc<SocketCounters>,
@@ -42,24 +43,27 @@ impl Edge {
         let (market_in, market) = mpsc::channel(room);
         let (account_in, account) = mpsc::channel(64);
         let (clock, stop) = (clock(), CancellationToken::new());
-        let counters = Arc::new(SocketCounters::default());
-        let socket = PublicSocket::new(Wiring {
+        let (spares, spares_end) = mpsc::channel(16);
+        let wiring = Wiring {
             connector: connector(),
-            clock: clock.clone(),
-            rng: rng::stream(1, 2),
-            budget: budget::Shared::new(settings.connections.clone(), clock),
-            resyncs: resyncs_end,
-            market: market_in,
+            budget: budget::Shared::new(settings.connections.clone(), clock.clone()),
+            clock,
             account: account_in,
             instruments: [instrument()].into(),
-            depth: 10,
-            counters: Arc::clone(&counters),
             settings,
-        });
+        };
+        let queues = Queues {
+            resyncs: resyncs_end,
+            market: market_in,
+            spares: spares_end,
+        };
+        let socket = PublicSocket::new(&wiring, queues, 10, rng::stream(1, 2)).unwrap();
+        let counters = socket.counters();
         let mut tasks = JoinSet::new();
-        tasks.spawn(socket.unwrap().run(stop.clone()));
+        tasks.spawn(socket.run(stop.clone()));
         Self {
             resyncs,
+            spares,
             market,
             account,
             counters,
@@ -259,6 +263,43 @@ async fn a_silent_socket_is_left_and_everything_is_asked_for_again() {
     while edge.told().await != Event::Feed(Link::Down) {}
     edge.up().await;
     assert_eq!(edge.counters.lost_connections.get(), 1);
+}
+
+#[tokio::test]
+async fn after_maintenance_the_next_connection_waits() {
+    let server = Server::start(|mut peer, number| async move {
+        welcome(&mut peer).await;
+        if number == 0 {
+            peer.send(&STATUS.replace("online", "maintenance")).await;
+            return;
+        }
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    edge.up().await;
+    while edge.told().await != Event::Feed(Link::Down) {}
+    // Five seconds by rule, twenty milliseconds by the backoff of this test.
+    let early = timeout(Duration::from_millis(500), edge.up()).await;
+    assert!(early.is_err(), "connected again at once");
+}
+
+#[tokio::test]
+async fn room_of_an_applied_book_is_used_again() {
+    let server = Server::start(|mut peer, _| async move {
+        welcome(&mut peer).await;
+        peer.send(&book("update", "61000.1")).await;
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let edge = Edge::start(&server, 64);
+    let mut spare = BookUpdate::empty();
+    spare.bids.reserve_exact(7_777);
+    edge.spares.send(spare).await.unwrap();
+    let mut edge = edge;
+    // The snapshot leaves with the room that was there first, the update with the spare's.
+    edge.book().await;
+    assert_eq!(edge.book().await.bids.capacity(), 7_777);
 }
 
 #[tokio::test]

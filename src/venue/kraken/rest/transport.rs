@@ -3,13 +3,14 @@
 //! For: one request, one response, nothing else. Left out: signing, deadlines, repeats. Always true: [`Http`] sends each request
 //! at most once, follows no redirect, uses no proxy, and says whether a failed request can have left.
 
-use std::{error::Error as StdError, fmt};
+use std::fmt;
 
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::{
     io::net::Connector,
+    types::Chain,
     venue::kraken::{
         address::{Address, InvalidAddress, Kind},
         settings::Settings,
@@ -155,24 +156,12 @@ impl Transport for Http {
 
 fn failure(error: &reqwest::Error) -> Failure {
     if error.is_connect() || error.is_builder() {
-        Failure::Unreachable(chain(error))
+        Failure::Unreachable(Chain(error).to_string())
     } else {
         broken(error)
     }
 }
 
 fn broken(error: &reqwest::Error) -> Failure {
-    Failure::Broken(chain(error))
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+    Failure::Broken(Chain(error).to_string())
 }

@@ -1,0 +1,34 @@
+//! A look at the engine from outside: the driver answers between two events.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::picture::Picture;
+
+/// Wishes that may wait; then whoever wants to look waits.
+const LOOKS: usize = 4;
+
+/// A wish for a picture of the engine.
+pub(super) type Look = oneshot::Sender<Picture>;
+
+/// For whoever wants to look.
+#[derive(Clone, Debug)]
+pub struct Looks(mpsc::Sender<Look>);
+
+/// Both ends: for those who look, and for the driver.
+pub(super) fn looks() -> (Looks, mpsc::Receiver<Look>) {
+    let (wishes, wished) = mpsc::channel(LOOKS);
+    (Looks(wishes), wished)
+}
+
+impl Looks {
+    /// The engine as it is now. None once the driver has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn picture(&self) -> Option<Picture> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(answer).await.ok()?;
+        answered.await.ok()
+    }
+}

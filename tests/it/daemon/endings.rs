@@ -1,0 +1,93 @@
+//! How a run ends when a part of it fails, and that no order of ours outlives it.
+
+use std::time::Duration;
+
+use tradingd::{
+    app::{Daemon, Handles, StartError, Stops, Verdict, clock},
+    sim::{
+        faults::{Fault, RestFault},
+        server::Role,
+    },
+};
+
+use super::rig::{Keys, Rig, busy, config};
+use crate::support::within;
+
+async fn trading() -> Rig {
+    let rig = Rig::start(busy(), config()).await;
+    rig.until("trading", |picture| {
+        picture.ready && picture.open_orders() >= 4
+    })
+    .await;
+    rig
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_refused_while_trading_ends_the_run_with_that_reason_and_no_order() {
+    let mut rig = trading().await;
+    let refusal = RestFault::Error("EAPI:Invalid key".to_owned());
+    let faults = rig.sim.faults();
+    faults.arm(Fault::Rest("GetWebSocketsToken".to_owned(), refusal), 1);
+    faults.arm(Fault::Drop(Role::Private), 1);
+    let report = rig.ended().await;
+    let Verdict::KeyRefused(reason) = report.verdict else {
+        panic!("{:?}", report.verdict)
+    };
+    assert!(reason.contains("private_socket"), "{reason}");
+    assert!(reason.contains("EAPI:Invalid key"), "{reason}");
+    assert!(reason.contains("orders were canceled"), "{reason}");
+    assert!(report.summary.is_some(), "the driver ended in order");
+    assert_eq!(rig.open_orders(), 0);
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_third_signal_leaves_at_once_and_names_what_may_rest() {
+    let mut rig = trading().await;
+    // Nothing is canceled any more, whatever way it goes.
+    let faults = rig.sim.faults();
+    faults.arm(Fault::Ignore("cancel_order".to_owned()), u32::MAX);
+    rig.stops.stop.cancel();
+    rig.stops.hurry.cancel();
+    rig.stops.abandon.cancel();
+    let report = rig.ended().await;
+    let Verdict::Late(orders) = report.verdict else {
+        panic!("{:?}", report.verdict)
+    };
+    assert_eq!(orders.len(), rig.open_orders());
+    assert!(!orders.is_empty());
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_gets_no_answer_can_be_stopped() {
+    let mut config = config();
+    // Nobody listens there.
+    config.venue.rest = Some("http://127.0.0.1:9".parse().unwrap());
+    config.venue.ws = Some("ws://127.0.0.1:9/v2".parse().unwrap());
+    config.venue.ws_auth = Some("ws://127.0.0.1:9/v2".parse().unwrap());
+    let state = tempfile::tempdir().unwrap();
+    config.state.dir = Some(state.path().to_owned());
+    let keys = Keys::new("key", "c2VjcmV0");
+    (config.venue.api_key, config.venue.api_secret) = keys.references();
+    config.network.start = Duration::from_secs(600);
+    let handles = Handles {
+        disk: tokio::runtime::Handle::current(),
+        simulator: tokio::runtime::Handle::current(),
+    };
+    let stops = Stops::default();
+    let starting = Daemon::start(
+        &config,
+        None,
+        clock::system(),
+        &handles,
+        stops.clone(),
+        None,
+    );
+    let stopping = async {
+        tokio::task::yield_now().await;
+        stops.stop.cancel();
+    };
+    let (started, ()) = within(async { tokio::join!(starting, stopping) }).await;
+    assert!(matches!(started, Err(StartError::Stopped)));
+}
