@@ -1,7 +1,8 @@
 //! The life of one order: a state that carries its data, and the only moves between states.
 //!
 //! Left out: where orders are kept ([`orders`](super::orders)), what a move leads to (the engine).
-//! Always true: an order moves forward only; fills only add; one change is in flight at a time.
+//! Always true: an order moves forward only, but for one taken as never placed, which comes back when the venue shows it;
+//! fills only add; one change is in flight at a time.
 
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +147,17 @@ pub enum End {
     NeverPlaced,
 }
 
+impl End {
+    /// Whether the venue had the order. Where it had not, only the venue's own word can be wrong or late.
+    #[must_use]
+    pub const fn was_placed(self) -> bool {
+        match self {
+            Self::Filled | Self::Canceled | Self::Expired => true,
+            Self::Rejected | Self::Unsent | Self::NeverPlaced => false,
+        }
+    }
+}
+
 impl Order {
     /// Whether the order may still trade.
     #[must_use]
@@ -241,6 +253,22 @@ impl Order {
             }
             State::Open { .. } | State::Done { .. } => false,
         }
+    }
+
+    /// Brings an order back that was taken as never placed: the venue has it under this id. True if that is news.
+    pub(super) const fn turned_up(&mut self, id: OrderId) -> bool {
+        let State::Done { end, .. } = &self.state else {
+            return false;
+        };
+        if end.was_placed() {
+            return false;
+        }
+        self.state = State::Open {
+            order_id: id,
+            change: ChangeState::None,
+            ended: None,
+        };
+        true
     }
 
     /// Notes the values that the venue confirmed.

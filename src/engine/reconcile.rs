@@ -118,6 +118,9 @@ impl Core {
 
     /// Works a record of a known order in.
     fn record(&mut self, id: &ClOrdId, record: &OrderRecord, asked: Timestamp, out: &mut Outbox) {
+        if record.status == RecordStatus::Open || record.filled > Decimal::ZERO {
+            self.turned_up(id, record.order_id, out);
+        }
         self.note_open_by_record(id, record, out);
         match record.status {
             RecordStatus::Open => self.record_open(id, record, asked, out),
@@ -325,9 +328,11 @@ impl Core {
                 self.state.mode = Mode::Trading;
             }
             Mode::Stopping | Mode::Stopped => {
-                if self.state.orders.live_count() == 0 {
-                    self.state.mode = Mode::Stopped;
-                }
+                self.state.mode = if self.state.orders.live_count() == 0 {
+                    Mode::Stopped
+                } else {
+                    Mode::Stopping
+                };
                 return Touched::None;
             }
             Mode::Syncing | Mode::Trading => {}

@@ -1,7 +1,7 @@
 //! What the venue reports of our orders. Reports come late, twice and out of order: they move an order forward or not at all.
 
 use super::{
-    core::{Core, Touched},
+    core::{Core, Mode, Touched},
     event::{Fill, Report, ReportKind},
     note::Note,
     order::{End, Order, State},
@@ -50,6 +50,9 @@ impl Core {
         let Some(instrument) = self.state.orders.get(&id).map(|order| order.instrument) else {
             return Touched::None;
         };
+        if shows_it_placed(report) {
+            self.turned_up(&id, report.order_id, out);
+        }
         self.note_open(&id, report.order_id, out);
         self.report_kind(&id, report, out);
         self.tend(&id, out);
@@ -263,10 +266,53 @@ impl Core {
             cl_ord_id: told.cl_ord_id,
             order_id: told.order_id,
         });
-        let stopping = !matches!(self.state.mode, super::Mode::Syncing | super::Mode::Trading);
-        if stopping || self.settings.orders.adopted == Adopted::Cancel {
+        if self.settings.orders.adopted == Adopted::Cancel {
             self.want_cancel(&told.cl_ord_id, out);
         }
+        self.stop_too(&told.cl_ord_id, out);
+    }
+
+    /// An order that was taken as never placed is there after all: it counts again, and a person must look.
+    pub(super) fn turned_up(&mut self, id: &ClOrdId, order_id: OrderId, out: &mut Outbox) {
+        let now = self.state.now;
+        let Some(order) = self.state.orders.get_mut(id) else {
+            return;
+        };
+        if !order.turned_up(order_id) {
+            return;
+        }
+        order.touched = now;
+        let instrument = Some(order.instrument);
+        self.state.orders.revive(id);
+        out.note(Note::Opened {
+            cl_ord_id: *id,
+            order_id,
+        });
+        let detail = "the venue shows an order that was taken as never placed";
+        self.anomaly(instrument, Some(*id), "turned_up", detail, out);
+        self.stop_too(id, out);
+    }
+
+    /// What turns up during a stop is to go as well; a stop that was over is not.
+    fn stop_too(&mut self, id: &ClOrdId, out: &mut Outbox) {
+        match self.state.mode {
+            Mode::Syncing | Mode::Trading => {}
+            Mode::Stopping | Mode::Stopped => {
+                self.state.mode = Mode::Stopping;
+                self.want_cancel(id, out);
+            }
+        }
+    }
+}
+
+/// Whether a report says that an order rests or traded; one that only ends it says nothing of the kind.
+fn shows_it_placed(report: &Report) -> bool {
+    match report.kind {
+        ReportKind::New | ReportKind::Amended | ReportKind::Trade(_) | ReportKind::Filled => true,
+        ReportKind::Pending
+        | ReportKind::Canceled { .. }
+        | ReportKind::Expired
+        | ReportKind::Other => report.cum_qty.is_some_and(|cum| cum > Decimal::ZERO),
     }
 }
 
