@@ -1,5 +1,7 @@
 //! The whole engine as bytes, and back: for the journal, for recovery, and for a new run that goes on from an old one.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -277,6 +279,7 @@ impl State {
             instruments: settings.instruments.clone(),
             markets: settings.instruments.iter().map(market).collect(),
             orders: Orders::beginning(now),
+            strays: BTreeSet::new(),
             account: Account::default(),
             balances_changed: Timestamp::MIN,
             timers: Timers::default(),

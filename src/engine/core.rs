@@ -1,5 +1,7 @@
 //! The engine's state and the order in which an event works through it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -64,6 +66,8 @@ pub struct State {
     pub(super) instruments: Vec<Instrument>,
     pub(super) markets: Vec<Market>,
     pub(super) orders: Orders,
+    /// Open orders of ours that have no pair to be held in, as of the last reconciliation. While there are any, nothing is traded.
+    pub(super) strays: BTreeSet<ClOrdId>,
     pub(super) account: Account,
     pub(super) balances_changed: Timestamp,
     pub(super) timers: Timers,
@@ -270,16 +274,17 @@ impl Core {
         }
     }
 
+    /// Counts something that cannot be, tells it, and halts its pair.
     pub(super) fn anomaly(
         &mut self,
-        instrument: Option<InstrumentId>,
+        instrument: InstrumentId,
         order: Option<ClOrdId>,
         code: &'static str,
         detail: &str,
         out: &mut Outbox,
     ) {
         self.state.anomalies += 1;
-        if let Some((_, market)) = instrument.and_then(|id| self.market_mut(id)) {
+        if let Some((_, market)) = self.market_mut(instrument) {
             market.halted = true;
         }
         let detail = InlineText::lossy(detail);

@@ -94,7 +94,7 @@ impl Core {
         match order.state {
             State::Pending { .. } | State::Unknown { .. } => self.end(id, end, out),
             State::Open { .. } => {
-                let instrument = Some(order.instrument);
+                let instrument = order.instrument;
                 let detail = "the venue reports an order that it also refused";
                 self.anomaly(instrument, Some(*id), "refused_but_open", detail, out);
             }

@@ -65,7 +65,7 @@ impl Core {
         match order.state {
             State::Unknown { .. } if fruitless >= enough => self.end(id, End::NeverPlaced, out),
             State::Open { .. } if fruitless >= FRUITLESS => {
-                let instrument = Some(order.instrument);
+                let instrument = order.instrument;
                 let detail = "an order that was live is in no record";
                 self.anomaly(instrument, Some(*id), "vanished", detail, out);
                 self.forget_look(id);
@@ -213,7 +213,7 @@ impl Core {
             return;
         };
         order.look_up(next);
-        let instrument = Some(order.instrument);
+        let instrument = order.instrument;
         if self.fruitless(id) == FRUITLESS {
             let detail = "the records count fills that they do not show";
             self.anomaly(instrument, Some(*id), "fills_missing", detail, out);
@@ -226,9 +226,7 @@ impl Core {
             self.ask_reconcile(out);
             return Touched::None;
         }
-        for record in venue.open.iter().chain(&venue.closed) {
-            self.know(record, &venue.fills, out);
-        }
+        self.know_all(venue, out);
         self.record_fills(&venue.fills, out);
         for record in venue.open.iter().chain(&venue.closed) {
             if let Some(id) = self.ours(record) {
@@ -253,10 +251,20 @@ impl Core {
         self.is_ours(&id).then_some(id)
     }
 
-    /// Every open order that carries our tag is known afterwards.
+    /// Every open order that carries our tag is known afterwards, or named as a stray.
+    fn know_all(&mut self, venue: &VenueState, out: &mut Outbox) {
+        let before = std::mem::take(&mut self.state.strays);
+        for record in venue.open.iter().chain(&venue.closed) {
+            self.know(record, &venue.fills, out);
+        }
+        for _new in self.state.strays.difference(&before) {
+            self.state.anomalies += 1;
+        }
+    }
+
     fn know(&mut self, record: &OrderRecord, fills: &[(OrderId, Fill)], out: &mut Outbox) {
         let Some(id) = self.ours(record) else { return };
-        if self.state.orders.get(&id).is_some() {
+        if self.holds(&id) {
             self.state.orders.note_order_id(record.order_id, id);
             return;
         }
@@ -265,11 +273,17 @@ impl Core {
         }
         match self.told_by_record(record, id, fills) {
             Some(told) => self.adopt(&told, out),
-            None => {
-                let detail = "an open order of ours is in no pair that is configured";
-                self.anomaly(None, Some(id), "unknown_pair", detail, out);
-            }
+            None => self.stray(record, id, out),
         }
+    }
+
+    fn stray(&mut self, record: &OrderRecord, cl_ord_id: ClOrdId, out: &mut Outbox) {
+        self.state.strays.insert(cl_ord_id);
+        out.note(Note::Stray {
+            cl_ord_id,
+            order_id: record.order_id,
+            symbol: record.symbol,
+        });
     }
 
     /// Fills that the records do not show any more are part of the order, not of the position: the journal began later.
@@ -321,23 +335,37 @@ impl Core {
         out.note(Note::Reconciled {
             open: self.state.orders.live_count(),
         });
-        let next = self.state.now.after(self.settings.orders.reconcile_every);
         self.state.timers.clear_reconcile();
         match self.state.mode {
-            Mode::Syncing if self.state.account_link == Link::Up => {
-                self.state.mode = Mode::Trading;
-            }
-            Mode::Stopping | Mode::Stopped => {
-                self.state.mode = if self.state.orders.live_count() == 0 {
-                    Mode::Stopped
-                } else {
-                    Mode::Stopping
-                };
-                return Touched::None;
-            }
-            Mode::Syncing | Mode::Trading => {}
+            Mode::Syncing | Mode::Trading => self.conclude_running(),
+            Mode::Stopping | Mode::Stopped => self.conclude_stopping(),
         }
+    }
+
+    /// An open order that cannot be held counts in no limit: nothing is traded beside it.
+    fn conclude_running(&mut self) -> Touched {
+        let next = self.state.now.after(self.settings.orders.reconcile_every);
         self.state.timers.set(next, Timer::Reconcile);
+        if !self.state.strays.is_empty() {
+            self.state.mode = Mode::Syncing;
+        } else if self.state.account_link == Link::Up {
+            self.state.mode = Mode::Trading;
+        }
         Touched::All
+    }
+
+    /// A stray is not ours to end blindly: the venue is asked until it is gone, or the time for the stop is over.
+    fn conclude_stopping(&mut self) -> Touched {
+        let strays = !self.state.strays.is_empty();
+        self.state.mode = if strays || self.state.orders.live_count() > 0 {
+            Mode::Stopping
+        } else {
+            Mode::Stopped
+        };
+        if strays {
+            let next = self.state.now.after(self.settings.orders.look_up_every);
+            self.state.timers.set(next, Timer::Reconcile);
+        }
+        Touched::None
     }
 }

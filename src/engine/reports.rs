@@ -38,7 +38,7 @@ impl Core {
             return Touched::None;
         };
         self.state.reconcile.known_until = self.state.now;
-        if self.state.orders.get(&id).is_none() {
+        if !self.holds(&id) {
             match self.told(report, id) {
                 Some(told) => self.adopt(&told, out),
                 None => {
@@ -61,6 +61,12 @@ impl Core {
 
     pub(super) fn is_ours(&self, id: &ClOrdId) -> bool {
         Orders::is_ours(&self.settings.tag, id)
+    }
+
+    /// Whether the order is known and in a pair that is.
+    pub(super) fn holds(&self, id: &ClOrdId) -> bool {
+        let order = self.state.orders.get(id);
+        order.is_some_and(|order| self.market(order.instrument).is_some())
     }
 
     fn report_kind(&mut self, id: &ClOrdId, report: &Report, out: &mut Outbox) {
@@ -127,7 +133,7 @@ impl Core {
             .and_then(|qty| Ok((qty, to_price(instrument, fill.price)?)));
         let Ok((qty, price)) = amounts else {
             let detail = "a fill does not fit the pair's precision";
-            return self.anomaly(Some(instrument_id), Some(*id), "fill_amount", detail, out);
+            return self.anomaly(instrument_id, Some(*id), "fill_amount", detail, out);
         };
         let counted = self
             .market_mut(instrument_id)
@@ -139,7 +145,7 @@ impl Core {
             .is_some_and(|order| order.add_fill(qty));
         if !counted || !grown {
             let detail = "a fill makes more than the order holds";
-            self.anomaly(Some(instrument_id), Some(*id), "overfill", detail, out);
+            self.anomaly(instrument_id, Some(*id), "overfill", detail, out);
         }
         let fill = fill.clone();
         let instrument = instrument_id;
@@ -282,7 +288,7 @@ impl Core {
             return;
         }
         order.touched = now;
-        let instrument = Some(order.instrument);
+        let instrument = order.instrument;
         self.state.orders.revive(id);
         out.note(Note::Opened {
             cl_ord_id: *id,

@@ -85,10 +85,16 @@ impl<'a> Status<'a> {
         self.engine.core.state.orders.live()
     }
 
-    /// Ids of the orders that may still trade: named when a stop could not end them.
+    /// Open orders of ours that have no pair to be held in: while there are any, nothing is traded.
+    pub fn strays(&self) -> impl Iterator<Item = &'a ClOrdId> + use<'a> {
+        self.engine.core.state.strays.iter()
+    }
+
+    /// Ids of the orders that may still trade, strays among them: named when a stop could not end them.
     #[must_use]
     pub fn live_ids(&self) -> Vec<ClOrdId> {
-        self.live_orders().map(|order| order.cl_ord_id).collect()
+        let held = self.live_orders().map(|order| order.cl_ord_id);
+        held.chain(self.strays().copied()).collect()
     }
 
     /// All balances.

@@ -1090,6 +1090,58 @@ fn a_stale_row_of_an_order_that_was_canceled_changes_nothing() {
     assert_eq!((desk.end(&id), desk.halted()), (Some(End::Canceled), false));
 }
 
+fn stray() -> OrderRecord {
+    OrderRecord {
+        symbol: text("DOGE/USD"),
+        ..record(
+            ClOrdId::new("td0000100000001").unwrap(),
+            RecordStatus::Open,
+            "0",
+        )
+    }
+}
+
+#[test]
+fn an_order_of_ours_in_a_pair_that_is_not_configured_keeps_the_engine_from_trading() {
+    let mut desk = Desk::new();
+    desk.feed(Event::Feed(Link::Up));
+    desk.feed(Event::Account(Link::Up));
+    desk.reconcile_open(vec![stray()]);
+    assert_eq!(desk.engine.mode(), Mode::Syncing);
+    let named = Note::Stray {
+        cl_ord_id: stray().cl_ord_id.unwrap(),
+        order_id: order_id(),
+        symbol: text("DOGE/USD"),
+    };
+    assert!(desk.notes.contains(&named), "{:?}", desk.notes);
+    desk.wait(Duration::from_secs(60));
+    assert!(matches!(
+        desk.take_commands()[..],
+        [Command::Reconcile(_), Command::Reconcile(_)]
+    ));
+    desk.reconcile(VenueState::default());
+    assert_eq!(desk.engine.mode(), Mode::Trading);
+    desk.reconcile_open(vec![stray()]);
+    assert_eq!(desk.engine.mode(), Mode::Syncing);
+}
+
+#[test]
+fn a_stop_does_not_end_while_an_order_rests_in_a_pair_that_is_not_configured() {
+    let mut desk = Desk::trading();
+    desk.feed(Event::Control(Control::Stop));
+    desk.reconcile_open(vec![stray()]);
+    assert_eq!(desk.engine.mode(), Mode::Stopping);
+    let named = desk.engine.status().live_ids();
+    assert_eq!(named, [stray().cl_ord_id.unwrap()]);
+    desk.take_commands();
+    desk.feed(Event::Tick);
+    assert!(desk.commands.is_empty(), "asked again without a pause");
+    desk.wait(Duration::from_secs(10));
+    assert!(matches!(desk.take_commands()[..], [Command::Reconcile(_)]));
+    desk.reconcile(VenueState::default());
+    assert_eq!(desk.engine.mode(), Mode::Stopped);
+}
+
 /// Turns arbitrary bytes into events that a venue, or a mad one, could send.
 fn event(desk: &Desk, kind: u8, number: u64) -> Event {
     let ids: Vec<_> = desk
