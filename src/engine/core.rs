@@ -51,6 +51,13 @@ pub struct Market {
     pub counter: Counter,
 }
 
+impl Market {
+    /// Whether it must not be forgotten when its pair is no longer configured.
+    pub(super) fn has_past(&self) -> bool {
+        self.halted || self.position.fills() > 0
+    }
+}
+
 /// Everything that the engine knows.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct State {
@@ -63,6 +70,7 @@ pub struct State {
     pub(super) clock_offset: i64,
     pub(super) journal_failed: bool,
     pub(super) tier: Tier,
+    /// Those of the settings, then those that an earlier run traded and this one does not.
     pub(super) instruments: Vec<Instrument>,
     pub(super) markets: Vec<Market>,
     pub(super) orders: Orders,

@@ -63,8 +63,21 @@ impl<'a> Status<'a> {
         self.engine.core.state.order_entry
     }
 
-    /// All instruments.
+    /// All instruments of the settings.
     pub fn markets(&self) -> impl Iterator<Item = MarketStatus<'a>> + use<'a> {
+        self.known_markets().take(self.configured())
+    }
+
+    /// Instruments that only earlier runs traded: their positions stay part of the account.
+    pub fn former_markets(&self) -> impl Iterator<Item = MarketStatus<'a>> + use<'a> {
+        self.known_markets().skip(self.configured())
+    }
+
+    const fn configured(&self) -> usize {
+        self.engine.core.settings.instruments.len()
+    }
+
+    fn known_markets(&self) -> impl Iterator<Item = MarketStatus<'a>> + use<'a> {
         let state = &self.engine.core.state;
         state
             .instruments

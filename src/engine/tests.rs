@@ -37,6 +37,10 @@ fn decimal(digits: &str) -> Decimal {
     digits.parse().unwrap()
 }
 
+fn price(units: i64) -> Price {
+    Price::new(units).unwrap()
+}
+
 fn instrument(symbol: &str) -> Instrument {
     let (base, quote) = symbol.split_once('/').unwrap();
     Instrument {
@@ -1140,6 +1144,51 @@ fn a_stop_does_not_end_while_an_order_rests_in_a_pair_that_is_not_configured() {
     assert!(matches!(desk.take_commands()[..], [Command::Reconcile(_)]));
     desk.reconcile(VenueState::default());
     assert_eq!(desk.engine.mode(), Mode::Stopped);
+}
+
+/// The next run after `desk`'s, trading `pairs`.
+fn next_run(desk: Desk, pairs: &[&str]) -> Desk {
+    let mut settings = settings(Vec::new());
+    settings.instruments = pairs.iter().map(|pair| instrument(pair)).collect();
+    settings.limits = vec![risk::Limits::default(); pairs.len()];
+    next_run_with(desk, settings)
+}
+
+fn next_run_with(desk: Desk, settings: Settings) -> Desk {
+    let engine = desk.engine.succeed(desk.now, settings, Vec::new());
+    Desk::over(engine, desk.script, desk.now)
+}
+
+#[test]
+fn a_position_outlives_runs_without_its_pair() {
+    let mut desk = Desk::trading();
+    let (command, id) = desk.place(Side::Buy, 999);
+    desk.accept(command);
+    desk.report(id, ReportKind::Trade(fill("T1", "0.01")));
+    let before = desk.engine.core.state.markets[0].position.clone();
+    let without = next_run(next_run(desk, &["ETH/USD"]), &["ETH/USD"]);
+    let again = next_run(without, &["ETH/USD", "BTC/USD"]);
+    assert_eq!(before.base_units(), 1_000_000);
+    assert_eq!(again.engine.core.state.markets[1].position, before);
+}
+
+#[test]
+fn a_late_fill_in_a_pair_that_is_no_longer_configured_counts() {
+    let mut desk = Desk::trading();
+    let (command, id) = desk.place(Side::Buy, 999);
+    desk.accept(command);
+    desk.report(id, ReportKind::Trade(fill("T1", "0.004")));
+    desk.report(id, canceled());
+    let mut without = next_run(desk, &["ETH/USD"]);
+    without.report(id, ReportKind::Trade(fill("T2", "0.002")));
+    let status = without.engine.status();
+    let listed: Vec<_> = status.markets().map(|market| market.instrument).collect();
+    let former: Vec<_> = status
+        .former_markets()
+        .map(|market| (market.instrument.symbol, market.position.base_units()))
+        .collect();
+    assert_eq!(listed, [&instrument("ETH/USD")]);
+    assert_eq!(former, [(text("BTC/USD"), 600_000)]);
 }
 
 /// Turns arbitrary bytes into events that a venue, or a mad one, could send.
