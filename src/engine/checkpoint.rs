@@ -250,7 +250,7 @@ fn new_seat(old: StrategyId, from: &Settings, to: &Settings) -> Option<StrategyI
 }
 
 fn unsettle(order: &mut Order, now: Timestamp) {
-    let lost = order.create_unanswered() || order.amend_unanswered(None);
+    let lost = order.create_unanswered() || order.amend_unanswered();
     if lost || matches!(order.state, OrderState::Open { ended: Some(_), .. }) {
         order.look_up(now);
     }

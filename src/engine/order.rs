@@ -97,6 +97,8 @@ pub enum ChangeState {
     },
     /// Sent; whether it took effect is not known. Risk counts the worse of old and new.
     Unknown {
+        /// The amend; its answer may still come.
+        command: CommandId,
         /// What the order may have become.
         price: Price,
         /// Likewise.
@@ -213,6 +215,19 @@ impl Order {
         }
     }
 
+    /// Whether this amend is the one that is not settled.
+    pub(super) fn is_changed_by(&self, amend: CommandId) -> bool {
+        let State::Open { change, .. } = &self.state else {
+            return false;
+        };
+        match change {
+            ChangeState::None => false,
+            ChangeState::Sent { command, .. } | ChangeState::Unknown { command, .. } => {
+                *command == amend
+            }
+        }
+    }
+
     /// Whether a strategy may change the order now: live, known, nothing under way.
     #[must_use]
     pub const fn is_settled(&self) -> bool {
@@ -284,6 +299,17 @@ impl Order {
         }
     }
 
+    /// The change under way took effect.
+    pub(super) fn change_taken(&mut self, now: Timestamp) {
+        let Some((price, qty)) = self.pending_change() else {
+            return;
+        };
+        self.confirmed(Some(price), Some(qty));
+        self.settle_change();
+        self.touched = now;
+        self.look = None;
+    }
+
     /// Ends whatever change is under way.
     pub(super) fn settle_change(&mut self) {
         if let State::Open { change, .. } = &mut self.state {
@@ -312,8 +338,8 @@ impl Order {
         true
     }
 
-    /// The amend was not answered.
-    pub(super) fn amend_unanswered(&mut self, command: Option<CommandId>) -> bool {
+    /// The amend under way was not answered.
+    pub(super) fn amend_unanswered(&mut self) -> bool {
         let State::Open { change, .. } = &mut self.state else {
             return false;
         };
@@ -326,10 +352,8 @@ impl Order {
         else {
             return false;
         };
-        if command.is_some_and(|command| command != sent) {
-            return false;
-        }
         *change = ChangeState::Unknown {
+            command: sent,
             price,
             qty,
             deadline,

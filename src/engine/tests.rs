@@ -41,6 +41,10 @@ fn price(units: i64) -> Price {
     Price::new(units).unwrap()
 }
 
+fn qty(units: i64) -> Quantity {
+    Quantity::new(units).unwrap()
+}
+
 fn instrument(symbol: &str) -> Instrument {
     let (base, quote) = symbol.split_once('/').unwrap();
     Instrument {
@@ -215,6 +219,24 @@ impl Desk {
             asked: self.now,
             found,
         })));
+    }
+
+    fn found_order(&mut self, order: OrderRecord) {
+        let id = order.cl_ord_id.unwrap();
+        let fills = Vec::new();
+        self.found(id, Found::Order { order, fills });
+    }
+
+    fn amend(&mut self, order: ClOrdId, to_price: i64, to_qty: i64) -> CommandId {
+        self.wish(Intent::Amend {
+            order,
+            price: price(to_price),
+            qty: qty(to_qty),
+        });
+        match self.commands.pop() {
+            Some(Command::Amend(amend)) => amend.id,
+            other => panic!("{other:?} instead of an amend; {:?}", self.notes),
+        }
     }
 
     fn wish(&mut self, intent: Intent) {
@@ -1189,6 +1211,50 @@ fn a_late_fill_in_a_pair_that_is_no_longer_configured_counts() {
         .collect();
     assert_eq!(listed, [&instrument("ETH/USD")]);
     assert_eq!(former, [(text("BTC/USD"), 600_000)]);
+}
+
+#[test]
+fn a_late_answer_to_an_amend_does_not_settle_the_next() {
+    let late = [
+        Answer::Accepted { order_id: None },
+        Answer::Rejected(Rejection {
+            reason: RejectReason::PostOnly,
+            text: text("EOrder:Post only order"),
+        }),
+        Answer::Unsent(Unsent::Stopping),
+    ];
+    for answer in late {
+        let mut desk = Desk::trading();
+        let (create, id) = desk.place(Side::Buy, 999);
+        desk.accept(create);
+        let first = desk.amend(id, 998, 1_000_000);
+        desk.answer(first, Answer::Unanswered);
+        desk.wait(Duration::from_secs(10));
+        desk.found_order(record(id, RecordStatus::Open, "0"));
+        let second = desk.amend(id, 997, 1_000_000);
+        desk.answer(first, answer);
+        let order = desk.engine.core.state.orders.get(&id).unwrap();
+        assert_eq!(
+            (order.price.units(), order.pending_change()),
+            (999, Some((price(997), qty(1_000_000)))),
+            "{answer:?}"
+        );
+        desk.answer(second, Answer::Accepted { order_id: None });
+        let order = desk.engine.core.state.orders.get(&id).unwrap();
+        assert_eq!((order.price.units(), order.is_settled()), (997, true));
+    }
+}
+
+#[test]
+fn a_late_answer_settles_the_amend_that_it_answers() {
+    let mut desk = Desk::trading();
+    let (create, id) = desk.place(Side::Buy, 999);
+    desk.accept(create);
+    let amend = desk.amend(id, 998, 1_000_000);
+    desk.answer(amend, Answer::Unanswered);
+    desk.answer(amend, Answer::Accepted { order_id: None });
+    let order = desk.engine.core.state.orders.get(&id).unwrap();
+    assert_eq!((order.price.units(), order.is_settled()), (998, true));
 }
 
 /// Turns arbitrary bytes into events that a venue, or a mad one, could send.
