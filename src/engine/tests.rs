@@ -1257,6 +1257,65 @@ fn a_late_answer_settles_the_amend_that_it_answers() {
     assert_eq!((order.price.units(), order.is_settled()), (998, true));
 }
 
+#[test]
+fn the_grid_turns_every_line_around_that_filled_while_it_could_not_look() {
+    let (buy, sell) = (Side::Buy, Side::Sell);
+    let sells = [(992, sell), (1_002, sell), (1_012, sell), (1_022, sell)];
+    let buys = [(982, buy), (992, buy), (1_002, buy), (1_012, buy)];
+    let both = [(982, buy), (992, buy), (1_012, sell), (1_022, sell)];
+    check_grid(&[992, 982], 975, &sells);
+    check_grid(&[982, 992], 975, &sells);
+    check_grid(&[1_012, 1_022], 1_025, &buys);
+    check_grid(&[992, 1_012], 1_000, &both);
+}
+
+/// Fills orders of a grid around 1 002 while the account is down and the market moves to `bid`; then looks at what rests.
+fn check_grid(filled: &[i64], bid: i64, expected: &[(i64, Side)]) {
+    let params = grid::Params {
+        qty: qty(1_000_000),
+        levels: 2,
+        step_ppm: 10_000,
+        center: Some(price(1_002)),
+    };
+    let now = Timestamp::from_secs(1_000);
+    let engine = Engine::new(now, settings(vec![strategy::Kind::Grid(params)]));
+    let mut desk = Desk::over(engine, Script::default(), now);
+    desk.bring_up();
+    let fills: Vec<_> = filled
+        .iter()
+        .map(|price| {
+            let orders = &desk.engine.core.state.orders;
+            let order = orders.live().find(|order| order.price.units() == *price);
+            order.unwrap().cl_ord_id
+        })
+        .collect();
+    desk.feed(Event::Account(Link::Down));
+    for id in fills {
+        let exec = format!("T{}", &*id);
+        desk.feed(Event::Report(Box::new(Report {
+            order_id: text(&format!("O{}", &*id)),
+            cl_ord_id: Some(id),
+            symbol: None,
+            side: None,
+            order_qty: None,
+            limit_price: None,
+            cum_qty: None,
+            kind: ReportKind::Trade(fill(&exec, "0.01")),
+            at: desk.now,
+        })));
+    }
+    desk.book(bid, bid + 5);
+    desk.feed(Event::Account(Link::Up));
+    desk.reconcile(VenueState::default());
+    let orders = &desk.engine.core.state.orders;
+    let mut live: Vec<_> = orders
+        .live()
+        .map(|order| (order.price.units(), order.side))
+        .collect();
+    live.sort_unstable();
+    assert_eq!(live, expected, "after {filled:?}");
+}
+
 /// Turns arbitrary bytes into events that a venue, or a mad one, could send.
 fn event(desk: &Desk, kind: u8, number: u64) -> Event {
     let ids: Vec<_> = desk
