@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use thiserror::Error;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     engine::{Checkpoint, CheckpointError, Engine, Event, Outbox, Settings, strategy::Strategy},
@@ -126,6 +126,10 @@ impl Past {
 
 /// What earlier runs left that a person should know of.
 fn tell_what_stays(engine: &Engine) {
+    for market in engine.status().markets().filter(|market| market.halted) {
+        let symbol = &market.instrument.symbol;
+        error!(%symbol, "an anomaly halted the pair: it stands still until a start with orders.resume names it");
+    }
     for market in engine.status().former_markets() {
         let (symbol, position) = (&market.instrument.symbol, market.position);
         let net = position.base(market.instrument);

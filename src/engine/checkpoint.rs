@@ -123,7 +123,8 @@ impl Engine {
     }
 
     /// A new run that goes on from this one: orders, positions, fills seen and strategies' memories stay;
-    /// whatever was in flight is unknown, books and balances are to be told anew.
+    /// whatever was in flight is unknown, books and balances are to be told anew. A halted pair stays halted, unless the
+    /// settings resume it.
     ///
     /// Strategies are matched by name, instruments by symbol.
     #[must_use]
@@ -139,7 +140,8 @@ impl Engine {
         state.reconcile.known_until = old.reconcile.known_until;
         state.anomalies = old.anomalies;
         state.tier = old.tier;
-        for (instrument, market) in old.instruments.iter().zip(old.markets) {
+        for (instrument, mut market) in old.instruments.iter().zip(old.markets) {
+            market.halted &= !settings.orders.resume.contains(&instrument.symbol);
             carry_market(&mut state, instrument, market, settings.depth);
         }
         let seats = |own| new_seat(own, &old_settings, &settings);
@@ -208,6 +210,7 @@ fn go_on(state: &mut State, index: usize, old: &Instrument, market: Market) {
     };
     slot.position = market.position;
     slot.counter = market.counter;
+    slot.halted = market.halted;
     if slot
         .position
         .rescale(old.qty_precision, new.qty_precision)

@@ -1214,6 +1214,32 @@ fn a_late_fill_in_a_pair_that_is_no_longer_configured_counts() {
 }
 
 #[test]
+fn a_halt_outlives_a_restart() {
+    let mut desk = Desk::trading();
+    let (command, id) = desk.place(Side::Buy, 999);
+    desk.report(id, ReportKind::New);
+    desk.reject(command, RejectReason::Other);
+    assert!(desk.halted());
+    let desk = next_run(desk, &["BTC/USD"]);
+    assert!(desk.halted());
+    let without = next_run(desk, &["ETH/USD"]);
+    assert!(!without.halted());
+    assert!(next_run(without, &["BTC/USD"]).halted());
+}
+
+#[test]
+fn a_halt_ends_at_a_start_that_resumes_its_pair() {
+    let mut desk = Desk::trading();
+    desk.engine.core.state.markets[0].halted = true;
+    let mut settings = settings(Vec::new());
+    settings.orders.resume = vec![text("ETH/USD")];
+    desk = next_run_with(desk, settings.clone());
+    assert!(desk.halted());
+    settings.orders.resume = vec![text("BTC/USD")];
+    assert!(!next_run_with(desk, settings).halted());
+}
+
+#[test]
 fn a_late_answer_to_an_amend_does_not_settle_the_next() {
     let late = [
         Answer::Accepted { order_id: None },
