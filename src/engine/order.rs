@@ -128,6 +128,8 @@ pub struct Looking {
     pub next: Timestamp,
     /// Complete look-ups, put after the deadline, that did not settle it.
     pub fruitless: u32,
+    /// A record told another price or quantity than the reports did.
+    pub differs: bool,
     /// The last look-up was refused: the pair stands still.
     pub refused: bool,
 }
@@ -362,13 +364,14 @@ impl Order {
     }
 
     /// Asks for a look-up, not before `next`, if none is under way.
-    pub(super) fn look_up(&mut self, next: Timestamp) {
+    pub(super) fn look_up(&mut self, next: Timestamp) -> &mut Looking {
         self.look.get_or_insert(Looking {
             asking: false,
             next,
             fruitless: 0,
+            differs: false,
             refused: false,
-        });
+        })
     }
 
     /// When a create or change that is not settled can no longer take effect (our clock).

@@ -2,19 +2,38 @@
 //!
 //! Always true: a record never moves an order backwards, an error is never evidence, a fill is never invented.
 
+use std::time::Duration;
+
 use super::{
     core::{Core, Mode, Touched},
     event::{Fill, Found, Link, LookedUp, OrderRecord, RecordStatus, VenueState},
     note::Note,
-    order::{ChangeState, End, State},
+    order::{ChangeState, End, Order, State},
     outbox::Outbox,
     reports::{Told, to_price, to_quantity},
     timer::Timer,
 };
-use crate::types::{ClOrdId, Decimal, OrderId, Quantity, Timestamp};
+use crate::types::{ClOrdId, Decimal, OrderId, Price, Quantity, Timestamp};
 
 /// Complete look-ups that leave a contradiction standing before it is an anomaly.
 const FRUITLESS: u32 = 10;
+
+/// How long records may still show what an order was before its last change. Kraken's were seen up to 3 s late (September 2026).
+const LAG: Duration = Duration::from_secs(5);
+
+/// What a record tells of an order, in the units of its pair; `None` where it tells nothing that fits.
+struct Amounts {
+    price: Option<Price>,
+    qty: Option<Quantity>,
+    filled: Quantity,
+}
+
+impl Amounts {
+    fn differ_from(&self, order: &Order) -> bool {
+        self.price.is_some_and(|price| price != order.price)
+            || self.qty.is_some_and(|qty| qty != order.qty)
+    }
+}
 
 impl Core {
     pub(super) fn looked_up(&mut self, answer: &LookedUp, out: &mut Outbox) -> Touched {
@@ -45,11 +64,7 @@ impl Core {
     /// Whether a question put at `asked` can still be overtaken by what it asks about.
     fn too_early(&self, id: &ClOrdId, asked: Timestamp) -> bool {
         let grace = self.settings.orders.grace;
-        let deadline = self
-            .state
-            .orders
-            .get(id)
-            .and_then(super::order::Order::deadline);
+        let deadline = self.state.orders.get(id).and_then(Order::deadline);
         deadline.is_some_and(|deadline| asked < deadline.after(grace))
     }
 
@@ -142,6 +157,7 @@ impl Core {
         }
     }
 
+    /// A record that shows the order live: it settles an amend, or shows that something was missed.
     fn record_open(
         &mut self,
         id: &ClOrdId,
@@ -150,58 +166,60 @@ impl Core {
         out: &mut Outbox,
     ) {
         let early = self.too_early(id, asked);
-        let Some(order) = self.state.orders.get(id) else {
-            return;
-        };
-        let Some((instrument, _)) = self.market(order.instrument) else {
-            return;
-        };
-        let price = record
-            .limit_price
-            .and_then(|price| to_price(instrument, price).ok());
-        let qty = to_quantity(instrument, record.qty).ok();
-        let filled = to_quantity(instrument, record.filled).unwrap_or_default();
-        let missing = filled > order.filled;
-        let State::Open { change, .. } = order.state else {
+        let Some(amounts) = self.amounts(id, record) else {
             return;
         };
         let Some(order) = self.state.orders.get_mut(id) else {
             return;
         };
-        if let ChangeState::Unknown {
-            price: to_price,
-            qty: to_qty,
-            ..
-        } = change
-        {
-            let taken = price == Some(to_price) && qty == Some(to_qty);
-            if taken || !early {
-                order.confirmed(price, qty);
-                order.settle_change();
-            }
-        }
-        let settled = matches!(
-            order.state,
-            State::Open {
-                change: ChangeState::None,
-                ..
-            }
-        );
-        if missing || !settled {
+        settle_by_record(order, &amounts, early);
+        let State::Open { change, ended, .. } = &order.state else {
+            return;
+        };
+        let settled = matches!(change, ChangeState::None);
+        let over = ended.is_some();
+        if amounts.filled > order.filled || !settled {
             self.still_contradicted(id, out);
-        } else if matches!(order.state, State::Open { ended: None, .. }) {
+        } else if !over && asked > order.touched.after(LAG) && amounts.differ_from(order) {
+            self.differs(id, &amounts, out);
+        } else if !over {
             order.look = None;
         }
     }
 
+    /// A record's amounts in the units of the order's pair.
+    fn amounts(&self, id: &ClOrdId, record: &OrderRecord) -> Option<Amounts> {
+        let (rules, _) = self.market(self.state.orders.get(id)?.instrument)?;
+        Some(Amounts {
+            price: record
+                .limit_price
+                .and_then(|price| to_price(rules, price).ok()),
+            qty: to_quantity(rules, record.qty).ok(),
+            filled: to_quantity(rules, record.filled).unwrap_or_default(),
+        })
+    }
+
+    /// The records tell another price or quantity than the reports did. Once may be a lag; twice, the order is what they
+    /// tell, and nobody knows why.
+    fn differs(&mut self, id: &ClOrdId, told: &Amounts, out: &mut Outbox) {
+        let next = self.state.now.after(self.settings.orders.look_up_every);
+        let Some(order) = self.state.orders.get_mut(id) else {
+            return;
+        };
+        let look = order.look_up(next);
+        if !std::mem::replace(&mut look.differs, true) {
+            return;
+        }
+        order.look = None;
+        order.confirmed(told.price, told.qty);
+        let instrument = order.instrument;
+        let detail = "a resting order has another price or quantity than was asked for";
+        self.anomaly(instrument, Some(*id), "amounts_differ", detail, out);
+    }
+
     fn record_over(&mut self, id: &ClOrdId, end: End, record: &OrderRecord, out: &mut Outbox) {
         self.ended(id, end, Some(record.filled), out);
-        if self
-            .state
-            .orders
-            .get(id)
-            .is_some_and(super::order::Order::is_live)
-        {
+        if self.state.orders.get(id).is_some_and(Order::is_live) {
             self.still_contradicted(id, out);
         }
     }
@@ -367,5 +385,21 @@ impl Core {
             self.state.timers.set(next, Timer::Reconcile);
         }
         Touched::None
+    }
+}
+
+/// A record of an open order settles an unanswered amend: it shows the new values, or the amend can no longer take effect.
+fn settle_by_record(order: &mut Order, told: &Amounts, early: bool) {
+    let State::Open {
+        change: ChangeState::Unknown { price, qty, .. },
+        ..
+    } = order.state
+    else {
+        return;
+    };
+    let taken = told.price == Some(price) && told.qty == Some(qty);
+    if taken || !early {
+        order.confirmed(told.price, told.qty);
+        order.settle_change();
     }
 }

@@ -1240,6 +1240,57 @@ fn a_halt_ends_at_a_start_that_resumes_its_pair() {
 }
 
 #[test]
+fn a_resting_order_that_the_records_tell_otherwise_is_looked_up_and_then_halts_its_pair() {
+    for (price, qty) in [("99.9", "0.02"), ("99.8", "0.01")] {
+        let mut desk = Desk::trading();
+        let (command, id) = desk.place(Side::Buy, 999);
+        desk.accept(command);
+        desk.wait(Duration::from_secs(30));
+        let told = OrderRecord {
+            limit_price: Some(decimal(price)),
+            qty: decimal(qty),
+            ..record(id, RecordStatus::Open, "0")
+        };
+        desk.reconcile_open(vec![told.clone()]);
+        assert!(!desk.halted());
+        desk.wait(Duration::from_secs(5));
+        assert!(desk.commands.iter().any(|command| is_look_up(command, &id)));
+        desk.found_order(told);
+        assert!(desk.halted());
+        let order = desk.engine.core.state.orders.get(&id).unwrap();
+        let rules = &desk.engine.core.state.instruments[0];
+        assert_eq!(rules.price_decimal(order.price), decimal(price));
+        assert_eq!(rules.quantity_decimal(order.qty), decimal(qty));
+    }
+}
+
+#[test]
+fn records_that_lag_behind_an_amend_change_nothing() {
+    let mut desk = Desk::trading();
+    let (command, id) = desk.place(Side::Buy, 999);
+    desk.accept(command);
+    desk.wait(Duration::from_secs(30));
+    let amend = desk.amend(id, 998, 1_000_000);
+    desk.answer(amend, Answer::Accepted { order_id: None });
+    desk.wait(Duration::from_secs(1));
+    desk.take_commands();
+    let old = record(id, RecordStatus::Open, "0");
+    desk.reconcile_open(vec![old.clone()]);
+    desk.reconcile_open(vec![old.clone()]);
+    assert!(desk.commands.is_empty(), "{:?}", desk.commands);
+    desk.wait(Duration::from_secs(30));
+    desk.reconcile_open(vec![old]);
+    desk.wait(Duration::from_secs(5));
+    desk.found_order(OrderRecord {
+        limit_price: Some(decimal("99.8")),
+        ..record(id, RecordStatus::Open, "0")
+    });
+    assert!(!desk.halted());
+    let order = desk.engine.core.state.orders.get(&id).unwrap();
+    assert_eq!((order.price.units(), order.look), (998, None));
+}
+
+#[test]
 fn a_late_answer_to_an_amend_does_not_settle_the_next() {
     let late = [
         Answer::Accepted { order_id: None },
