@@ -90,7 +90,7 @@ pub(super) struct Reconciling {
     pub(super) asking: bool,
     /// The question that is out was put before something that makes it worthless.
     pub(super) again: bool,
-    /// Everything before this instant is known.
+    /// When the last reconciliation was asked for: everything before this instant is known.
     pub(super) known_until: Timestamp,
 }
 

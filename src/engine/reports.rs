@@ -37,7 +37,6 @@ impl Core {
         let Some(id) = known.filter(|id| self.is_ours(id)) else {
             return Touched::None;
         };
-        self.state.reconcile.known_until = self.state.now;
         if !self.holds(&id) {
             match self.told(report, id) {
                 Some(told) => self.adopt(&told, out),

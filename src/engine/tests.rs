@@ -1393,6 +1393,26 @@ fn check_grid(filled: &[i64], bid: i64, expected: &[(i64, Side)]) {
     assert_eq!(live, expected, "after {filled:?}");
 }
 
+#[test]
+fn after_an_outage_the_records_are_asked_from_the_last_reconciliation_on() {
+    let mut desk = Desk::trading();
+    let (command, id) = desk.place(Side::Buy, 999);
+    desk.accept(command);
+    let known = desk.now;
+    desk.reconcile_open(vec![record(id, RecordStatus::Open, "0")]);
+    desk.feed(Event::Account(Link::Down));
+    desk.now = desk.now.after(Duration::from_secs(3_600));
+    desk.feed(Event::ReconcileFailed);
+    desk.report(id, ReportKind::New);
+    desk.take_commands();
+    desk.feed(Event::Account(Link::Up));
+    let commands = desk.take_commands();
+    let [Command::Reconcile(reconcile)] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert!(reconcile.since <= known, "{:?}", reconcile.since);
+}
+
 /// Turns arbitrary bytes into events that a venue, or a mad one, could send.
 fn event(desk: &Desk, kind: u8, number: u64) -> Event {
     let ids: Vec<_> = desk
