@@ -93,7 +93,7 @@ impl Driver {
         clock: Clock,
     ) -> Self {
         let (writer, pin) = journal;
-        let tally = Tally::new(engine.settings().instruments.clone());
+        let tally = Tally::new(engine.status().instruments().to_vec());
         Self {
             engine,
             writer,

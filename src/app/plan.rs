@@ -51,7 +51,7 @@ pub fn symbols(config: &Config) -> Result<Vec<Symbol>, PlanError> {
         .chain(&config.feed.pairs);
     let mut symbols = Vec::new();
     for name in names {
-        let symbol: Symbol = name.parse().map_err(|_bad| PlanError::Pair(name.clone()))?;
+        let symbol = symbol(name)?;
         if !symbols.contains(&symbol) {
             symbols.push(symbol);
         }
@@ -78,7 +78,7 @@ pub fn settings(config: &Config, instruments: Vec<Instrument>) -> Result<Setting
         tag: config.orders.tag.clone(),
         epoch: 0,
         depth: config.feed.depth,
-        orders: orders(config),
+        orders: orders(config)?,
         limits,
         tier: match config.throttle.tier {
             Tier::Starter => throttle::Tier::Starter,
@@ -90,9 +90,10 @@ pub fn settings(config: &Config, instruments: Vec<Instrument>) -> Result<Setting
     })
 }
 
-fn orders(config: &Config) -> OrderSettings {
+fn orders(config: &Config) -> Result<OrderSettings, PlanError> {
     let orders = &config.orders;
-    OrderSettings {
+    let resume: Result<_, _> = orders.resume.iter().map(|name| symbol(name)).collect();
+    Ok(OrderSettings {
         ttl: orders.ttl,
         grace: orders.grace,
         look_up_every: orders.look_up_every,
@@ -103,7 +104,13 @@ fn orders(config: &Config) -> OrderSettings {
             Unknown::Keep => Adopted::Keep,
             Unknown::Cancel => Adopted::Cancel,
         },
-    }
+        resume: resume?,
+    })
+}
+
+fn symbol(name: &str) -> Result<Symbol, PlanError> {
+    let parsed = name.parse();
+    parsed.map_err(|_bad| PlanError::Pair(name.to_owned()))
 }
 
 fn limits(config: &Config, instrument: &Instrument) -> Limits {

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use thiserror::Error;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     engine::{Checkpoint, CheckpointError, Engine, Event, Outbox, Settings, strategy::Strategy},
@@ -110,6 +110,7 @@ impl Past {
             Some(engine) => engine.succeed(now, settings, strategies),
             None => Engine::with_strategies(now, settings, strategies),
         };
+        tell_what_stays(&engine);
         let checkpoint = engine.checkpoint()?;
         let journal = journal::start(
             state_directory,
@@ -120,6 +121,19 @@ impl Past {
             self.tip,
         )?;
         Ok((engine, journal))
+    }
+}
+
+/// What earlier runs left that a person should know of.
+fn tell_what_stays(engine: &Engine) {
+    for market in engine.status().markets().filter(|market| market.halted) {
+        let symbol = &market.instrument.symbol;
+        error!(%symbol, "an anomaly halted the pair: it stands still until a start with orders.resume names it");
+    }
+    for market in engine.status().former_markets() {
+        let (symbol, position) = (&market.instrument.symbol, market.position);
+        let net = position.base(market.instrument);
+        warn!(%symbol, %net, cash = %position.cash(), "a pair that is not configured any more keeps its position");
     }
 }
 

@@ -185,6 +185,16 @@ impl Tally {
             } => {
                 warn!(order = %cl_ord_id, %order_id, "an open order of ours is adopted");
             }
+            Note::Stray {
+                cl_ord_id,
+                order_id,
+                symbol,
+            } => error!(
+                order = %cl_ord_id,
+                %order_id,
+                %symbol,
+                "an open order of ours is in no pair of this config: nothing is traded until it is gone or its pair is among feed.pairs"
+            ),
             Note::BookStale { instrument, why } => {
                 self.stale_books += 1;
                 self.checksums_failed += u64::from(*why == "checksum");
@@ -202,8 +212,8 @@ impl Tally {
             Note::Anomaly(anomaly) => {
                 let (code, detail) = (anomaly.code, anomaly.detail);
                 let order = anomaly.cl_ord_id.map(|id| id.to_string());
-                let symbol = anomaly.instrument.map(|id| self.symbol(id).to_string());
-                error!(code, order, symbol, %detail, "anomaly: the pair stands still");
+                let symbol = self.symbol(anomaly.instrument);
+                error!(code, order, %symbol, %detail, "anomaly: the pair stands still");
             }
         }
     }

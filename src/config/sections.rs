@@ -128,6 +128,8 @@ pub struct Orders {
     pub reconcile_every: Duration,
     /// What becomes of orders that carry our tag but belong to no strategy.
     pub unknown: Unknown,
+    /// Pairs that stand still since an anomaly and trade again from this start on.
+    pub resume: Vec<String>,
 }
 
 impl Default for Orders {
@@ -141,6 +143,7 @@ impl Default for Orders {
             cancel_again: Duration::from_millis(500),
             reconcile_every: Duration::from_secs(60),
             unknown: Unknown::Keep,
+            resume: Vec::new(),
         }
     }
 }

@@ -47,6 +47,12 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if !config.orders.resume.is_empty() {
+        warnings.push(
+            "orders.resume ends halts at every start: take it out once the pairs trade again"
+                .to_owned(),
+        );
+    }
     if config.strategy.is_empty() {
         warnings.push("no [[strategy]]: nothing will be traded".to_owned());
     }
@@ -287,6 +293,9 @@ fn orders(config: &Config, found: &mut Findings) {
         &["orders", "look_ups_absent"],
         "must be at least 1: without a look an order cannot count as absent",
     );
+    for (number, pair) in orders.resume.iter().enumerate() {
+        require_pair(pair, &["orders", "resume", &number.to_string()], found);
+    }
 }
 
 fn risk(config: &Config, found: &mut Findings) {

@@ -1,5 +1,7 @@
 //! The whole engine as bytes, and back: for the journal, for recovery, and for a new run that goes on from an old one.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -121,7 +123,8 @@ impl Engine {
     }
 
     /// A new run that goes on from this one: orders, positions, fills seen and strategies' memories stay;
-    /// whatever was in flight is unknown, books and balances are to be told anew.
+    /// whatever was in flight is unknown, books and balances are to be told anew. A halted pair stays halted, unless the
+    /// settings resume it.
     ///
     /// Strategies are matched by name, instruments by symbol.
     #[must_use]
@@ -137,10 +140,12 @@ impl Engine {
         state.reconcile.known_until = old.reconcile.known_until;
         state.anomalies = old.anomalies;
         state.tier = old.tier;
-        for (instrument, market) in old.instruments.iter().zip(old.markets) {
-            carry_market(&mut state, instrument, market);
+        for (instrument, mut market) in old.instruments.iter().zip(old.markets) {
+            market.halted &= !settings.orders.resume.contains(&instrument.symbol);
+            carry_market(&mut state, instrument, market, settings.depth);
         }
-        state.orders = carry_orders(old.orders, &old_settings, &old.instruments, &settings, now);
+        let seats = |own| new_seat(own, &old_settings, &settings);
+        state.orders = carry_orders(old.orders, &old.instruments, &state.instruments, seats, now);
         for id in state.orders.live_ids() {
             if let Some(order) = state.orders.get_mut(&id) {
                 order.wake = Some(now);
@@ -179,20 +184,33 @@ fn remember(own: &strategy::Settings, seat: &mut Seat, memories: &[(String, Vec<
     }
 }
 
-fn carry_market(state: &mut State, old: &Instrument, market: Market) {
-    let Some(index) = state
-        .instruments
-        .iter()
-        .position(|new| new.symbol == old.symbol)
-    else {
-        return;
-    };
+/// A pair that is not configured any more keeps its place behind the others: its position is part of the account, it may
+/// come back, and orders or fills of it may still turn up. It has no limits, so nothing is placed in it.
+fn carry_market(state: &mut State, old: &Instrument, market: Market, depth: u16) {
+    match index_of(&state.instruments, old) {
+        Some(index) => go_on(state, index, old, market),
+        None if market.has_past() => {
+            state.instruments.push(old.clone());
+            let book = Book::new(usize::from(depth));
+            state.markets.push(Market { book, ..market });
+        }
+        None => {}
+    }
+}
+
+fn index_of(instruments: &[Instrument], wanted: &Instrument) -> Option<usize> {
+    let same = |instrument: &Instrument| instrument.symbol == wanted.symbol;
+    instruments.iter().position(same)
+}
+
+fn go_on(state: &mut State, index: usize, old: &Instrument, market: Market) {
     let (Some(new), Some(slot)) = (state.instruments.get(index), state.markets.get_mut(index))
     else {
         return;
     };
     slot.position = market.position;
     slot.counter = market.counter;
+    slot.halted = market.halted;
     if slot
         .position
         .rescale(old.qty_precision, new.qty_precision)
@@ -205,28 +223,24 @@ fn carry_market(state: &mut State, old: &Instrument, market: Market) {
 /// Orders under the new numbers of their instruments and strategies; what was in flight is unknown.
 fn carry_orders(
     mut orders: Orders,
-    old_settings: &Settings,
     old_instruments: &[Instrument],
-    settings: &Settings,
+    instruments: &[Instrument],
+    seat: impl Fn(StrategyId) -> Option<StrategyId>,
     now: Timestamp,
 ) -> Orders {
     orders.new_epoch();
     orders.for_each_mut(|order| {
         let old = old_instruments.get(order.instrument.index());
-        let index = settings
-            .instruments
-            .iter()
-            .position(|new| old.is_some_and(|old| old.symbol == new.symbol))
+        let index = old
+            .and_then(|old| index_of(instruments, old))
             .and_then(|index| u32::try_from(index).ok());
-        // An instrument that is no longer listed gets a number that leads nowhere; it holds no live order.
+        // An instrument without a past gets a number that leads nowhere; it holds no live order.
         order.instrument = InstrumentId(index.unwrap_or(u32::MAX));
-        if let (Some(old), Some(new)) = (old, settings.instruments.get(order.instrument.index())) {
+        if let (Some(old), Some(new)) = (old, instruments.get(order.instrument.index())) {
             // Inexact amounts stay in the old units; reconciliation then finds the difference.
             let _kept = order.rescale(old, new);
         }
-        order.strategy = order
-            .strategy
-            .and_then(|own| new_seat(own, old_settings, settings));
+        order.strategy = order.strategy.and_then(&seat);
         unsettle(order, now);
     });
     orders
@@ -239,7 +253,7 @@ fn new_seat(old: StrategyId, from: &Settings, to: &Settings) -> Option<StrategyI
 }
 
 fn unsettle(order: &mut Order, now: Timestamp) {
-    let lost = order.create_unanswered() || order.amend_unanswered(None);
+    let lost = order.create_unanswered() || order.amend_unanswered();
     if lost || matches!(order.state, OrderState::Open { ended: Some(_), .. }) {
         order.look_up(now);
     }
@@ -277,6 +291,7 @@ impl State {
             instruments: settings.instruments.clone(),
             markets: settings.instruments.iter().map(market).collect(),
             orders: Orders::beginning(now),
+            strays: BTreeSet::new(),
             account: Account::default(),
             balances_changed: Timestamp::MIN,
             timers: Timers::default(),

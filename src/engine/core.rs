@@ -1,5 +1,7 @@
 //! The engine's state and the order in which an event works through it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -49,6 +51,13 @@ pub struct Market {
     pub counter: Counter,
 }
 
+impl Market {
+    /// Whether it must not be forgotten when its pair is no longer configured.
+    pub(super) fn has_past(&self) -> bool {
+        self.halted || self.position.fills() > 0
+    }
+}
+
 /// Everything that the engine knows.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct State {
@@ -61,9 +70,12 @@ pub struct State {
     pub(super) clock_offset: i64,
     pub(super) journal_failed: bool,
     pub(super) tier: Tier,
+    /// Those of the settings, then those that an earlier run traded and this one does not.
     pub(super) instruments: Vec<Instrument>,
     pub(super) markets: Vec<Market>,
     pub(super) orders: Orders,
+    /// Open orders of ours that have no pair to be held in, as of the last reconciliation. While there are any, nothing is traded.
+    pub(super) strays: BTreeSet<ClOrdId>,
     pub(super) account: Account,
     pub(super) balances_changed: Timestamp,
     pub(super) timers: Timers,
@@ -78,7 +90,7 @@ pub(super) struct Reconciling {
     pub(super) asking: bool,
     /// The question that is out was put before something that makes it worthless.
     pub(super) again: bool,
-    /// Everything before this instant is known.
+    /// When the last reconciliation was asked for: everything before this instant is known.
     pub(super) known_until: Timestamp,
 }
 
@@ -270,16 +282,17 @@ impl Core {
         }
     }
 
+    /// Counts something that cannot be, tells it, and halts its pair.
     pub(super) fn anomaly(
         &mut self,
-        instrument: Option<InstrumentId>,
+        instrument: InstrumentId,
         order: Option<ClOrdId>,
         code: &'static str,
         detail: &str,
         out: &mut Outbox,
     ) {
         self.state.anomalies += 1;
-        if let Some((_, market)) = instrument.and_then(|id| self.market_mut(id)) {
+        if let Some((_, market)) = self.market_mut(instrument) {
             market.halted = true;
         }
         let detail = InlineText::lossy(detail);

@@ -86,7 +86,7 @@ impl Core {
         }
         if !exact {
             let detail = "amounts of orders or position do not fit the new precision";
-            self.anomaly(Some(id), None, "precision_changed", detail, out);
+            self.anomaly(id, None, "precision_changed", detail, out);
         }
     }
 

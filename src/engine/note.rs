@@ -6,7 +6,7 @@ use super::{
     orders::What,
     risk::Refusal,
 };
-use crate::types::{ClOrdId, InlineText, InstrumentId, OrderId, Price, Quantity, Side};
+use crate::types::{ClOrdId, InlineText, InstrumentId, OrderId, Price, Quantity, Side, Symbol};
 
 /// One thing worth telling.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,6 +85,15 @@ pub enum Note {
         /// The venue's id.
         order_id: OrderId,
     },
+    /// An open order of ours has no pair to be held in: nothing is traded while it is there.
+    Stray {
+        /// Which order.
+        cl_ord_id: ClOrdId,
+        /// The venue's id.
+        order_id: OrderId,
+        /// Its pair, not configured or with other precisions.
+        symbol: Symbol,
+    },
     /// A book is no longer to be trusted; a new snapshot is asked for.
     BookStale {
         /// Whose.
@@ -109,8 +118,8 @@ pub enum Note {
 /// Something that cannot be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Anomaly {
-    /// Which instrument, if one can be named.
-    pub instrument: Option<InstrumentId>,
+    /// Which instrument; it stands still from now on.
+    pub instrument: InstrumentId,
     /// Which order, if one can be named.
     pub cl_ord_id: Option<ClOrdId>,
     /// Stable code.

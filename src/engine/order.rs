@@ -1,7 +1,8 @@
 //! The life of one order: a state that carries its data, and the only moves between states.
 //!
 //! Left out: where orders are kept ([`orders`](super::orders)), what a move leads to (the engine).
-//! Always true: an order moves forward only; fills only add; one change is in flight at a time.
+//! Always true: an order moves forward only, but for one taken as never placed, which comes back when the venue shows it;
+//! fills only add; one change is in flight at a time.
 
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,8 @@ pub enum ChangeState {
     },
     /// Sent; whether it took effect is not known. Risk counts the worse of old and new.
     Unknown {
+        /// The amend; its answer may still come.
+        command: CommandId,
         /// What the order may have become.
         price: Price,
         /// Likewise.
@@ -125,6 +128,8 @@ pub struct Looking {
     pub next: Timestamp,
     /// Complete look-ups, put after the deadline, that did not settle it.
     pub fruitless: u32,
+    /// A record told another price or quantity than the reports did.
+    pub differs: bool,
     /// The last look-up was refused: the pair stands still.
     pub refused: bool,
 }
@@ -144,6 +149,17 @@ pub enum End {
     Unsent,
     /// It was sent, not answered, and the venue's records do not know it after its deadline.
     NeverPlaced,
+}
+
+impl End {
+    /// Whether the venue had the order. Where it had not, only the venue's own word can be wrong or late.
+    #[must_use]
+    pub const fn was_placed(self) -> bool {
+        match self {
+            Self::Filled | Self::Canceled | Self::Expired => true,
+            Self::Rejected | Self::Unsent | Self::NeverPlaced => false,
+        }
+    }
 }
 
 impl Order {
@@ -201,6 +217,19 @@ impl Order {
         }
     }
 
+    /// Whether this amend is the one that is not settled.
+    pub(super) fn is_changed_by(&self, amend: CommandId) -> bool {
+        let State::Open { change, .. } = &self.state else {
+            return false;
+        };
+        match change {
+            ChangeState::None => false,
+            ChangeState::Sent { command, .. } | ChangeState::Unknown { command, .. } => {
+                *command == amend
+            }
+        }
+    }
+
     /// Whether a strategy may change the order now: live, known, nothing under way.
     #[must_use]
     pub const fn is_settled(&self) -> bool {
@@ -243,6 +272,22 @@ impl Order {
         }
     }
 
+    /// Brings an order back that was taken as never placed: the venue has it under this id. True if that is news.
+    pub(super) const fn turned_up(&mut self, id: OrderId) -> bool {
+        let State::Done { end, .. } = &self.state else {
+            return false;
+        };
+        if end.was_placed() {
+            return false;
+        }
+        self.state = State::Open {
+            order_id: id,
+            change: ChangeState::None,
+            ended: None,
+        };
+        true
+    }
+
     /// Notes the values that the venue confirmed.
     pub(super) fn confirmed(&mut self, price: Option<Price>, qty: Option<Quantity>) {
         self.price = price.unwrap_or(self.price);
@@ -254,6 +299,17 @@ impl Order {
         if let State::Open { change, .. } = &mut self.state {
             *change = sent;
         }
+    }
+
+    /// The change under way took effect.
+    pub(super) fn change_taken(&mut self, now: Timestamp) {
+        let Some((price, qty)) = self.pending_change() else {
+            return;
+        };
+        self.confirmed(Some(price), Some(qty));
+        self.settle_change();
+        self.touched = now;
+        self.look = None;
     }
 
     /// Ends whatever change is under way.
@@ -284,8 +340,8 @@ impl Order {
         true
     }
 
-    /// The amend was not answered.
-    pub(super) fn amend_unanswered(&mut self, command: Option<CommandId>) -> bool {
+    /// The amend under way was not answered.
+    pub(super) fn amend_unanswered(&mut self) -> bool {
         let State::Open { change, .. } = &mut self.state else {
             return false;
         };
@@ -298,10 +354,8 @@ impl Order {
         else {
             return false;
         };
-        if command.is_some_and(|command| command != sent) {
-            return false;
-        }
         *change = ChangeState::Unknown {
+            command: sent,
             price,
             qty,
             deadline,
@@ -310,13 +364,14 @@ impl Order {
     }
 
     /// Asks for a look-up, not before `next`, if none is under way.
-    pub(super) fn look_up(&mut self, next: Timestamp) {
+    pub(super) fn look_up(&mut self, next: Timestamp) -> &mut Looking {
         self.look.get_or_insert(Looking {
             asking: false,
             next,
             fruitless: 0,
+            differs: false,
             refused: false,
-        });
+        })
     }
 
     /// When a create or change that is not settled can no longer take effect (our clock).

@@ -108,6 +108,9 @@ impl Orders {
         if let Some(order_id) = order.order_id() {
             self.by_order_id.insert(order_id, order.cl_ord_id);
         }
+        if self.done.remove(&order.cl_ord_id).is_some() {
+            self.done_order.retain(|id| *id != order.cl_ord_id);
+        }
         self.live.insert(order.cl_ord_id, order);
     }
 
@@ -142,6 +145,13 @@ impl Orders {
             && let Some(order_id) = order.order_id()
         {
             self.by_order_id.remove(&order_id);
+        }
+    }
+
+    /// Moves an order that was over back to the live ones.
+    pub(super) fn revive(&mut self, id: &ClOrdId) {
+        if let Some(order) = self.done.get(id).cloned() {
+            self.insert(order);
         }
     }
 

@@ -94,7 +94,7 @@ impl Core {
         match order.state {
             State::Pending { .. } | State::Unknown { .. } => self.end(id, end, out),
             State::Open { .. } => {
-                let instrument = Some(order.instrument);
+                let instrument = order.instrument;
                 let detail = "the venue reports an order that it also refused";
                 self.anomaly(instrument, Some(*id), "refused_but_open", detail, out);
             }
@@ -125,6 +125,7 @@ impl Core {
         });
     }
 
+    /// An answer settles the amend that it answers. One that was settled otherwise is no longer under way: its answer is late.
     fn amend_outcome(
         &mut self,
         id: &ClOrdId,
@@ -136,16 +137,11 @@ impl Core {
         let Some(order) = self.state.orders.get_mut(id) else {
             return;
         };
+        if !order.is_changed_by(command) {
+            return;
+        }
         match answer {
-            Answer::Accepted { .. } => {
-                let Some((price, qty)) = order.pending_change() else {
-                    return;
-                };
-                order.confirmed(Some(price), Some(qty));
-                order.settle_change();
-                order.touched = now;
-                order.look = None;
-            }
+            Answer::Accepted { .. } => order.change_taken(now),
             Answer::Rejected(rejection) => {
                 order.settle_change();
                 order.look = None;
@@ -155,7 +151,7 @@ impl Core {
             }
             Answer::Unsent(_) => order.settle_change(),
             Answer::Unanswered => {
-                if order.amend_unanswered(Some(command)) {
+                if order.amend_unanswered() {
                     order.look_up(now);
                     out.note(Note::Unanswered {
                         cl_ord_id: *id,

@@ -2,19 +2,38 @@
 //!
 //! Always true: a record never moves an order backwards, an error is never evidence, a fill is never invented.
 
+use std::time::Duration;
+
 use super::{
     core::{Core, Mode, Touched},
     event::{Fill, Found, Link, LookedUp, OrderRecord, RecordStatus, VenueState},
     note::Note,
-    order::{ChangeState, End, State},
+    order::{ChangeState, End, Order, State},
     outbox::Outbox,
     reports::{Told, to_price, to_quantity},
     timer::Timer,
 };
-use crate::types::{ClOrdId, Decimal, OrderId, Quantity, Timestamp};
+use crate::types::{ClOrdId, Decimal, OrderId, Price, Quantity, Timestamp};
 
 /// Complete look-ups that leave a contradiction standing before it is an anomaly.
 const FRUITLESS: u32 = 10;
+
+/// How long records may still show what an order was before its last change. Kraken's were seen up to 3 s late (September 2026).
+const LAG: Duration = Duration::from_secs(5);
+
+/// What a record tells of an order, in the units of its pair; `None` where it tells nothing that fits.
+struct Amounts {
+    price: Option<Price>,
+    qty: Option<Quantity>,
+    filled: Quantity,
+}
+
+impl Amounts {
+    fn differ_from(&self, order: &Order) -> bool {
+        self.price.is_some_and(|price| price != order.price)
+            || self.qty.is_some_and(|qty| qty != order.qty)
+    }
+}
 
 impl Core {
     pub(super) fn looked_up(&mut self, answer: &LookedUp, out: &mut Outbox) -> Touched {
@@ -45,11 +64,7 @@ impl Core {
     /// Whether a question put at `asked` can still be overtaken by what it asks about.
     fn too_early(&self, id: &ClOrdId, asked: Timestamp) -> bool {
         let grace = self.settings.orders.grace;
-        let deadline = self
-            .state
-            .orders
-            .get(id)
-            .and_then(super::order::Order::deadline);
+        let deadline = self.state.orders.get(id).and_then(Order::deadline);
         deadline.is_some_and(|deadline| asked < deadline.after(grace))
     }
 
@@ -65,7 +80,7 @@ impl Core {
         match order.state {
             State::Unknown { .. } if fruitless >= enough => self.end(id, End::NeverPlaced, out),
             State::Open { .. } if fruitless >= FRUITLESS => {
-                let instrument = Some(order.instrument);
+                let instrument = order.instrument;
                 let detail = "an order that was live is in no record";
                 self.anomaly(instrument, Some(*id), "vanished", detail, out);
                 self.forget_look(id);
@@ -118,6 +133,9 @@ impl Core {
 
     /// Works a record of a known order in.
     fn record(&mut self, id: &ClOrdId, record: &OrderRecord, asked: Timestamp, out: &mut Outbox) {
+        if record.status == RecordStatus::Open || record.filled > Decimal::ZERO {
+            self.turned_up(id, record.order_id, out);
+        }
         self.note_open_by_record(id, record, out);
         match record.status {
             RecordStatus::Open => self.record_open(id, record, asked, out),
@@ -139,6 +157,7 @@ impl Core {
         }
     }
 
+    /// A record that shows the order live: it settles an amend, or shows that something was missed.
     fn record_open(
         &mut self,
         id: &ClOrdId,
@@ -147,58 +166,60 @@ impl Core {
         out: &mut Outbox,
     ) {
         let early = self.too_early(id, asked);
-        let Some(order) = self.state.orders.get(id) else {
-            return;
-        };
-        let Some((instrument, _)) = self.market(order.instrument) else {
-            return;
-        };
-        let price = record
-            .limit_price
-            .and_then(|price| to_price(instrument, price).ok());
-        let qty = to_quantity(instrument, record.qty).ok();
-        let filled = to_quantity(instrument, record.filled).unwrap_or_default();
-        let missing = filled > order.filled;
-        let State::Open { change, .. } = order.state else {
+        let Some(amounts) = self.amounts(id, record) else {
             return;
         };
         let Some(order) = self.state.orders.get_mut(id) else {
             return;
         };
-        if let ChangeState::Unknown {
-            price: to_price,
-            qty: to_qty,
-            ..
-        } = change
-        {
-            let taken = price == Some(to_price) && qty == Some(to_qty);
-            if taken || !early {
-                order.confirmed(price, qty);
-                order.settle_change();
-            }
-        }
-        let settled = matches!(
-            order.state,
-            State::Open {
-                change: ChangeState::None,
-                ..
-            }
-        );
-        if missing || !settled {
+        settle_by_record(order, &amounts, early);
+        let State::Open { change, ended, .. } = &order.state else {
+            return;
+        };
+        let settled = matches!(change, ChangeState::None);
+        let over = ended.is_some();
+        if amounts.filled > order.filled || !settled {
             self.still_contradicted(id, out);
-        } else if matches!(order.state, State::Open { ended: None, .. }) {
+        } else if !over && asked > order.touched.after(LAG) && amounts.differ_from(order) {
+            self.differs(id, &amounts, out);
+        } else if !over {
             order.look = None;
         }
     }
 
+    /// A record's amounts in the units of the order's pair.
+    fn amounts(&self, id: &ClOrdId, record: &OrderRecord) -> Option<Amounts> {
+        let (rules, _) = self.market(self.state.orders.get(id)?.instrument)?;
+        Some(Amounts {
+            price: record
+                .limit_price
+                .and_then(|price| to_price(rules, price).ok()),
+            qty: to_quantity(rules, record.qty).ok(),
+            filled: to_quantity(rules, record.filled).unwrap_or_default(),
+        })
+    }
+
+    /// The records tell another price or quantity than the reports did. Once may be a lag; twice, the order is what they
+    /// tell, and nobody knows why.
+    fn differs(&mut self, id: &ClOrdId, told: &Amounts, out: &mut Outbox) {
+        let next = self.state.now.after(self.settings.orders.look_up_every);
+        let Some(order) = self.state.orders.get_mut(id) else {
+            return;
+        };
+        let look = order.look_up(next);
+        if !std::mem::replace(&mut look.differs, true) {
+            return;
+        }
+        order.look = None;
+        order.confirmed(told.price, told.qty);
+        let instrument = order.instrument;
+        let detail = "a resting order has another price or quantity than was asked for";
+        self.anomaly(instrument, Some(*id), "amounts_differ", detail, out);
+    }
+
     fn record_over(&mut self, id: &ClOrdId, end: End, record: &OrderRecord, out: &mut Outbox) {
         self.ended(id, end, Some(record.filled), out);
-        if self
-            .state
-            .orders
-            .get(id)
-            .is_some_and(super::order::Order::is_live)
-        {
+        if self.state.orders.get(id).is_some_and(Order::is_live) {
             self.still_contradicted(id, out);
         }
     }
@@ -210,7 +231,7 @@ impl Core {
             return;
         };
         order.look_up(next);
-        let instrument = Some(order.instrument);
+        let instrument = order.instrument;
         if self.fruitless(id) == FRUITLESS {
             let detail = "the records count fills that they do not show";
             self.anomaly(instrument, Some(*id), "fills_missing", detail, out);
@@ -223,9 +244,7 @@ impl Core {
             self.ask_reconcile(out);
             return Touched::None;
         }
-        for record in venue.open.iter().chain(&venue.closed) {
-            self.know(record, &venue.fills, out);
-        }
+        self.know_all(venue, out);
         self.record_fills(&venue.fills, out);
         for record in venue.open.iter().chain(&venue.closed) {
             if let Some(id) = self.ours(record) {
@@ -250,10 +269,20 @@ impl Core {
         self.is_ours(&id).then_some(id)
     }
 
-    /// Every open order that carries our tag is known afterwards.
+    /// Every open order that carries our tag is known afterwards, or named as a stray.
+    fn know_all(&mut self, venue: &VenueState, out: &mut Outbox) {
+        let before = std::mem::take(&mut self.state.strays);
+        for record in venue.open.iter().chain(&venue.closed) {
+            self.know(record, &venue.fills, out);
+        }
+        for _new in self.state.strays.difference(&before) {
+            self.state.anomalies += 1;
+        }
+    }
+
     fn know(&mut self, record: &OrderRecord, fills: &[(OrderId, Fill)], out: &mut Outbox) {
         let Some(id) = self.ours(record) else { return };
-        if self.state.orders.get(&id).is_some() {
+        if self.holds(&id) {
             self.state.orders.note_order_id(record.order_id, id);
             return;
         }
@@ -262,11 +291,17 @@ impl Core {
         }
         match self.told_by_record(record, id, fills) {
             Some(told) => self.adopt(&told, out),
-            None => {
-                let detail = "an open order of ours is in no pair that is configured";
-                self.anomaly(None, Some(id), "unknown_pair", detail, out);
-            }
+            None => self.stray(record, id, out),
         }
+    }
+
+    fn stray(&mut self, record: &OrderRecord, cl_ord_id: ClOrdId, out: &mut Outbox) {
+        self.state.strays.insert(cl_ord_id);
+        out.note(Note::Stray {
+            cl_ord_id,
+            order_id: record.order_id,
+            symbol: record.symbol,
+        });
     }
 
     /// Fills that the records do not show any more are part of the order, not of the position: the journal began later.
@@ -318,21 +353,53 @@ impl Core {
         out.note(Note::Reconciled {
             open: self.state.orders.live_count(),
         });
-        let next = self.state.now.after(self.settings.orders.reconcile_every);
         self.state.timers.clear_reconcile();
         match self.state.mode {
-            Mode::Syncing if self.state.account_link == Link::Up => {
-                self.state.mode = Mode::Trading;
-            }
-            Mode::Stopping | Mode::Stopped => {
-                if self.state.orders.live_count() == 0 {
-                    self.state.mode = Mode::Stopped;
-                }
-                return Touched::None;
-            }
-            Mode::Syncing | Mode::Trading => {}
+            Mode::Syncing | Mode::Trading => self.conclude_running(),
+            Mode::Stopping | Mode::Stopped => self.conclude_stopping(),
         }
+    }
+
+    /// An open order that cannot be held counts in no limit: nothing is traded beside it.
+    fn conclude_running(&mut self) -> Touched {
+        let next = self.state.now.after(self.settings.orders.reconcile_every);
         self.state.timers.set(next, Timer::Reconcile);
+        if !self.state.strays.is_empty() {
+            self.state.mode = Mode::Syncing;
+        } else if self.state.account_link == Link::Up {
+            self.state.mode = Mode::Trading;
+        }
         Touched::All
+    }
+
+    /// A stray is not ours to end blindly: the venue is asked until it is gone, or the time for the stop is over.
+    fn conclude_stopping(&mut self) -> Touched {
+        let strays = !self.state.strays.is_empty();
+        self.state.mode = if strays || self.state.orders.live_count() > 0 {
+            Mode::Stopping
+        } else {
+            Mode::Stopped
+        };
+        if strays {
+            let next = self.state.now.after(self.settings.orders.look_up_every);
+            self.state.timers.set(next, Timer::Reconcile);
+        }
+        Touched::None
+    }
+}
+
+/// A record of an open order settles an unanswered amend: it shows the new values, or the amend can no longer take effect.
+fn settle_by_record(order: &mut Order, told: &Amounts, early: bool) {
+    let State::Open {
+        change: ChangeState::Unknown { price, qty, .. },
+        ..
+    } = order.state
+    else {
+        return;
+    };
+    let taken = told.price == Some(price) && told.qty == Some(qty);
+    if taken || !early {
+        order.confirmed(told.price, told.qty);
+        order.settle_change();
     }
 }

@@ -1,7 +1,7 @@
 //! What the venue reports of our orders. Reports come late, twice and out of order: they move an order forward or not at all.
 
 use super::{
-    core::{Core, Touched},
+    core::{Core, Mode, Touched},
     event::{Fill, Report, ReportKind},
     note::Note,
     order::{End, Order, State},
@@ -37,8 +37,7 @@ impl Core {
         let Some(id) = known.filter(|id| self.is_ours(id)) else {
             return Touched::None;
         };
-        self.state.reconcile.known_until = self.state.now;
-        if self.state.orders.get(&id).is_none() {
+        if !self.holds(&id) {
             match self.told(report, id) {
                 Some(told) => self.adopt(&told, out),
                 None => {
@@ -50,6 +49,9 @@ impl Core {
         let Some(instrument) = self.state.orders.get(&id).map(|order| order.instrument) else {
             return Touched::None;
         };
+        if shows_it_placed(report) {
+            self.turned_up(&id, report.order_id, out);
+        }
         self.note_open(&id, report.order_id, out);
         self.report_kind(&id, report, out);
         self.tend(&id, out);
@@ -58,6 +60,12 @@ impl Core {
 
     pub(super) fn is_ours(&self, id: &ClOrdId) -> bool {
         Orders::is_ours(&self.settings.tag, id)
+    }
+
+    /// Whether the order is known and in a pair that is.
+    pub(super) fn holds(&self, id: &ClOrdId) -> bool {
+        let order = self.state.orders.get(id);
+        order.is_some_and(|order| self.market(order.instrument).is_some())
     }
 
     fn report_kind(&mut self, id: &ClOrdId, report: &Report, out: &mut Outbox) {
@@ -124,7 +132,7 @@ impl Core {
             .and_then(|qty| Ok((qty, to_price(instrument, fill.price)?)));
         let Ok((qty, price)) = amounts else {
             let detail = "a fill does not fit the pair's precision";
-            return self.anomaly(Some(instrument_id), Some(*id), "fill_amount", detail, out);
+            return self.anomaly(instrument_id, Some(*id), "fill_amount", detail, out);
         };
         let counted = self
             .market_mut(instrument_id)
@@ -136,7 +144,7 @@ impl Core {
             .is_some_and(|order| order.add_fill(qty));
         if !counted || !grown {
             let detail = "a fill makes more than the order holds";
-            self.anomaly(Some(instrument_id), Some(*id), "overfill", detail, out);
+            self.anomaly(instrument_id, Some(*id), "overfill", detail, out);
         }
         let fill = fill.clone();
         let instrument = instrument_id;
@@ -263,10 +271,53 @@ impl Core {
             cl_ord_id: told.cl_ord_id,
             order_id: told.order_id,
         });
-        let stopping = !matches!(self.state.mode, super::Mode::Syncing | super::Mode::Trading);
-        if stopping || self.settings.orders.adopted == Adopted::Cancel {
+        if self.settings.orders.adopted == Adopted::Cancel {
             self.want_cancel(&told.cl_ord_id, out);
         }
+        self.stop_too(&told.cl_ord_id, out);
+    }
+
+    /// An order that was taken as never placed is there after all: it counts again, and a person must look.
+    pub(super) fn turned_up(&mut self, id: &ClOrdId, order_id: OrderId, out: &mut Outbox) {
+        let now = self.state.now;
+        let Some(order) = self.state.orders.get_mut(id) else {
+            return;
+        };
+        if !order.turned_up(order_id) {
+            return;
+        }
+        order.touched = now;
+        let instrument = order.instrument;
+        self.state.orders.revive(id);
+        out.note(Note::Opened {
+            cl_ord_id: *id,
+            order_id,
+        });
+        let detail = "the venue shows an order that was taken as never placed";
+        self.anomaly(instrument, Some(*id), "turned_up", detail, out);
+        self.stop_too(id, out);
+    }
+
+    /// What turns up during a stop is to go as well; a stop that was over is not.
+    fn stop_too(&mut self, id: &ClOrdId, out: &mut Outbox) {
+        match self.state.mode {
+            Mode::Syncing | Mode::Trading => {}
+            Mode::Stopping | Mode::Stopped => {
+                self.state.mode = Mode::Stopping;
+                self.want_cancel(id, out);
+            }
+        }
+    }
+}
+
+/// Whether a report says that an order rests or traded; one that only ends it says nothing of the kind.
+fn shows_it_placed(report: &Report) -> bool {
+    match report.kind {
+        ReportKind::New | ReportKind::Amended | ReportKind::Trade(_) | ReportKind::Filled => true,
+        ReportKind::Pending
+        | ReportKind::Canceled { .. }
+        | ReportKind::Expired
+        | ReportKind::Other => report.cum_qty.is_some_and(|cum| cum > Decimal::ZERO),
     }
 }
 

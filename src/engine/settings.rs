@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{risk::Limits, strategy, throttle::Tier};
-use crate::types::Instrument;
+use crate::types::{Instrument, Symbol};
 
 /// Everything that the engine is configured with.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -45,6 +45,8 @@ pub struct OrderSettings {
     pub reconcile_every: Duration,
     /// What becomes of orders that carry our tag but belong to no strategy.
     pub adopted: Adopted,
+    /// Pairs whose halt ends with this start.
+    pub resume: Vec<Symbol>,
 }
 
 impl Default for OrderSettings {
@@ -57,6 +59,7 @@ impl Default for OrderSettings {
             cancel_again: Duration::from_millis(500),
             reconcile_every: Duration::from_secs(60),
             adopted: Adopted::Keep,
+            resume: Vec::new(),
         }
     }
 }

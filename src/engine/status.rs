@@ -70,8 +70,27 @@ impl<'a> Status<'a> {
         market.is_some_and(|market| market.book.is_verified())
     }
 
-    /// All instruments.
+    /// All instruments, those that only earlier runs traded behind the others.
+    #[must_use]
+    pub fn instruments(&self) -> &'a [Instrument] {
+        &self.engine.core.state.instruments
+    }
+
+    /// All instruments of the settings.
     pub fn markets(&self) -> impl Iterator<Item = MarketStatus<'a>> + use<'a> {
+        self.known_markets().take(self.configured())
+    }
+
+    /// Instruments that only earlier runs traded: their positions stay part of the account.
+    pub fn former_markets(&self) -> impl Iterator<Item = MarketStatus<'a>> + use<'a> {
+        self.known_markets().skip(self.configured())
+    }
+
+    const fn configured(&self) -> usize {
+        self.engine.core.settings.instruments.len()
+    }
+
+    fn known_markets(&self) -> impl Iterator<Item = MarketStatus<'a>> + use<'a> {
         let state = &self.engine.core.state;
         state
             .instruments
@@ -92,10 +111,16 @@ impl<'a> Status<'a> {
         self.engine.core.state.orders.live()
     }
 
-    /// Ids of the orders that may still trade: named when a stop could not end them.
+    /// Open orders of ours that have no pair to be held in: while there are any, nothing is traded.
+    pub fn strays(&self) -> impl Iterator<Item = &'a ClOrdId> + use<'a> {
+        self.engine.core.state.strays.iter()
+    }
+
+    /// Ids of the orders that may still trade, strays among them: named when a stop could not end them.
     #[must_use]
     pub fn live_ids(&self) -> Vec<ClOrdId> {
-        self.live_orders().map(|order| order.cl_ord_id).collect()
+        let held = self.live_orders().map(|order| order.cl_ord_id);
+        held.chain(self.strays().copied()).collect()
     }
 
     /// All balances.

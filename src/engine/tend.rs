@@ -37,7 +37,7 @@ impl Core {
         }
         let what = if order.create_unanswered() {
             What::Create
-        } else if order.amend_unanswered(None) {
+        } else if order.amend_unanswered() {
             What::Amend
         } else {
             return;
@@ -56,7 +56,7 @@ impl Core {
         let Some(order) = self.state.orders.get_mut(id) else {
             return;
         };
-        if order.create_unanswered() || order.amend_unanswered(None) {
+        if order.create_unanswered() || order.amend_unanswered() {
             order.look_up(now);
         }
         if let Some(cancel) = &mut order.cancel

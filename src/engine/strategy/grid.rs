@@ -1,5 +1,5 @@
-//! A ladder of resting orders: buys below, sells above, one line left free. A fill frees its line and fills the one that was free,
-//! so each pair of neighboring fills earns one step.
+//! A ladder of resting orders: buys below, sells above, one line left free. Each fill moves the free line one step towards it,
+//! so each pair of neighboring fills earns one step, and the free line always tells how much was bought or sold.
 
 use std::time::Duration;
 
@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Intent, Strategy, View};
 use crate::{
-    engine::{book::Book, order::End},
+    engine::{
+        book::Book,
+        order::{End, Order},
+    },
     types::{ClOrdId, OutOfRange, Price, Quantity, Side, TimeInForce, Timestamp},
 };
 
@@ -81,21 +84,22 @@ impl Grid {
         Ok(Line { price, order: None })
     }
 
-    /// Lets go of orders that are over, and moves the free line to where a fill happened.
+    /// Lets go of orders that are over. Several may have filled since the last look: each moves the free line by one.
     fn take_stock(&mut self, view: &View<'_>) {
-        for index in 0..self.memory.lines.len() {
-            let Some(line) = self.memory.lines.get_mut(index) else {
-                continue;
-            };
+        let Memory { lines, free, pause } = &mut self.memory;
+        let highest = lines.len().saturating_sub(1);
+        for line in lines {
             let Some(id) = line.order else { continue };
-            if view.orders.get(&id).is_some_and(|order| order.is_live()) {
+            let order = view.orders.get(&id);
+            if order.is_some_and(Order::is_live) {
                 continue;
             }
             line.order = None;
-            if view.orders.end_of(&id) == Some(End::Filled) {
-                self.memory.free = index;
-            } else {
-                self.memory.pause = Some(view.now.after(PAUSE));
+            let filled = order.filter(|_| view.orders.end_of(&id) == Some(End::Filled));
+            match filled.map(|order| order.side) {
+                Some(Side::Buy) => *free = free.saturating_sub(1),
+                Some(Side::Sell) => *free = (*free + 1).min(highest),
+                None => *pause = Some(view.now.after(PAUSE)),
             }
         }
     }

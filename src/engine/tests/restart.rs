@@ -1,0 +1,80 @@
+//! What one run leaves to the next.
+
+use super::rig::{Desk, canceled, fill, instrument, settings, text};
+use crate::{
+    engine::{
+        Settings,
+        event::{RejectReason, ReportKind},
+        risk,
+    },
+    types::Side,
+};
+
+/// The next run after `desk`'s, trading `pairs`.
+fn next_run(desk: Desk, pairs: &[&str]) -> Desk {
+    let mut settings = settings(Vec::new());
+    settings.instruments = pairs.iter().map(|pair| instrument(pair)).collect();
+    settings.limits = vec![risk::Limits::default(); pairs.len()];
+    next_run_with(desk, settings)
+}
+
+fn next_run_with(desk: Desk, settings: Settings) -> Desk {
+    let engine = desk.engine.succeed(desk.now, settings, Vec::new());
+    Desk::over(engine, desk.script, desk.now)
+}
+
+#[test]
+fn a_position_outlives_runs_without_its_pair() {
+    let mut desk = Desk::trading();
+    let id = desk.rest(Side::Buy, 999);
+    desk.report(id, ReportKind::Trade(fill("T1", "0.01")));
+    let before = desk.engine.core.state.markets[0].position.clone();
+    let without = next_run(next_run(desk, &["ETH/USD"]), &["ETH/USD"]);
+    let again = next_run(without, &["ETH/USD", "BTC/USD"]);
+    assert_eq!(before.base_units(), 1_000_000);
+    assert_eq!(again.engine.core.state.markets[1].position, before);
+}
+
+#[test]
+fn a_late_fill_in_a_pair_that_is_no_longer_configured_counts() {
+    let mut desk = Desk::trading();
+    let id = desk.rest(Side::Buy, 999);
+    desk.report(id, ReportKind::Trade(fill("T1", "0.004")));
+    desk.report(id, canceled());
+    let mut without = next_run(desk, &["ETH/USD"]);
+    without.report(id, ReportKind::Trade(fill("T2", "0.002")));
+    let status = without.engine.status();
+    let listed: Vec<_> = status.markets().map(|market| market.instrument).collect();
+    let former: Vec<_> = status
+        .former_markets()
+        .map(|market| (market.instrument.symbol, market.position.base_units()))
+        .collect();
+    assert_eq!(listed, [&instrument("ETH/USD")]);
+    assert_eq!(former, [(text("BTC/USD"), 600_000)]);
+}
+
+#[test]
+fn a_halt_outlives_a_restart() {
+    let mut desk = Desk::trading();
+    let (command, id) = desk.place(Side::Buy, 999);
+    desk.report(id, ReportKind::New);
+    desk.reject(command, RejectReason::Other);
+    assert!(desk.halted());
+    let desk = next_run(desk, &["BTC/USD"]);
+    assert!(desk.halted());
+    let without = next_run(desk, &["ETH/USD"]);
+    assert!(!without.halted());
+    assert!(next_run(without, &["BTC/USD"]).halted());
+}
+
+#[test]
+fn a_halt_ends_at_a_start_that_resumes_its_pair() {
+    let mut desk = Desk::trading();
+    desk.engine.core.state.markets[0].halted = true;
+    let mut settings = settings(Vec::new());
+    settings.orders.resume = vec![text("ETH/USD")];
+    desk = next_run_with(desk, settings.clone());
+    assert!(desk.halted());
+    settings.orders.resume = vec![text("BTC/USD")];
+    assert!(!next_run_with(desk, settings).halted());
+}
