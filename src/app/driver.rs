@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::{look::Look, picture::Picture, tally::Tally};
+use super::{chronicle::Chronicle, look::Look, picture::Picture, tally::Tally};
 use crate::{
     engine::{
         Command, Engine, Event, Mode, Outbox,
@@ -54,6 +54,7 @@ pub struct Driver {
     out: Outbox,
     spares: mpsc::Sender<BookUpdate>,
     tally: Tally,
+    chronicle: Chronicle,
     journal_failed: bool,
 }
 
@@ -93,7 +94,7 @@ impl Driver {
         clock: Clock,
     ) -> Self {
         let (writer, pin) = journal;
-        let tally = Tally::new(engine.status().instruments().to_vec());
+        let chronicle = Chronicle::new(engine.status().instruments());
         Self {
             engine,
             writer,
@@ -103,7 +104,8 @@ impl Driver {
             clock,
             out: Outbox::new(),
             spares,
-            tally,
+            tally: Tally::default(),
+            chronicle,
             journal_failed: false,
         }
     }
@@ -163,7 +165,7 @@ impl Driver {
             self.out.clear();
             self.engine.handle(now, &event, &mut self.out);
             self.record(now, &event);
-            self.tally.note(now, &event, &self.out);
+            self.tell(now, &event);
         }
     }
 
@@ -210,11 +212,16 @@ impl Driver {
             self.tally.latency(self.clock.now().since(now));
         }
         // Formatting comes after sending.
-        self.tally.note(now, &event, &self.out);
+        self.tell(now, &event);
         if let Event::Book(update) = event {
             self.applied(update);
         }
         self.rotate(now)
+    }
+
+    fn tell(&mut self, now: Timestamp, event: &Event) {
+        self.tally.note(now, event, &self.out);
+        self.chronicle.turn(event, &self.out);
     }
 
     /// A book's room goes back to the public socket.

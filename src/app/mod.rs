@@ -4,6 +4,7 @@
 //! Always true: every task has a name, an owner that joins it and a phase in which it stops; the wire outlives the decision to stop;
 //! nothing is sent before the account is reconciled.
 
+mod chronicle;
 pub mod clock;
 pub mod daemon;
 pub mod driver;

@@ -120,7 +120,7 @@ mod tests {
             markets: Vec::new(),
             balances: Vec::new(),
             anomalies: 0,
-            tally: Tally::new(Vec::new()),
+            tally: Tally::default(),
         }
     }
 

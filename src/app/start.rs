@@ -28,7 +28,7 @@ use crate::{
         account::Account,
         auth::Credentials,
         catalog::{Catalog, CatalogError},
-        error::{Class, Denied, Error as CallError},
+        error::{Class, Denied, Error as CallError, Remedy},
         rate_limit,
         rest::{
             Rest,
@@ -242,7 +242,7 @@ struct Facts {
 }
 
 /// One round of questions.
-async fn ask(rest: &Rest, wanted: &[Symbol], clock: &Clock) -> Result<Facts, StartError> {
+async fn ask(rest: &Rest, wanted: &[Symbol], clock: &Clock) -> Result<Facts, Setback> {
     let offset_nanos = offset(rest, clock).await?;
     let status = rest.public(&SystemStatus).await.map_err(refused)?.status();
     let catalog = Catalog::load(rest).await.map_err(catalog_error)?;
@@ -261,7 +261,7 @@ async fn ask(rest: &Rest, wanted: &[Symbol], clock: &Clock) -> Result<Facts, Sta
 }
 
 /// The venue's clock minus ours. Its answer has whole seconds: within one, ours is as good.
-async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, StartError> {
+async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, Setback> {
     let asked = clock.now();
     let told = rest.public(&Time).await.map_err(refused)?.unixtime;
     let answered = clock.now();
@@ -279,40 +279,53 @@ async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, StartError> {
     Ok(offset)
 }
 
-fn refused(error: CallError) -> StartError {
-    match error.class() {
-        Some(Class::Denied(Denied::Key | Denied::Permission)) => StartError::KeyRefused(error),
-        _ => StartError::Unreachable {
-            after: Duration::ZERO,
-            last: Chain(&error).to_string(),
-        },
+/// How one round of questions ended without an answer.
+enum Setback {
+    /// Later it may work.
+    Later { said: String, wait: Duration },
+    /// It will not.
+    Over(StartError),
+}
+
+fn refused(error: CallError) -> Setback {
+    if let Some(Class::Denied(Denied::Key | Denied::Permission)) = error.class() {
+        return Setback::Over(StartError::KeyRefused(error));
+    }
+    let wait = match error.remedy() {
+        Remedy::Retry(wait) => wait.max(PAUSE),
+        Remedy::Reconcile | Remedy::GiveUp | Remedy::Stop => PAUSE,
+    };
+    Setback::Later {
+        said: Chain(&error).to_string(),
+        wait,
     }
 }
 
-fn catalog_error(error: CatalogError) -> StartError {
+fn catalog_error(error: CatalogError) -> Setback {
     match error {
         CatalogError::Call(error) => refused(error),
         other @ (CatalogError::Name { .. }
         | CatalogError::NoPair(_)
-        | CatalogError::Rule { .. }) => StartError::Catalog(other),
+        | CatalogError::Rule { .. }) => Setback::Over(StartError::Catalog(other)),
     }
 }
 
 /// Asks again until it works or the time is up. What will not get better is told at once.
 async fn within<T, F>(limit: Duration, mut ask: impl FnMut() -> F) -> Result<T, StartError>
 where
-    F: Future<Output = Result<T, StartError>>,
+    F: Future<Output = Result<T, Setback>>,
 {
     let mut last = "no answer".to_owned();
     let asking = async {
         loop {
             match ask().await {
-                Err(StartError::Unreachable { last: said, .. }) => {
-                    info!(reason = %said, "the venue does not answer yet");
+                Ok(answer) => return Ok(answer),
+                Err(Setback::Over(error)) => return Err(error),
+                Err(Setback::Later { said, wait }) => {
+                    info!(reason = %said, ?wait, "the venue does not answer yet");
                     last = said;
-                    sleep(PAUSE).await;
+                    sleep(wait).await;
                 }
-                decided => return decided,
             }
         }
     };
@@ -323,4 +336,32 @@ where
             last: last.clone(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    async fn rounds(wait: Duration) -> u32 {
+        let asked = Cell::new(0);
+        let answer: Result<(), StartError> = within(Duration::from_secs(60), || {
+            asked.set(asked.get() + 1);
+            let said = "EGeneral:Temporary lockout".to_owned();
+            async move { Err(Setback::Later { said, wait }) }
+        })
+        .await;
+        let Err(StartError::Unreachable { last, .. }) = answer else {
+            panic!("{answer:?}")
+        };
+        assert_eq!(last, "EGeneral:Temporary lockout");
+        asked.get()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_venue_that_asks_for_a_wait_is_not_asked_before_it_is_over() {
+        assert_eq!(rounds(Duration::from_secs(900)).await, 1);
+        assert_eq!(rounds(Duration::from_secs(25)).await, 3);
+    }
 }

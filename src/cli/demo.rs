@@ -6,6 +6,7 @@ use super::{
     Exit, Out, Output,
     launch::{self, Launch},
     screen,
+    sim::positive,
 };
 use crate::{
     app::{
@@ -26,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     limit: Option<Duration>,
     /// How fast the market's time runs.
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = positive)]
     speed: Option<f64>,
     /// Recorded trades to play: BTC/USD=FILE, or a file named XBTUSD_….csv.zst; may be repeated.
     #[arg(long, value_name = "FILE")]

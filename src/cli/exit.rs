@@ -25,7 +25,7 @@ pub enum Exit {
     JournalWrite,
     /// The shutdown deadline passed; orders may rest.
     Late,
-    /// The key is refused, lacks permissions, or can withdraw.
+    /// The key is refused or lacks permissions.
     Key,
     /// Invalid config.
     Config,

@@ -50,7 +50,7 @@ Exit codes:
   0   clean stop                        73  the journal cannot be made
   1   unexpected failure                74  the journal cannot be written
   2   usage                             75  stopped late; orders may rest
-  3   no daemon, or another one runs    77  the key is refused, or may withdraw
+  3   no daemon, or another one runs    77  the key is refused
   4   degraded                          78  invalid config
   69  venue unreachable at start        80  halted by risk or kill switch
   70  an invariant broke; orders parked";

@@ -82,7 +82,7 @@ impl From<Tier> for matching::Tier {
     }
 }
 
-fn positive(text: &str) -> Result<f64, &'static str> {
+pub(super) fn positive(text: &str) -> Result<f64, &'static str> {
     let number = text.parse().ok();
     number
         .filter(|number: &f64| number.is_finite() && *number > 0.0)

@@ -194,14 +194,18 @@ fn kraken(config: &Config, found: &mut Findings) {
     let Err(error) = config.kraken.validate() else {
         return;
     };
+    let mut message = error.to_string();
     let path: &[&str] = match &error {
         InvalidSettings::Zero(key) | InvalidSettings::Address { key, .. } => &["kraken", key],
         InvalidSettings::Ping => &["kraken", "ping"],
         InvalidSettings::Reconnect(_) => &["kraken", "reconnect"],
         InvalidSettings::Connections(_) => &["kraken", "connections"],
-        InvalidSettings::Breakers(invalid) => &["kraken", "breakers", invalid.purpose],
+        InvalidSettings::Breakers(invalid) => {
+            message = invalid.source.to_string();
+            &["kraken", "breakers", invalid.purpose]
+        }
     };
-    found.add(path, error.to_string());
+    found.add(path, message);
 }
 
 fn simulator(config: &Config, found: &mut Findings) {

@@ -300,8 +300,8 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     (
         "[kraken.breakers.public]\nbuckets = 0\n",
-        "tradingd.toml:1:1:",
-        "breakers.public: buckets must be at least 1",
+        "tradingd.toml:1:18:",
+        "kraken.breakers.public: buckets must be at least 1",
     ),
     ("[sim]\nheartbeat = 'often'\n", "tradingd.toml:2:13:", ""),
     (

@@ -47,6 +47,8 @@ struct Played {
     source: Source,
     book: Option<Book>,
     counts: BookCounts,
+    /// Whether it was told that updates are not verified.
+    unproven: bool,
 }
 
 /// How a precision is known.
@@ -214,6 +216,7 @@ impl Player {
             source,
             book: None,
             counts: BookCounts::default(),
+            unproven: false,
         });
         if let (Some(known), Some(book)) = (known, &mut played.book) {
             change_precision(book, &known, &listing, played.source);
@@ -320,7 +323,14 @@ impl Player {
                     played.source = Source::Proven;
                 }
             }
-            Err(BookFault::NoSnapshot) => {}
+            Err(BookFault::NoSnapshot) => {
+                if !std::mem::replace(&mut played.unproven, true) {
+                    complain(&format_args!(
+                        "{}: updates without a good book before them are not verified",
+                        head.symbol
+                    ));
+                }
+            }
             Err(fault @ (BookFault::Checksum { .. } | BookFault::Crossed { .. })) => {
                 played.counts.checksum_failed += 1;
                 complain(&format_args!("{}: {fault}", head.symbol));

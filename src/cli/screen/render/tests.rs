@@ -44,16 +44,17 @@ fn market(symbol: &str, bid: &str, ask: &str, pnl: &str) -> MarketPicture {
 }
 
 fn tally(now: Timestamp) -> Tally {
-    let mut tally = Tally::new(Vec::new());
-    tally.since = Some(now.before(Duration::from_secs(754)));
-    tally.checksums = 12_000;
-    tally.orders = 12;
-    tally.amends = 340;
-    tally.cancels = 5;
-    tally.fills = 7;
-    tally.denied = [(Code::Collar, 4), (Code::Throttled, 1)].into();
-    tally.worst_latency = Duration::from_micros(312);
-    tally
+    Tally {
+        since: Some(now.before(Duration::from_secs(754))),
+        checksums: 12_000,
+        orders: 12,
+        amends: 340,
+        cancels: 5,
+        fills: 7,
+        denied: [(Code::Collar, 4), (Code::Throttled, 1)].into(),
+        worst_latency: Duration::from_micros(312),
+        ..Tally::default()
+    }
 }
 
 fn view() -> View {
