@@ -27,6 +27,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const UPDATES: usize = 100_000;
 /// A snapshot of depth 1000 has the bytes of some three hundred updates.
 const SNAPSHOTS: usize = 400;
+/// Lines of row 5 that take their frames in turn.
+const LINES: u64 = 16;
 const SEED: u64 = 7;
 
 fn main() {
@@ -48,7 +50,10 @@ fn main() {
     books::messages("3  executions", 3.2, &pairs, &executions);
     let snapshots = frames::snapshots(1000, SNAPSHOTS, SEED + 7);
     books::books("4  snapshot, depth 1000", 2.6, &btc_usd, 1000, &snapshots);
-    orders::pipeline(3.5, &shallow);
+    let streams: Vec<_> = (0..LINES)
+        .map(|line| frames::single(10, UPDATES / LINES as usize, SEED + 10 + line))
+        .collect();
+    orders::pipeline(3.5, &streams);
     orders::encoding(0.2);
     orders::signature(0.6);
 
