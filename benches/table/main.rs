@@ -13,6 +13,7 @@ mod books;
 #[path = "../support/desk.rs"]
 mod desk;
 #[path = "../support/frames/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "each bench uses a part of it")]
 mod frames;
 mod orders;
 mod rounds;

@@ -21,6 +21,13 @@ pub struct Frames {
 }
 
 impl Frames {
+    /// These frames.
+    pub fn of(frames: impl IntoIterator<Item = String>) -> Self {
+        let mut all = Self::default();
+        frames.into_iter().for_each(|frame| all.push(&frame));
+        all
+    }
+
     fn push(&mut self, frame: &str) {
         self.bytes.extend_from_slice(frame.as_bytes());
         self.ends.push(self.bytes.len());
@@ -109,7 +116,8 @@ impl Dice {
     }
 }
 
-fn decimal(units: i64, precision: u8, out: &mut String) {
+/// Appends a count of units as a number with this many fraction digits.
+pub fn decimal(units: i64, precision: u8, out: &mut String) {
     let width = usize::from(precision) + 1;
     let digits = format!("{units:0width$}");
     let (whole, fraction) = digits.split_at(digits.len() - usize::from(precision));
