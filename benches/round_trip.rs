@@ -30,9 +30,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::{net::TcpStream, runtime::Builder, time::timeout};
+use tokio::{net::TcpStream, runtime::Builder};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 use tokio_util::sync::CancellationToken;
 use tradingd::{
@@ -49,9 +49,9 @@ use self::{
 /// Rounds that count; one more warms.
 const ROUNDS: usize = 6;
 /// Frames of a round.
-const TRIPS: usize = 300;
+const TRIPS: usize = 1_000;
 /// Silence after which everything that a frame led to has been said.
-const QUIET: Duration = Duration::from_millis(2);
+const QUIET: Duration = Duration::from_micros(300);
 /// How far the daemon's clock goes forward between two frames, in seconds.
 const STEP: u64 = 16;
 
@@ -112,9 +112,11 @@ const CONFIG: &str = r#"
 pairs = ["BTC/USD"]
 [orders]
 reconcile_every = "900d"
+ttl = "60s"
 [kraken]
 idle = "900d"
 ping = "800d"
+order_answer = "60s"
 [[strategy]]
 kind = "quoter"
 name = "quoter"
@@ -167,7 +169,7 @@ async fn measure(venue: &Venue, steps: &AtomicU64) {
     for round in 0..=ROUNDS {
         for frame in frames.iter().cycle().take(TRIPS) {
             let took = bare_trip(&mut bare, frame).await;
-            tokio::time::sleep(QUIET).await;
+            pause().await;
             theirs.extend((round > 0).then_some(took));
         }
         for frame in frames.iter().cycle().take(TRIPS) {
@@ -193,6 +195,14 @@ fn print(theirs: &mut [Duration], ours: &mut [Duration]) {
         println!(
             "10 frame out to order in, {name}: bare client {theirs:.1} us, daemon {ours:.1} us, ratio {ratio:.2}   {target}"
         );
+    }
+}
+
+/// What [`Desk::settle`] takes where there is nothing to answer.
+async fn pause() {
+    let since = now();
+    while since.elapsed() < QUIET {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -230,10 +240,15 @@ impl Desk<'_> {
         took
     }
 
-    /// Answers until it is silent for so long.
+    /// Answers until it is silent for so long. Without sleep, so that both sides stay as warm as on a busy market.
     async fn settle(&mut self, quiet: Duration) {
-        while let Ok(order) = timeout(quiet, self.account.next()).await {
-            self.answer(&order.unwrap().unwrap()).await;
+        let mut since = now();
+        while since.elapsed() < quiet {
+            if let Some(order) = self.account.next().now_or_never() {
+                self.answer(&order.unwrap().unwrap()).await;
+                since = now();
+            }
+            tokio::task::yield_now().await;
         }
     }
 
