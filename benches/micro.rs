@@ -34,14 +34,23 @@ use tradingd::{
 
 const NOON: Timestamp = Timestamp::from_secs(1_795_000_000);
 
-/// A snapshot of ten levels a side; its checksum is the caller's business.
-fn snapshot() -> BookUpdate {
-    let level = |units: i64| Level {
-        price: Price::new(units).unwrap(),
-        qty: Quantity::new(12_345_678 + units % 1_000).unwrap(),
+/// Ten levels a side. The best bid has this quantity.
+fn snapshot(best: i64) -> BookUpdate {
+    let level = |price: i64, qty: i64| Level {
+        price: Price::new(price).unwrap(),
+        qty: Quantity::new(qty).unwrap(),
     };
-    let bids: Vec<Level> = (0..10).map(|index| level(972_345 - 3 * index)).collect();
-    let asks: Vec<Level> = (0..10).map(|index| level(972_350 + 3 * index)).collect();
+    let bids: Vec<Level> = (0..10)
+        .map(|index| {
+            level(
+                972_345 - 3 * index,
+                if index == 0 { best } else { 12_345_678 },
+            )
+        })
+        .collect();
+    let asks: Vec<Level> = (0..10)
+        .map(|index| level(972_350 + 3 * index, 12_345_678))
+        .collect();
     let text: String = asks
         .iter()
         .chain(&bids)
@@ -64,16 +73,26 @@ fn breaker(criterion: &mut Criterion) {
     });
 }
 
+/// One level of the top ten changes: its text is written again, and the checksum of all twenty is taken.
 fn book(criterion: &mut Criterion) {
-    let (update, mut book) = (snapshot(), Book::new(10));
-    book.apply(&update).unwrap();
-    criterion.bench_function("book: checksum alone", |bencher| {
-        bencher.iter(|| black_box(&mut book).verify(update.checksum).unwrap());
+    let mut book = Book::new(10);
+    let quantities = [12_345_678, 23_456_789];
+    let updates = quantities.map(|best| {
+        let mut update = snapshot(best);
+        book.apply(&update).unwrap();
+        update.kind = BookKind::Update;
+        update.bids.truncate(1);
+        update.asks.clear();
+        update
+    });
+    let mut turns = updates.iter().cycle();
+    criterion.bench_function("book: one level and the checksum", |bencher| {
+        bencher.iter(|| turns.next().map(|update| book.apply(update).unwrap()));
     });
 }
 
 fn journal(criterion: &mut Criterion) {
-    let (event, mut buffer) = (Event::Book(snapshot()), Vec::with_capacity(4_096));
+    let (event, mut buffer) = (Event::Book(snapshot(12_345_678)), Vec::with_capacity(4_096));
     let place = Place {
         sequence: 1,
         previous: 0,
@@ -91,7 +110,7 @@ fn journal(criterion: &mut Criterion) {
 
 fn checkpoint(criterion: &mut Criterion) {
     let mut desk = desk::Desk::with(vec![Box::new(Quoter::new(desk::params()))]);
-    desk.feed(&Event::Book(snapshot()));
+    desk.feed(&Event::Book(snapshot(12_345_678)));
     desk.settle();
     criterion.bench_function(
         "engine: checkpoint of one pair and its two orders",

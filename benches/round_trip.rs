@@ -32,7 +32,7 @@ use std::{
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::{net::TcpStream, runtime::Builder};
+use tokio::{net::TcpStream, runtime::Builder, time::timeout};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 use tokio_util::sync::CancellationToken;
 use tradingd::{
@@ -52,6 +52,8 @@ const ROUNDS: usize = 6;
 const TRIPS: usize = 1_000;
 /// Silence after which everything that a frame led to has been said.
 const QUIET: Duration = Duration::from_micros(300);
+/// Longest wait for an order.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How far the daemon's clock goes forward between two frames, in seconds.
 const STEP: u64 = 16;
 
@@ -150,7 +152,8 @@ fn bare(address: SocketAddr) {
 /// Both peers in turn.
 async fn measure(venue: &Venue, steps: &AtomicU64) {
     let mut bare = venue.accept().await;
-    let snapshot = Frames::of([book("snapshot", &BIDS, &ASKS, 0)]);
+    let mut market = Market(0);
+    let snapshot = Frames::of([market.snapshot()]);
     let pairs = [frames::btc_usd()];
     let (feed, account) = tokio::join!(venue.feed(&pairs, &snapshot), venue.account());
     let mut desk = Desk {
@@ -161,20 +164,17 @@ async fn measure(venue: &Venue, steps: &AtomicU64) {
     };
     desk.settle(Duration::from_millis(500)).await;
     assert_eq!(desk.sequence, 3, "two orders rest");
-    let frames = [
-        book("update", &[(972_346, QTY)], &[(972_358, QTY)], 1),
-        book("update", &[(972_346, 0)], &[(972_358, 0)], 0),
-    ];
     let (mut theirs, mut ours) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
-        for frame in frames.iter().cycle().take(TRIPS) {
-            let took = bare_trip(&mut bare, frame).await;
+        // The bare client does not mind what the frames say; theirs are as long.
+        for _ in 0..TRIPS {
+            let took = bare_trip(&mut bare, &Market(1).next()).await;
             pause().await;
             theirs.extend((round > 0).then_some(took));
         }
-        for frame in frames.iter().cycle().take(TRIPS) {
+        for _ in 0..TRIPS {
             steps.fetch_add(1, Ordering::AcqRel);
-            let took = desk.trip(frame).await;
+            let took = desk.trip(&market.next()).await;
             ours.extend((round > 0).then_some(took));
         }
     }
@@ -233,8 +233,9 @@ impl Desk<'_> {
         let frame = Message::text(frame);
         let start = now();
         self.feed.send(frame).await.unwrap();
-        let order = self.account.next().await.unwrap().unwrap();
+        let order = timeout(PATIENCE, self.account.next()).await;
         let took = start.elapsed();
+        let order = order.expect("an order on every frame").unwrap().unwrap();
         self.answer(&order).await;
         self.settle(QUIET).await;
         took
@@ -287,42 +288,69 @@ impl Desk<'_> {
 
 type Row = (i64, i64);
 const QTY: i64 = 100_000_000;
-const BIDS: [Row; 9] = side(972_340, -10);
-const ASKS: [Row; 9] = side(972_360, 10);
 
-const fn side(best: i64, step: i64) -> [Row; 9] {
-    let (mut rows, mut index) = ([(best, QTY); 9], 0);
-    while index < 9 {
-        rows[index].0 = best + step * index as i64;
-        index += 1;
+/// A book whose best bid and best ask move in turn, four ticks at a time. It comes back to where it was only after a long way, so that
+/// each frame wants other quotes than all that may still be under way.
+struct Market(i64);
+
+impl Market {
+    /// Places of the best levels before they start anew.
+    const PLACES: i64 = 1_000;
+
+    const fn best(&self) -> (i64, i64) {
+        let (bid, ask) = ((self.0 + 1) / 2 % Self::PLACES, self.0 / 2 % Self::PLACES);
+        (973_000 + 4 * bid, 974_000 + 4 * ask)
     }
-    rows
+
+    /// Ten levels of each side, best first.
+    fn levels(&self) -> [Vec<Row>; 2] {
+        let (bid, ask) = self.best();
+        let side = |best: i64, rest: i64, step: i64| {
+            let rest = (0..9).map(|index| (rest + step * index, QTY));
+            [(best, QTY)].into_iter().chain(rest).collect()
+        };
+        [side(bid, 972_000, -10), side(ask, 979_000, 10)]
+    }
+
+    fn snapshot(&self) -> String {
+        let [bids, asks] = self.levels();
+        self.frame("snapshot", &bids, &asks)
+    }
+
+    /// The next move: one level of one side goes, another comes.
+    fn next(&mut self) -> String {
+        let (bid, ask) = self.best();
+        self.0 += 1;
+        let (new_bid, new_ask) = self.best();
+        if new_bid == bid {
+            self.frame("update", &[], &[(ask, 0), (new_ask, QTY)])
+        } else {
+            self.frame("update", &[(bid, 0), (new_bid, QTY)], &[])
+        }
+    }
+
+    fn frame(&self, kind: &str, bids: &[Row], asks: &[Row]) -> String {
+        let [best_bids, best_asks] = self.levels();
+        let mut text = String::new();
+        for (price, qty) in best_asks.iter().chain(&best_bids) {
+            write!(text, "{price}{qty}").unwrap();
+        }
+        format!(
+            r#"{{"channel":"book","type":"{kind}","data":[{{"symbol":"BTC/USD","bids":[{}],"asks":[{}],"checksum":{},"timestamp":"2026-11-20T12:00:00.000000Z"}}]}}"#,
+            rows(bids),
+            rows(asks),
+            crc32fast::hash(text.as_bytes())
+        )
+    }
 }
 
-/// A book frame, with the checksum of the nine rows of each side, and of `inner` more between them.
-fn book(kind: &str, bids: &[Row], asks: &[Row], inner: usize) -> String {
-    let top = |first: i64, rest: &[Row]| -> Vec<Row> {
-        let inner = [(first, QTY)].into_iter().take(inner);
-        inner.chain(rest.iter().copied()).collect()
+fn rows(rows: &[Row]) -> String {
+    let row = |(price, qty): &Row| {
+        let mut text = r#"{"price":"#.to_owned();
+        frames::decimal(*price, 1, &mut text);
+        text.push_str(r#","qty":"#);
+        frames::decimal(*qty, 8, &mut text);
+        text + "}"
     };
-    let mut text = String::new();
-    for (price, qty) in top(972_358, &ASKS).iter().chain(&top(972_346, &BIDS)) {
-        write!(text, "{price}{qty}").unwrap();
-    }
-    let rows = |rows: &[Row]| -> String {
-        let row = |(price, qty): &Row| {
-            let mut text = r#"{"price":"#.to_owned();
-            frames::decimal(*price, 1, &mut text);
-            text.push_str(r#","qty":"#);
-            frames::decimal(*qty, 8, &mut text);
-            text + "}"
-        };
-        rows.iter().map(row).collect::<Vec<_>>().join(",")
-    };
-    format!(
-        r#"{{"channel":"book","type":"{kind}","data":[{{"symbol":"BTC/USD","bids":[{}],"asks":[{}],"checksum":{},"timestamp":"2026-11-20T12:00:00.000000Z"}}]}}"#,
-        rows(bids),
-        rows(asks),
-        crc32fast::hash(text.as_bytes())
-    )
+    rows.iter().map(row).collect::<Vec<_>>().join(",")
 }
