@@ -108,7 +108,7 @@ fn daemon(venue: &str, directory: &std::path::Path, clock: Clock, over: Cancella
     });
 }
 
-/// Nothing is due while the clock goes forward, and every move of the market moves both quotes.
+/// Nothing is due or slow while the clock goes forward, even under a call, and every move of the market moves both quotes.
 const CONFIG: &str = r#"
 [feed]
 pairs = ["BTC/USD"]
@@ -119,6 +119,8 @@ ttl = "60s"
 idle = "900d"
 ping = "800d"
 order_answer = "60s"
+[kraken.breakers.order_entry]
+slow_call = "1h"
 [[strategy]]
 kind = "quoter"
 name = "quoter"
