@@ -12,19 +12,23 @@ use tradingd::{
             VenueState,
         },
         risk::Limits,
-        strategy::{self, quoter},
+        strategy::{
+            self, Intent, Strategy, View,
+            quoter::{self, Quoter},
+        },
         throttle::Tier,
     },
     types::{
-        Decimal, Fees, InlineText, Instrument, InstrumentId, Price, Quantity, Timestamp,
+        Decimal, Fees, InlineText, Instrument, InstrumentId, Price, Quantity, Side, Timestamp,
         TradingStatus,
     },
     venue::kraken::encode,
 };
 
-pub const TOKEN: &str = "cc3kTqGgX3rPb0f4xSPSfYw2CPp5hxwXKZ6cHDg0Cyw";
+/// Time between two frames: longer than the fastest tier needs to forget what two amends cost.
+const PAUSE: Duration = Duration::from_secs(3);
 
-fn instrument() -> Instrument {
+pub fn instrument() -> Instrument {
     let decimal = |text: &str| -> Decimal { text.parse().unwrap() };
     Instrument {
         symbol: InlineText::lossy("BTC/USD"),
@@ -45,8 +49,8 @@ fn instrument() -> Instrument {
     }
 }
 
-fn settings() -> Settings {
-    let quoter = quoter::Params {
+pub fn params() -> quoter::Params {
+    quoter::Params {
         qty: Quantity::new(1_000_000).unwrap(),
         half_spread_ppm: 0,
         skew_ppm: 0,
@@ -54,35 +58,84 @@ fn settings() -> Settings {
         refresh_ticks: 1,
         min_interval: Duration::ZERO,
         stale_grace: Duration::from_secs(1),
-    };
+    }
+}
+
+fn settings() -> Settings {
     Settings {
         tag: "td".to_owned(),
         epoch: 7,
         instruments: vec![instrument()],
         depth: 10,
-        orders: OrderSettings::default(),
+        orders: OrderSettings {
+            reconcile_every: Duration::from_secs(365 * 86_400),
+            ..OrderSettings::default()
+        },
         limits: vec![Limits::default()],
         tier: Tier::Pro,
         strategies: vec![strategy::Settings {
             name: "quoter".to_owned(),
             instrument: InstrumentId(0),
-            kind: strategy::Kind::Quoter(quoter),
+            kind: strategy::Kind::Custom,
         }],
     }
 }
 
+/// A quoter that never rests: where it leaves its bid alone, the bid goes a tick down, once an instant.
+#[derive(Debug)]
+pub struct Restless {
+    quoter: Quoter,
+    acted: Option<Timestamp>,
+}
+
+impl Restless {
+    pub const fn new(quoter: Quoter) -> Self {
+        Self {
+            quoter,
+            acted: None,
+        }
+    }
+}
+
+impl Strategy for Restless {
+    fn decide(&mut self, view: &View<'_>, out: &mut Vec<Intent>) {
+        self.quoter.decide(view, out);
+        let acted = self.acted.replace(view.now) == Some(view.now);
+        if acted || !out.is_empty() {
+            return;
+        }
+        let bid = view
+            .own()
+            .find(|order| order.side == Side::Buy && order.is_settled());
+        out.extend(bid.map(|order| Intent::Amend {
+            order: order.cl_ord_id,
+            price: order.price.shifted(-1).unwrap(),
+            qty: order.qty,
+        }));
+    }
+
+    fn wake(&self) -> Option<Timestamp> {
+        self.quoter.wake()
+    }
+}
+
 /// The engine, and the instant that its last event had.
-struct Desk {
-    engine: Engine,
-    now: Timestamp,
-    out: Outbox,
+pub struct Desk {
+    pub engine: Engine,
+    pub now: Timestamp,
+    pub out: Outbox,
 }
 
 impl Desk {
     fn new() -> Self {
+        Self::with(vec![Box::new(Quoter::new(params()))])
+    }
+
+    /// A desk whose account is reconciled and whose one seat has this strategy.
+    pub fn with(strategies: Vec<Box<dyn Strategy>>) -> Self {
         let now = Timestamp::from_secs(1_795_000_000);
         let mut desk = Self {
-            engine: Engine::new(now, settings()),
+            engine: Engine::with_strategies(now, settings(), strategies),
             now,
             out: Outbox::new(),
         };
@@ -102,13 +155,19 @@ impl Desk {
         desk
     }
 
-    fn feed(&mut self, event: &Event) {
+    /// Lets time pass.
+    pub fn pass(&mut self) {
+        self.now = self.now.after(PAUSE);
+    }
+
+    #[inline]
+    pub fn feed(&mut self, event: &Event) {
         self.out.clear();
         self.engine.handle(self.now, event, &mut self.out);
     }
 
     /// Accepts every create and amend, those included that the answers lead to; reports each as done.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         let mut open = self.out.commands().to_vec();
         while let Some(command) = open.pop() {
             let (id, order, kind) = match command {
@@ -187,19 +246,19 @@ pub fn a_submit() -> (Submit, Instrument) {
 }
 
 /// Allocations of an amend, from the frame's event to its bytes; the worst of many.
-pub fn allocations_per_amend(allocator: &StatsAlloc<System>) -> usize {
+pub fn allocations_per_amend(token: &str, allocator: &StatsAlloc<System>) -> usize {
     let (mut desk, instrument) = (Desk::new(), instrument());
     let mut bytes = Vec::with_capacity(1024);
     let (mut worst, mut amends) = (0, 0);
     for round in 0..200 {
-        desk.now = desk.now.after(Duration::from_secs(3));
+        desk.pass();
         let event = book(972_345 + 10 * (round % 2));
         desk.out.clear();
         let region = Region::new(allocator);
         desk.engine.handle(desk.now, &event, &mut desk.out);
         for command in desk.out.commands() {
             if let Command::Amend(amend) = command {
-                encode::amend_order(amend, &instrument, TOKEN, &mut bytes);
+                encode::amend_order(amend, &instrument, token, &mut bytes);
                 amends += 1;
             }
         }

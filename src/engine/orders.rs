@@ -162,11 +162,7 @@ impl Orders {
     }
 
     pub(super) fn get_mut(&mut self, id: &ClOrdId) -> Option<&mut Order> {
-        if self.live.contains_key(id) {
-            self.live.get_mut(id)
-        } else {
-            self.done.get_mut(id)
-        }
+        self.live.get_mut(id).or_else(|| self.done.get_mut(id))
     }
 
     /// Our id of an order that the venue names.

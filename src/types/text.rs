@@ -69,11 +69,15 @@ impl<const N: usize> InlineText<N> {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        let bytes = self
-            .bytes
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The bytes of the text. Costs less than the text, whose encoding is proven each time.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes
             .get(..usize::from(self.length))
-            .unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
+            .unwrap_or_default()
     }
 }
 

@@ -1,0 +1,95 @@
+//! The real program as a child of the bench, and what it tells the service manager.
+
+use std::{
+    fs,
+    os::unix::net::UnixDatagram,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tradingd");
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `tradingd run`. Killed if it is still there in the end.
+pub struct Daemon {
+    child: Child,
+    socket: UnixDatagram,
+    started: Instant,
+    _directory: TempDir,
+}
+
+impl Daemon {
+    /// Starts it with a config, on a state directory in a directory that it brings along.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    pub fn start(directory: TempDir, config: &str) -> Self {
+        let (file, notify) = (
+            directory.path().join("config.toml"),
+            directory.path().join("notify"),
+        );
+        fs::write(&file, config).unwrap();
+        let socket = UnixDatagram::bind(&notify).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut command = program();
+        command.arg("run").arg("-c").arg(file);
+        command.env("NOTIFY_SOCKET", notify);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let started = Instant::now();
+        Self {
+            child: command.spawn().unwrap(),
+            socket,
+            started,
+            _directory: directory,
+        }
+    }
+
+    /// Waits until it is ready; says how long that took from the start.
+    pub fn ready(&self) -> Duration {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = self.socket.recv(&mut buffer).expect("it becomes ready");
+            let took = self.started.elapsed();
+            if String::from_utf8_lossy(&buffer[..length]).contains("READY=1") {
+                return took;
+            }
+        }
+    }
+
+    /// A line of `/proc/PID/status`, in bytes.
+    pub fn memory(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        let kibibytes = line.split_whitespace().nth(1).unwrap();
+        1024 * kibibytes.parse::<u64>().unwrap()
+    }
+
+    /// SIGTERM; says how long it took to end in order.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    pub fn stop(mut self) -> Duration {
+        let told = Instant::now();
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        let took = told.elapsed();
+        assert!(status.success(), "it did not end in order: {status}");
+        took
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Where it has ended there is nothing to kill.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// The program, apart from whatever service manager the bench runs under.
+pub fn program() -> Command {
+    let mut command = Command::new(PROGRAM);
+    for name in ["STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"] {
+        command.env_remove(name);
+    }
+    command
+}
