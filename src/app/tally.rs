@@ -85,6 +85,11 @@ impl Tally {
         if matches!(event, Event::Book(_)) {
             self.checksums += 1;
         }
+        if let Event::Instrument(id, new) = event
+            && let Some(known) = self.instruments.get_mut(id.index())
+        {
+            known.clone_from(new);
+        }
         if let Event::Report(report) = event
             && let ReportKind::Canceled { reason } = &report.kind
         {

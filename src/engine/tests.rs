@@ -4,6 +4,7 @@
     reason = "a test names the variant it wants; every other fails it"
 )]
 
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -774,6 +775,66 @@ fn a_stale_book_denies() {
     });
     desk.feed(Event::Feed(Link::Down));
     assert_eq!(desk.denied(), [Code::BookStale]);
+}
+
+#[test]
+fn a_book_that_stands_still_too_long_denies() {
+    let mut desk = Desk::trading();
+    desk.engine.core.settings.limits[0].max_book_age = Duration::from_secs(2);
+    let script = desk.script.clone();
+    let wish = move |desk: &mut Desk| {
+        script.0.lock().unwrap().push(Intent::Place {
+            side: Side::Buy,
+            price: Price::new(999).unwrap(),
+            qty: Quantity::new(1_000_000).unwrap(),
+            time_in_force: TimeInForce::Gtc,
+            post_only: true,
+        });
+        // Asks the strategies, and is no news of the book.
+        desk.feed(Event::Venue(TradingStatus::Online));
+    };
+    desk.now = desk.now.after(Duration::from_millis(2_001));
+    wish(&mut desk);
+    assert_eq!(desk.denied(), [Code::BookOld]);
+    desk.book(1_000, 1_005);
+    desk.now = desk.now.after(Duration::from_millis(2_000));
+    wish(&mut desk);
+    assert!(matches!(desk.take_commands()[..], [Command::Submit(_)]));
+}
+
+#[test]
+fn a_changed_precision_takes_the_book_anew_and_stops_the_pair() {
+    let mut desk = Desk::trading();
+    let (create, id) = desk.place(Side::Buy, 990);
+    desk.accept(create);
+    desk.take_commands();
+    let finer = Instrument {
+        price_precision: 2,
+        tick: Price::new(5).unwrap(),
+        ..instrument("BTC/USD")
+    };
+    desk.feed(Event::Instrument(InstrumentId(0), Box::new(finer)));
+    let commands = desk.take_commands();
+    let ends = |command: &Command| matches!(command, Command::Cancel(one) if one.cl_ord_id == id);
+    assert!(commands.iter().any(ends), "{commands:?}");
+    assert!(commands.contains(&Command::Resync(InstrumentId(0))));
+    let market = &desk.engine.core.state.markets[0];
+    assert!(!market.book.is_verified() && market.book.best_bid().is_none());
+    let order = desk.engine.core.state.orders.get(&id).unwrap();
+    assert_eq!(order.price.units(), 9_900, "the same price in finer units");
+    // What the edge encodes by is in the old units: nothing may leave.
+    desk.book(10_000, 10_050);
+    assert!(desk.engine.core.state.markets[0].book.is_verified());
+    desk.script.0.lock().unwrap().push(Intent::Place {
+        side: Side::Buy,
+        price: Price::new(9_995).unwrap(),
+        qty: Quantity::new(1_000_000).unwrap(),
+        time_in_force: TimeInForce::Gtc,
+        post_only: true,
+    });
+    desk.book(10_000, 10_055);
+    assert_eq!(desk.denied(), [Code::PairHalted]);
+    assert!(desk.take_commands().is_empty());
 }
 
 #[test]
