@@ -4,6 +4,7 @@
     reason = "a test names the variant it wants; every other fails it"
 )]
 
+mod guards;
 
 use std::{
     sync::{Arc, Mutex},
