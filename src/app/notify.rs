@@ -25,6 +25,7 @@ pub struct Notify {
     looks: mpsc::Sender<Look>,
     every: Duration,
     watchdog: bool,
+    tell: fn(&[NotifyState<'_>]),
 }
 
 impl Notify {
@@ -38,6 +39,7 @@ impl Notify {
             looks,
             every,
             watchdog: watchdog.is_some(),
+            tell,
         }
     }
 
@@ -65,7 +67,7 @@ impl Notify {
             if picture.ready && !ready {
                 ready = true;
                 info!("ready: books verified, orders reconciled");
-                tell(&[NotifyState::Ready]);
+                (self.tell)(&[NotifyState::Ready]);
                 ticks = every(self.every);
             }
             self.alive(&picture);
@@ -82,9 +84,9 @@ impl Notify {
         let line = picture.line();
         let status = NotifyState::Status(&line);
         if self.watchdog {
-            tell(&[NotifyState::Watchdog, status]);
+            (self.tell)(&[NotifyState::Watchdog, status]);
         } else {
-            tell(&[status]);
+            (self.tell)(&[status]);
         }
     }
 }
@@ -97,5 +99,70 @@ pub fn stopping(why: &str) {
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         warn!(%error, "the service manager cannot be told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::{
+        app::tally::Tally,
+        engine::{Engine, OrderSettings, Settings, throttle::Tier},
+        types::Timestamp,
+    };
+
+    thread_local! {
+        static FED: Cell<u32> = const { Cell::new(0) };
+    }
+
+    fn count(state: &[NotifyState<'_>]) {
+        let fed = state
+            .iter()
+            .any(|told| matches!(told, NotifyState::Watchdog));
+        FED.set(FED.get() + u32::from(fed));
+    }
+
+    fn picture() -> Picture {
+        let settings = Settings {
+            tag: "td".to_owned(),
+            epoch: 1,
+            instruments: Vec::new(),
+            depth: 10,
+            orders: OrderSettings::default(),
+            limits: Vec::new(),
+            tier: Tier::Pro,
+            strategies: Vec::new(),
+        };
+        let tally = Tally::new(&settings);
+        let now = Timestamp::from_secs(1_000);
+        Picture {
+            ready: true,
+            ..Picture::of(&Engine::new(now, settings), &tally, now)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_driver_that_hangs_feeds_no_watchdog_although_the_notifier_runs() {
+        let (looks, mut looked) = mpsc::channel::<Look>(4);
+        let notify = Notify {
+            watchdog: true,
+            tell: count,
+            ..Notify::new(looks)
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(notify.run(CancellationToken::new()));
+        for answered in 1..=3 {
+            let asked = tokio::time::timeout(Duration::from_secs(60), looked.recv());
+            let look = asked.await.expect("it asks no more").unwrap();
+            assert_eq!(FED.get(), answered - 1, "fed before the driver answered");
+            look.send(picture()).unwrap();
+        }
+        // The driver takes no more questions; the time of many watchdogs passes.
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(FED.get(), 3);
     }
 }
