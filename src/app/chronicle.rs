@@ -24,7 +24,12 @@ impl Chronicle {
     }
 
     /// Tells one turn.
-    pub(super) fn turn(&self, event: &Event, out: &Outbox) {
+    pub(super) fn turn(&mut self, event: &Event, out: &Outbox) {
+        if let Event::Instrument(id, new) = event
+            && let Some(known) = self.instruments.get_mut(id.index())
+        {
+            known.clone_from(new);
+        }
         if let Event::Report(report) = event
             && let ReportKind::Canceled { reason } = &report.kind
         {

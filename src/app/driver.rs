@@ -4,6 +4,9 @@
 //! Always true: no command leaves before its record is in the file; after a failed record only cancels leave;
 //! account events come before market events; a due timer comes before both.
 
+#[cfg(test)]
+mod tests;
+
 use std::{pin::Pin, time::Duration};
 
 use thiserror::Error;
@@ -34,7 +37,7 @@ const BURST: usize = 64;
 pub struct Inlets {
     /// Reports, outcomes, answers: never dropped.
     pub account: mpsc::Receiver<Event>,
-    /// Books and trades: dropped when full, resynced by checksum.
+    /// Books and trades, dropped when full and resynced by checksum; rules of instruments in their order among them.
     pub market: mpsc::Receiver<Event>,
     /// The journal can no longer be trusted.
     pub journal: mpsc::Receiver<SyncFailure>,

@@ -20,7 +20,7 @@ pub enum Event {
     Book(BookUpdate),
     /// A public trade.
     Trade(PublicTrade),
-    /// An instrument's rules or status, whole. A change of precision starts its book anew.
+    /// An instrument's rules or status, whole. A change of precision starts its book anew; the pair stands still from then on.
     Instrument(InstrumentId, Box<Instrument>),
     /// The public feed came up or went down. Down makes every book stale.
     Feed(Link),

@@ -22,7 +22,7 @@ impl Core {
             && !self.state.journal_failed
     }
 
-    fn risk_view(&self, id: InstrumentId) -> Option<risk::View<'_>> {
+    pub(super) fn risk_view(&self, id: InstrumentId) -> Option<risk::View<'_>> {
         let (instrument, market) = self.market(id)?;
         let refused =
             |order: &Order| order.look.is_some_and(|look| look.refused) && order.is_unknown();

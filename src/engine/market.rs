@@ -72,7 +72,8 @@ impl Core {
         Touched::One(id)
     }
 
-    /// Amounts of what is live and of the position move to the new units, where that is exact.
+    /// Amounts of what is live and of the position move to the new units, where that is exact. The pair then stands still until the
+    /// next start: what strategies were configured with and remember, and what the edge encodes by, is in the old units.
     fn rescale(&mut self, id: InstrumentId, old: &Instrument, new: &Instrument, out: &mut Outbox) {
         let mut exact = true;
         for order in self.state.orders.live_of_mut(id) {
@@ -84,9 +85,16 @@ impl Core {
                 .rescale(old.qty_precision, new.qty_precision)
                 .is_some();
         }
-        if !exact {
-            let detail = "amounts of orders or position do not fit the new precision";
-            self.anomaly(id, None, "precision_changed", detail, out);
+        let detail = if exact {
+            "other units now: the pair stands still until the next start"
+        } else {
+            "amounts of orders or position do not fit the new precision"
+        };
+        self.anomaly(id, None, "precision_changed", detail, out);
+        let live = self.state.orders.live_of(id);
+        let live: Vec<_> = live.map(|order| order.cl_ord_id).collect();
+        for order in live {
+            self.want_cancel(&order, out);
         }
     }
 

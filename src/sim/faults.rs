@@ -51,6 +51,8 @@ pub enum Fault {
     },
     /// The next checksum of this symbol is wrong.
     Checksum(String),
+    /// What comes of a request of this method (`add_order`, `amend_order`) is not reported. Later reports of its order come.
+    Unreported(String),
     /// A REST call goes wrong; the endpoint is its last path segment: `AddOrder`.
     Rest(String, RestFault),
 }
@@ -219,6 +221,12 @@ impl FaultHandle {
         self.take(|fault| corrupted(fault).then_some(())).is_some()
     }
 
+    /// Whether what came of a request of this method is not reported.
+    pub(crate) fn hides(&self, method: &str) -> bool {
+        let hidden = |fault: &Fault| matches!(fault, Fault::Unreported(on) if on == method);
+        self.take(|fault| hidden(fault).then_some(())).is_some()
+    }
+
     /// Wakes whoever waits whenever a fault is armed.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.0.changed.subscribe()
@@ -264,6 +272,7 @@ impl Fault {
             | Self::Ignore(_)
             | Self::Error { .. }
             | Self::Checksum(_)
+            | Self::Unreported(_)
             | Self::Rest(..) => None,
         }
     }
@@ -286,6 +295,7 @@ impl Fault {
             | Self::Garbage(..)
             | Self::Silence(_)
             | Self::Checksum(_)
+            | Self::Unreported(_)
             | Self::Rest(..) => None,
         }
     }

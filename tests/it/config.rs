@@ -555,6 +555,24 @@ fn live_needs_a_key_and_every_limit() {
     let (code, told) = check(directory.path(), &[], &[]);
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("warning: venue.kind is \"live\""), "{told}");
+    let keys = ["max_order_qty", "max_order_notional", "max_position"];
+    for missing in keys {
+        let without = limits.replace(&format!("{missing} = "), "max_open_orders = 5 #");
+        let directory = written(&format!("{keyed}{without}"));
+        let (code, told) = check(directory.path(), &[], &[]);
+        let told_of = |key: &&str| told.contains(&format!("live trading needs risk.{key}"));
+        let named: Vec<_> = keys.iter().filter(|key| told_of(key)).collect();
+        assert_eq!((code, named), (78, vec![&missing]), "{told}");
+        assert!(told.contains("tradingd.toml:4:1:"), "{told}");
+    }
+    let example = format!("{}{limits}", keyed.replace(QUOTER, ""));
+    let directory = written(&example);
+    let (code, told) = check(directory.path(), &[], &[]);
+    assert_eq!(code, 78, "{told}");
+    assert!(
+        told.contains("tradingd.toml:4:1: ") && told.contains("[[strategy]] of your own"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod account;
 mod changes;
 mod creates;
 mod gate;
+mod guards;
 mod properties;
 mod restart;
 mod rig;

@@ -42,6 +42,7 @@ enum Kind {
     Ignore,
     Error,
     Checksum,
+    Unreported,
     RestError,
     RestStatus,
     RestNoAnswer,
@@ -87,6 +88,7 @@ fn fault(raw: RawRule) -> Result<Fault, String> {
             execute: raw.execute,
         },
         Kind::Checksum => Fault::Checksum(raw.on),
+        Kind::Unreported => Fault::Unreported(raw.on),
         Kind::RestError => Fault::Rest(raw.on, RestFault::Error(text()?)),
         Kind::RestStatus => {
             let status = raw.status.ok_or("status: needed")?;
@@ -132,6 +134,7 @@ impl From<FaultRule> for RawRule {
                 (Kind::Error, method)
             }
             Fault::Checksum(symbol) => (Kind::Checksum, symbol),
+            Fault::Unreported(method) => (Kind::Unreported, method),
             Fault::Rest(endpoint, fault) => (raw.rest(fault), endpoint),
         };
         raw
@@ -175,6 +178,7 @@ mod tests {
             "kind = 'error'\non = 'add_order'\ntext = 'EService:Busy'\nexecute = true",
             "kind = 'rest_delay'\non = 'OpenOrders'\ndelay = '250ms'\ntimes = 3",
             "kind = 'rest_status'\non = 'AddOrder'\nstatus = 520",
+            "kind = 'unreported'\non = 'add_order'",
         ] {
             let read = rule(toml).unwrap();
             let again = rule(&toml::to_string(&read).unwrap()).unwrap();

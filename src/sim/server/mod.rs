@@ -94,7 +94,7 @@ impl WsState {
     pub fn new(venue: Venue, tokens: Tokens, faults: FaultHandle, settings: Settings) -> Self {
         let universe = venue.read(|view| view.exchange.universe().clone());
         let feed = Feed::listen(&venue, universe.clone(), faults.clone());
-        let reports = Reports::listen(&venue, universe.clone());
+        let reports = Reports::listen(&venue, universe.clone(), faults.clone());
         Self(Arc::new(Shared {
             venue,
             tokens,

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     sim::{
         Venue, View,
+        faults::FaultHandle,
         matching::{AccountId, Fact, FillFact, OrderState, PairId, Universe},
     },
     types::{Decimal, Timestamp},
@@ -32,6 +33,7 @@ pub(super) struct Reports(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     universe: Universe,
+    faults: FaultHandle,
     accounts: BTreeMap<AccountId, Vec<Subscription>>,
 }
 
@@ -82,9 +84,10 @@ struct Row {
 
 impl Reports {
     /// A feed that hears everything from now on.
-    pub(super) fn listen(venue: &Venue, universe: Universe) -> Self {
+    pub(super) fn listen(venue: &Venue, universe: Universe, faults: FaultHandle) -> Self {
         let reports = Self(Arc::new(Mutex::new(State {
             universe,
+            faults,
             accounts: BTreeMap::new(),
         })));
         let heard = reports.clone();
@@ -186,6 +189,9 @@ impl State {
             let Some(subscriptions) = self.accounts.get_mut(&account) else {
                 continue;
             };
+            if hidden(&self.faults, fact) {
+                continue;
+            }
             if let Fact::Ledger(entry) = fact {
                 let row = scribe.ledger(entry);
                 for subscription in subscriptions {
@@ -284,6 +290,20 @@ const fn account(fact: &Fact) -> Option<AccountId> {
         Fact::Amended(amended) => Some(amended.order.account),
         Fact::Ledger(entry) => Some(entry.account),
         Fact::Trade(_) | Fact::Level(_) => None,
+    }
+}
+
+/// Whether a fault keeps this from being reported.
+fn hidden(faults: &FaultHandle, fact: &Fact) -> bool {
+    match fact {
+        Fact::Accepted(_) => faults.hides("add_order"),
+        Fact::Amended(_) => faults.hides("amend_order"),
+        Fact::Fill(_)
+        | Fact::Filled { .. }
+        | Fact::Canceled { .. }
+        | Fact::Ledger(_)
+        | Fact::Trade(_)
+        | Fact::Level(_) => false,
     }
 }
 

@@ -4,6 +4,7 @@
 //! engine proves that, and asks for a fresh one on the lane of resyncs. Always true:
 //!
 //! * Books and trades never wait: what finds no room in the market queue is dropped, counted, and its book taken anew.
+//! * Rules of an instrument stand in the market queue among the books that were read by them, and wait for room there.
 //! * Everything else waits for room in the account queue, and the socket with it.
 //! * A frame that cannot be read harms nobody but the book that it was for.
 
@@ -51,7 +52,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub struct Queues {
     /// Books to be taken anew.
     pub resyncs: mpsc::Receiver<InstrumentId>,
-    /// Where books and trades go.
+    /// Where books, trades and rules of instruments go.
     pub market: mpsc::Sender<Event>,
     /// Where books come back once they have been applied, for their room.
     pub spares: mpsc::Receiver<BookUpdate>,
@@ -266,7 +267,13 @@ impl PublicSocket {
     }
 
     async fn tell(&self, event: Event) -> Result<(), End> {
-        let sent = self.account.send(event).await;
+        // Books that were read by the old rules must not come after the new ones.
+        let queue = if matches!(event, Event::Instrument(..)) {
+            self.intake.market()
+        } else {
+            &self.account
+        };
+        let sent = queue.send(event).await;
         sent.map_err(|_closed| End::Abandoned)
     }
 

@@ -519,6 +519,22 @@ mod tests {
     }
 
     #[test]
+    fn an_acknowledgement_of_another_request_answers_nothing() {
+        let mut session = session();
+        poll(&mut session, 0);
+        let other = Ack {
+            req_id: FIRST_OWN_REQUEST + 1,
+            symbol: Some("BTC/USD"),
+            success: true,
+        };
+        assert!(!session.acknowledged(at(1), other));
+        assert_eq!(
+            session.poll(at(5_000), &mut Vec::new()),
+            Err(Fault::NoAck(topic("BTC/USD")))
+        );
+    }
+
+    #[test]
     fn a_request_without_answer_is_a_fault() {
         let mut session = session();
         poll(&mut session, 0);

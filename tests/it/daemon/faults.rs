@@ -4,17 +4,24 @@ use std::time::Duration;
 
 use tradingd::{
     app::{Picture, Verdict},
-    engine::Mode,
+    engine::{Mode, risk::Code},
     sim::{
         faults::{Fault, Garbage, RestFault},
         server::Role,
     },
+    types::{Side, TradingStatus},
 };
 
 use super::rig::{Rig, busy, config, still};
 
 fn trades(picture: &Picture) -> bool {
     picture.ready && picture.open_orders() >= 4
+}
+
+/// All quotes rest, and nothing about any of them is in doubt.
+fn settled(picture: &Picture) -> bool {
+    let mut orders = picture.markets.iter().flat_map(|market| &market.orders);
+    trades(picture) && picture.mode == Mode::Trading && orders.all(|order| order.state == "open")
 }
 
 /// Stops the rig and checks what must hold whatever happened.
@@ -113,16 +120,137 @@ async fn an_accepted_amend_whose_answer_never_comes_is_settled() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_that_the_venue_ignored_is_looked_up_and_found_never_placed() {
     let rig = Rig::start(still(), config()).await;
-    rig.until("ready", |picture| picture.ready).await;
+    rig.until("trading", settled).await;
+    let accepted = rig.orders().len();
     rig.sim
         .faults()
         .arm(Fault::Ignore("add_order".to_owned()), 1);
     // One of the quotes must be placed anew for the fault to be met.
-    rig.sim.faults().arm(Fault::Drop(Role::Private), 1);
-    rig.until("trading", |picture| {
-        picture.mode == Mode::Trading && trades(picture)
+    rig.end_at_the_venue("BTC/USD", Side::Buy);
+    rig.until("the fault is used", |_| rig.sim.faults().armed() == 0)
+        .await;
+    let picture = rig
+        .until("never placed, and another placed", |picture| {
+            picture.tally.unanswered == 1 && settled(picture)
+        })
+        .await;
+    assert_eq!(picture.tally.account_losses, 0, "by records alone");
+    assert_eq!(
+        (rig.orders().len(), picture.tally.orders),
+        (accepted + 1, accepted as u64 + 2),
+        "one create more than orders"
+    );
+    assert_sound(rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accepted_create_that_nobody_tells_of_is_found_in_the_records() {
+    let rig = Rig::start(still(), config()).await;
+    rig.until("trading", settled).await;
+    let accepted = rig.orders().len();
+    let faults = rig.sim.faults();
+    faults.arm(Fault::NoAnswer("add_order".to_owned()), 1);
+    faults.arm(Fault::Unreported("add_order".to_owned()), 1);
+    rig.end_at_the_venue("BTC/USD", Side::Buy);
+    rig.until("the faults are used", |_| faults.armed() == 0)
+        .await;
+    let found = rig
+        .until("found", |picture| {
+            picture.tally.unanswered == 1 && settled(picture)
+        })
+        .await;
+    assert_eq!(found.tally.account_losses, 0, "by records alone");
+    assert_eq!(
+        (rig.orders().len(), found.tally.orders),
+        (accepted + 1, accepted as u64 + 1),
+        "one create, one order"
+    );
+    assert_eq!(found.tally.rejected, 0, "nothing was sent twice");
+    // It is an order like any other from then on: it fills, and another takes its place.
+    rig.fill_at_the_venue("BTC/USD", Side::Buy);
+    rig.until("filled, and another placed", |picture| {
+        picture.tally.fills >= 1 && settled(picture)
     })
     .await;
+    assert_sound(rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_amend_that_nobody_tells_of_is_settled_by_the_records() {
+    let rig = Rig::start(busy(), config()).await;
+    rig.until("trading", trades).await;
+    let faults = rig.sim.faults();
+    let mut unanswered = 0;
+    for _ in 0..20 {
+        faults.arm(Fault::NoAnswer("amend_order".to_owned()), 1);
+        faults.arm(Fault::Unreported("amend_order".to_owned()), 1);
+        rig.until("the faults are used", |_| faults.armed() == 0)
+            .await;
+        // The answer is waited for so long, and a little. An order that fills meanwhile is no longer in doubt.
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        unanswered = rig.picture().await.tally.unanswered;
+        if unanswered > 0 {
+            break;
+        }
+    }
+    assert!(unanswered > 0, "never in doubt");
+    let settled = rig
+        .until("in doubt no more", |picture| {
+            let mut orders = picture.markets.iter().flat_map(|market| &market.orders);
+            orders.all(|order| order.state != "unknown")
+        })
+        .await;
+    assert_eq!(settled.tally.account_losses, 0, "by records alone");
+    rig.until("more amends", |picture| {
+        picture.tally.amends > settled.tally.amends + 4 && trades(picture)
+    })
+    .await;
+    assert_sound(rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_venue_that_takes_cancels_only_is_sent_no_orders_until_it_is_online_again() {
+    let rig = Rig::start(busy(), config()).await;
+    rig.until("trading", trades).await;
+    rig.sim.set_system_status(TradingStatus::CancelOnly);
+    // The quotes are gone, so the quoters want new ones.
+    for symbol in ["BTC/USD", "ETH/USD"] {
+        rig.end_at_the_venue(symbol, Side::Buy);
+        rig.end_at_the_venue(symbol, Side::Sell);
+    }
+    let held = |picture: &Picture| picture.tally.denied.get(&Code::VenueStatus).copied();
+    // Creates and amends that met the change on their way are refused, and over by then.
+    let before = rig
+        .until("held back by ourselves", |picture| {
+            picture.open_orders() == 0 && held(picture) >= Some(4)
+        })
+        .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after = rig.picture().await;
+    assert_eq!(
+        (after.tally.orders, after.tally.amends, after.tally.rejected),
+        (
+            before.tally.orders,
+            before.tally.amends,
+            before.tally.rejected
+        ),
+        "nothing is sent, so nothing is refused"
+    );
+    rig.sim.set_system_status(TradingStatus::Online);
+    rig.until("trading again", |picture| {
+        trades(picture) && picture.tally.fills > after.tally.fills
+    })
+    .await;
+    assert_sound(rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancels_leave_while_the_venue_takes_nothing_else() {
+    let rig = Rig::start(busy(), config()).await;
+    rig.until("orders at rest", |_| rig.open_orders() == 4)
+        .await;
+    rig.sim.set_system_status(TradingStatus::CancelOnly);
+    assert!(rig.open_orders() > 0, "orders rest at the stop");
     assert_sound(rig).await;
 }
 
@@ -191,10 +319,10 @@ async fn garbage_frames_are_counted_and_change_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_that_overtakes_its_create_still_ends_the_order() {
-    // The create's reply is held back, so the stop's cancels go out while creates are unanswered.
+    // The create's reply is held back, so the stop's cancels go out while creates are unanswered. Nothing fills.
     let settings = tradingd::sim::Settings {
         reply_delay: Duration::from_millis(300),
-        ..busy()
+        ..still()
     };
     let rig = Rig::start(settings, config()).await;
     rig.until("a pending create", |picture| {
@@ -205,5 +333,15 @@ async fn a_cancel_that_overtakes_its_create_still_ends_the_order() {
             .any(|order| order.state == "pending")
     })
     .await;
+    let faults = rig.sim.faults();
+    faults.arm(
+        Fault::Error {
+            method: "cancel_order".to_owned(),
+            text: "EOrder:Unknown order".to_owned(),
+            execute: false,
+        },
+        1,
+    );
     assert_sound(rig).await;
+    assert_eq!(faults.armed(), 0, "a cancel was refused and repeated");
 }

@@ -15,7 +15,7 @@ use tradingd::{
         strategy::{Intent, Strategy, View},
     },
     journal,
-    sim::settings::ReplyOrder,
+    sim::{faults::RestFault, settings::ReplyOrder},
 };
 
 use super::rig::{Rig, busy, config, data, quoters, still};
@@ -85,10 +85,15 @@ async fn a_run_on_a_recorded_tape_trades_and_balances() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_in_the_middle_of_trading_leaves_no_order_open() {
     let mut rig = Rig::start(busy(), config()).await;
-    rig.until("four orders", |picture| picture.open_orders() == 4)
+    let before = rig
+        .until("four orders", |picture| {
+            picture.open_orders() == 4 && rig.open_orders() == 4
+        })
         .await;
     let report = rig.stop().await;
     assert_eq!((report.verdict, rig.open_orders()), (Verdict::Clean, 0));
+    let cancels = report.picture.unwrap().tally.cancels;
+    assert!(cancels > before.tally.cancels, "they did not just fill");
     rig.shutdown().await;
 }
 
@@ -175,13 +180,17 @@ async fn a_panicking_strategy_leaves_no_order_resting() {
     })
     .await;
     assert_eq!(rig.open_orders(), 1);
+    let foreign = rig.place_by_hand("BTC/USD");
+    let refused = RestFault::Error("EService:Unavailable".to_owned());
+    rig.sim.faults().arm_rest("CancelOrder", refused, 1);
     break_now.store(true, Ordering::Relaxed);
     let report = rig.ended().await;
     let Verdict::Parked { reason, clean } = report.verdict else {
         panic!("{report:?}")
     };
     assert!(reason.contains("out of its depth") && clean, "{reason}");
-    assert_eq!(rig.open_orders(), 0);
+    assert_eq!(rig.sim.faults().armed(), 0, "a cancel had to be repeated");
+    assert_eq!(rig.open_ids(), [foreign], "what is not ours is left alone");
     rig.shutdown().await;
 }
 

@@ -12,10 +12,13 @@ use tradingd::{
     engine::strategy,
     sim::{
         Settings, Simulator,
-        matching::{AccountId, OrderState},
+        matching::{
+            AccountId, Cancel, CancelTarget, NewOrder, OrderKind, OrderState, PairId, Reply,
+            Request,
+        },
         server::Role,
     },
-    types::{ClOrdId, Decimal},
+    types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side, TimeInForce},
 };
 
 use crate::support::within;
@@ -179,11 +182,107 @@ impl Rig {
         })
     }
 
+    pub(super) fn open_ids(&self) -> Vec<OrderId> {
+        let account = self.account();
+        self.sim.venue().read(|view| {
+            let open = view.exchange.open_orders(account);
+            open.map(|order| order.state.order_id).collect()
+        })
+    }
+
     pub(super) fn open_orders(&self) -> usize {
         let account = self.account();
         self.sim
             .venue()
             .read(|view| view.exchange.open_orders(account).count())
+    }
+
+    /// The daemon's orders that rest on one side of one pair.
+    fn resting(&self, symbol: &str, side: Side) -> Vec<OrderState> {
+        let (account, pair) = (self.account(), self.pair(symbol));
+        self.sim.venue().read(|view| {
+            let open = view.exchange.open_orders(account);
+            let own = open.filter(|order| order.state.pair == pair && order.state.side == side);
+            own.map(|order| order.state.clone()).collect()
+        })
+    }
+
+    fn pair(&self, symbol: &str) -> PairId {
+        let venue = self.sim.venue();
+        venue
+            .read(|view| view.exchange.universe().find_symbol(symbol))
+            .unwrap()
+    }
+
+    /// Ends the daemon's orders on one side of one pair, as its owner would by hand.
+    pub(super) fn end_at_the_venue(&self, symbol: &str, side: Side) {
+        for order in self.resting(symbol, side) {
+            let target = CancelTarget::Order(order.order_id);
+            let cancel = Request::Cancel(Cancel { target });
+            // One that was filled meanwhile is over as well.
+            let _over = self.sim.venue().act(self.account(), cancel);
+        }
+    }
+
+    /// The owner of the account places an order of his own, far below the market. Gives its id.
+    pub(super) fn place_by_hand(&self, symbol: &str) -> OrderId {
+        let pair = self.pair(symbol);
+        let order = NewOrder {
+            pair,
+            side: Side::Buy,
+            kind: OrderKind::Limit(Price::new(10_000).unwrap()),
+            qty: Quantity::new(10_000_000).unwrap(),
+            time_in_force: TimeInForce::Gtc,
+            post_only: true,
+            cl_ord_id: Some(ClOrdId::new("by-hand-1").unwrap()),
+            userref: None,
+            deadline: None,
+            validate: false,
+        };
+        let placed = self.sim.venue().act(self.account(), Request::Place(order));
+        match placed {
+            Ok(Reply::Placed { order_id }) => order_id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Somebody takes everything that rests on one side of one pair down to the daemon's order, and that order whole.
+    pub(super) fn fill_at_the_venue(&self, symbol: &str, side: Side) {
+        let [order] = &self.resting(symbol, side)[..] else {
+            panic!("one order rests there")
+        };
+        let OrderKind::Limit(price) = order.kind else {
+            panic!("quotes have a limit")
+        };
+        let pair = self.pair(symbol);
+        let beyond = |at| match side {
+            Side::Buy => at >= price,
+            Side::Sell => at <= price,
+        };
+        let qty = self.sim.venue().read(|view| {
+            let levels = view.exchange.levels(pair, side);
+            let above = levels.take_while(|(at, _)| beyond(*at));
+            above.map(|(_, qty)| qty.units()).sum()
+        });
+        let order = NewOrder {
+            pair,
+            side: match side {
+                Side::Buy => Side::Sell,
+                Side::Sell => Side::Buy,
+            },
+            kind: OrderKind::Limit(price),
+            qty: Quantity::new(qty).unwrap(),
+            time_in_force: TimeInForce::Ioc,
+            post_only: false,
+            cl_ord_id: None,
+            userref: None,
+            deadline: None,
+            validate: false,
+        };
+        let taker = AccountId(u32::MAX);
+        let venue = self.sim.venue();
+        venue.change(|exchange| exchange.open_agent(taker));
+        venue.act(taker, Request::Place(order)).unwrap();
     }
 
     pub(super) fn balances(&self) -> BTreeMap<String, Decimal> {

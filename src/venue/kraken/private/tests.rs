@@ -531,6 +531,26 @@ async fn after_maintenance_the_next_connection_waits() {
 }
 
 #[tokio::test]
+async fn a_report_that_cannot_be_read_is_told_again_over_a_new_connection() {
+    let server = Server::start(move |mut peer, number| async move {
+        welcome(&mut peer).await;
+        if number == 0 {
+            peer.send(
+                r#"{"channel":"executions","type":"update","data":[{"order_id":"OTOO-LONG-TO-BE-AN-ID-OF-THE-VENUE-BY-FAR","exec_type":"new","timestamp":"2026-09-01T08:00:07.000001Z"}],"sequence":2}"#,
+            )
+            .await;
+        }
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let mut edge = Edge::start(&server, tokens(), 64);
+    edge.up().await;
+    while edge.next().await != Event::Account(Link::Down) {}
+    edge.up().await;
+    assert_eq!(edge.counters.decode_errors.get(), 1);
+}
+
+#[tokio::test]
 async fn silence_shuts_order_entry_and_only_harmless_probes_open_it() {
     let (seen_in, mut seen) = mpsc::channel(16);
     let server = every(move |request| {

@@ -84,6 +84,11 @@ impl Intake {
         }
     }
 
+    /// The queue of books and trades.
+    pub(super) const fn market(&self) -> &mpsc::Sender<Event> {
+        &self.market
+    }
+
     /// The next event that must not be dropped.
     pub(super) fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()

@@ -7,7 +7,9 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::{
-    engine::event::BookKind,
+    engine::{
+        self, Engine, Note, OrderSettings, Outbox, event::BookKind, risk::Limits, throttle::Tier,
+    },
     io::rng,
     resilience::{backoff, budget},
     types::TradingStatus,
@@ -234,17 +236,150 @@ async fn rules_are_told_when_they_change_and_the_next_frame_is_read_by_them() {
     })
     .await;
     let mut edge = Edge::start(&server, 64);
-    let told = loop {
-        if let Event::Instrument(id, told) = edge.told().await {
-            assert_eq!(id, InstrumentId(0));
-            break told;
-        }
+    // In their place among the books.
+    assert_eq!(edge.book().await.bids[0].price.units(), 610_000);
+    let Event::Instrument(InstrumentId(0), told) = within(edge.market.recv()).await.unwrap() else {
+        panic!("no rules");
     };
     assert_eq!((told.price_precision, told.tick.units()), (2, 5));
     assert_eq!(told.status, TradingStatus::PostOnly);
-    edge.book().await;
     assert_eq!(edge.book().await.bids[0].price.units(), 6_100_015);
     assert_eq!(edge.counters.decode_errors.get(), 0);
+}
+
+/// A frame of one bid and one ask whose checksum is right for the digits that it has.
+fn true_book(kind: &str, bid: &str, ask: &str) -> String {
+    let digits = |price: &str| format!("{}100000000", price.replace('.', ""));
+    let checksum = crc32fast::hash(format!("{}{}", digits(ask), digits(bid)).as_bytes());
+    format!(
+        r#"{{"channel":"book","type":"{kind}","data":[{{"symbol":"BTC/USD","bids":[{{"price":{bid},"qty":1.00000000}}],"asks":[{{"price":{ask},"qty":1.00000000}}],"checksum":{checksum},"timestamp":"2026-09-01T08:00:03.123456Z"}}]}}"#
+    )
+}
+
+/// Grants a request; the book that it may ask for has its prices at this precision.
+async fn grant_at(peer: &mut Peer, request: &Value, price_precision: u8) {
+    let channel = request["params"]["channel"].as_str().unwrap();
+    if channel != "book" {
+        return grant(peer, request).await;
+    }
+    let (method, id) = (&request["method"], &request["req_id"]);
+    peer.send(&format!(
+        r#"{{"method":{method},"req_id":{id},"result":{{"channel":"book","symbol":"BTC/USD"}},"success":true}}"#
+    ))
+    .await;
+    if method == "subscribe" {
+        let (bid, ask) = match price_precision {
+            1 => ("61000.0", "61000.5"),
+            _ => ("61000.05", "61000.55"),
+        };
+        peer.send(&true_book("snapshot", bid, ask)).await;
+    }
+}
+
+/// An engine behind the socket, turned as the driver turns it: the account first; resyncs go back to the socket.
+struct Behind {
+    engine: Engine,
+    out: Outbox,
+    stale: u32,
+}
+
+impl Behind {
+    fn new() -> Self {
+        let settings = engine::Settings {
+            tag: "td".to_owned(),
+            epoch: 1,
+            instruments: vec![instrument()],
+            depth: 10,
+            orders: OrderSettings::default(),
+            limits: vec![Limits::default()],
+            tier: Tier::Pro,
+            strategies: Vec::new(),
+        };
+        Self {
+            engine: Engine::new(clock().now(), settings),
+            out: Outbox::new(),
+            stale: 0,
+        }
+    }
+
+    async fn turn(&mut self, edge: &mut Edge) {
+        let event = tokio::select! {
+            biased;
+            Some(event) = edge.account.recv() => event,
+            Some(event) = edge.market.recv() => event,
+            else => panic!("the socket is gone"),
+        };
+        self.out.clear();
+        let now = clock().now();
+        self.engine.handle(now, &event, &mut self.out);
+        let stale = |note: &&Note| {
+            matches!(
+                note,
+                Note::BookStale {
+                    why: "checksum" | "crossed",
+                    ..
+                }
+            )
+        };
+        self.stale += u32::try_from(self.out.notes().iter().filter(stale).count()).unwrap();
+        for command in self.out.drain() {
+            if let engine::Command::Resync(id) = command {
+                edge.resyncs.send(id).await.unwrap();
+            }
+        }
+    }
+
+    /// Precision and best bid of a verified book.
+    fn verified(&self) -> Option<(u8, i64)> {
+        let market = self.engine.status().markets().next()?;
+        let bid = market.book.best_bid()?.price.units();
+        let verified = market.book.is_verified();
+        verified.then_some((market.instrument.price_precision, bid))
+    }
+
+    async fn until(&mut self, edge: &mut Edge, wanted: (u8, i64)) {
+        let reaching = async {
+            while self.verified() != Some(wanted) {
+                self.turn(edge).await;
+            }
+        };
+        within(reaching).await;
+    }
+}
+
+#[tokio::test]
+async fn a_changed_precision_takes_the_book_anew_and_fails_no_checksum() {
+    let server = Server::start(|mut peer, _| async move {
+        peer.send(STATUS).await;
+        for _ in 0..3 {
+            let Some(request) = peer.request().await else {
+                return;
+            };
+            grant_at(&mut peer, &request, 1).await;
+        }
+        peer.send(&rules(2, "0.05", "online").replace("snapshot", "update"))
+            .await;
+        // In the new digits, on the way before the fresh snapshot: not to be judged by the old book.
+        for _ in 0..3 {
+            peer.send(&true_book("update", "61000.05", "61000.55"))
+                .await;
+        }
+        while let Some(request) = peer.request().await {
+            grant_at(&mut peer, &request, 2).await;
+            if request["method"] == "subscribe" {
+                peer.send(&true_book("update", "61000.05", "61000.55"))
+                    .await;
+            }
+        }
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    let mut behind = Behind::new();
+    behind.until(&mut edge, (2, 6_100_005)).await;
+    assert_eq!(behind.stale, 0, "checksums that failed");
+    assert_eq!(edge.counters.decode_errors.get(), 0);
+    assert_eq!(edge.counters.resyncs.get(), 1);
+    assert_eq!(edge.counters.connections.get(), 1);
 }
 
 #[tokio::test]
