@@ -534,6 +534,7 @@ async fn after_maintenance_the_next_connection_waits() {
 async fn a_report_that_cannot_be_read_is_told_again_over_a_new_connection() {
     let server = Server::start(move |mut peer, number| async move {
         welcome(&mut peer).await;
+        peer.request().await;
         if number == 0 {
             peer.send(
                 r#"{"channel":"executions","type":"update","data":[{"order_id":"OTOO-LONG-TO-BE-AN-ID-OF-THE-VENUE-BY-FAR","exec_type":"new","timestamp":"2026-09-01T08:00:07.000001Z"}],"sequence":2}"#,
@@ -545,6 +546,7 @@ async fn a_report_that_cannot_be_read_is_told_again_over_a_new_connection() {
     .await;
     let mut edge = Edge::start(&server, tokens(), 64);
     edge.up().await;
+    edge.submit(1, "a").await;
     while edge.next().await != Event::Account(Link::Down) {}
     edge.up().await;
     assert_eq!(edge.counters.decode_errors.get(), 1);
