@@ -151,7 +151,9 @@ impl Driver {
             if let Ok(look) = self.inlets.looks.try_recv() {
                 self.show(look);
             }
+            // Meanwhile the sockets write what was decided.
             tokio::task::yield_now().await;
+            self.writer.announce();
         }
         drained.cancel();
         // The readers stop now; what they had already read still belongs into the record.

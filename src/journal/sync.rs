@@ -276,6 +276,7 @@ mod tests {
             .writer
             .append(now, &Event::JournalFailed, &[])
             .unwrap();
+        journal.writer.announce();
         let sequence = journal.writer.sequence();
         journal
             .synced
@@ -335,6 +336,7 @@ mod tests {
                 .writer
                 .append(now, &Event::JournalFailed, &[])
                 .unwrap();
+            journal.writer.announce();
         }
         let failure = journal.failures.recv().await.unwrap();
         assert!(matches!(failure, SyncFailure::Sync { segment: 1, .. }));

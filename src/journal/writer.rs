@@ -71,6 +71,8 @@ pub struct Writer<F = File> {
     build: String,
     supply: mpsc::Receiver<Prepared<F>>,
     progress: Arc<Progress>,
+    /// What is in the file and the sync task was not told of.
+    unannounced: Option<Position>,
     state: State,
 }
 
@@ -117,12 +119,14 @@ impl<F: Storage> Writer<F> {
             build: parts.build,
             supply: parts.supply,
             progress: parts.progress,
+            unannounced: None,
             state: State::Open,
         };
         let head = tip.map_or([0; 32], |tip| tip.head);
         writer.encode_opening(false, head, checkpoint)?;
         writer.write_out()?;
         writer.sync()?;
+        writer.announce();
         Ok(writer)
     }
 
@@ -152,6 +156,14 @@ impl<F: Storage> Writer<F> {
         match self.settings.durability {
             Durability::Strict if !commands.is_empty() => self.sync(),
             Durability::Strict | Durability::Overlap => Ok(()),
+        }
+    }
+
+    /// Lets the sync task know what is in the file. Apart from [`append`](Self::append), because waking another thread takes
+    /// longer than writing: it can wait until the commands are on the wire.
+    pub fn announce(&mut self) {
+        if let Some(position) = self.unannounced.take() {
+            self.progress.advance(position);
         }
     }
 
@@ -203,6 +215,7 @@ impl<F: Storage> Writer<F> {
         self.write_out()?;
         let room = self.settings.buffer.saturating_add(4096);
         self.buffer.shrink_to(room);
+        self.announce();
         match self.settings.durability {
             Durability::Strict => self.sync(),
             Durability::Overlap => Ok(()),
@@ -218,6 +231,7 @@ impl<F: Storage> Writer<F> {
         self.push(Kind::Seal, |_empty| Ok(()))?;
         self.write_out()?;
         self.sync()?;
+        self.announce();
         self.state = State::Sealed;
         Ok(())
     }
@@ -303,7 +317,7 @@ impl<F: Storage> Writer<F> {
         self.bytes = self.bytes.saturating_add(written);
         self.buffer.clear();
         self.waiting_since = None;
-        self.progress.advance(Position {
+        self.unannounced = Some(Position {
             segment: self.segment,
             opened: self.opened,
             sequence: self.sequence(),

@@ -149,6 +149,7 @@ impl Running {
             self.writer
                 .append(self.now, &Event::Tick, &commands)
                 .unwrap();
+            self.writer.announce();
         }
     }
 
