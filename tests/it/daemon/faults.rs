@@ -6,8 +6,10 @@ use tradingd::{
     app::{Picture, Verdict},
     engine::{Mode, risk::Code},
     sim::{
+        Settings,
         faults::{Fault, Garbage, RestFault},
         server::Role,
+        settings::ReplyOrder,
     },
     types::{Side, TradingStatus},
 };
@@ -56,9 +58,8 @@ async fn a_wrong_checksum_quarantines_that_book_and_leaves_the_other_alone() {
     assert_sound(rig).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dropped_sockets_come_back_and_trading_goes_on() {
-    let rig = Rig::start(busy(), config()).await;
+async fn dropped_sockets(settings: Settings) {
+    let rig = Rig::start(settings, config()).await;
     rig.until("trading", trades).await;
     let (public, private) = (Fault::Drop(Role::Public), Fault::Drop(Role::Private));
     rig.sim.faults().arm(private, 1);
@@ -80,6 +81,13 @@ async fn dropped_sockets_come_back_and_trading_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dropped_sockets_come_back_and_trading_goes_on() {
+    for settings in both() {
+        Box::pin(dropped_sockets(settings)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mute_private_socket_is_noticed() {
     let rig = Rig::start(busy(), config()).await;
     rig.until("trading", trades).await;
@@ -92,8 +100,17 @@ async fn a_mute_private_socket_is_noticed() {
     assert_sound(rig).await;
 }
 
-async fn unanswered(method: &str) {
-    let rig = Rig::start(busy(), config()).await;
+/// The market of a fault, with the reply before the reports and after them.
+fn both() -> [Settings; 2] {
+    [ReplyOrder::ReplyFirst, ReplyOrder::ReportFirst].map(|reply_order| Settings {
+        reply_order,
+        reply_delay: Duration::from_millis(2),
+        ..busy()
+    })
+}
+
+async fn unanswered(method: &str, settings: Settings) {
+    let rig = Rig::start(settings, config()).await;
     rig.until("trading", trades).await;
     // The reports still come; only the answer does not.
     rig.sim.faults().arm(Fault::NoAnswer(method.to_owned()), 1);
@@ -109,12 +126,16 @@ async fn unanswered(method: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accepted_create_whose_answer_never_comes_is_neither_lost_nor_doubled() {
-    unanswered("add_order").await;
+    for settings in both() {
+        Box::pin(unanswered("add_order", settings)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accepted_amend_whose_answer_never_comes_is_settled() {
-    unanswered("amend_order").await;
+    for settings in both() {
+        Box::pin(unanswered("amend_order", settings)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -254,9 +275,8 @@ async fn cancels_leave_while_the_venue_takes_nothing_else() {
     assert_sound(rig).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_ambiguous_refusal_of_an_order_that_was_placed_does_not_double_it() {
-    let rig = Rig::start(busy(), config()).await;
+async fn refused_but_placed(settings: Settings) {
+    let rig = Rig::start(settings, config()).await;
     rig.until("trading", trades).await;
     let (method, text) = ("add_order".to_owned(), "EService:Unavailable".to_owned());
     rig.sim.faults().arm(
@@ -271,6 +291,13 @@ async fn an_ambiguous_refusal_of_an_order_that_was_placed_does_not_double_it() {
         .await;
     rig.until("trading again", trades).await;
     assert_sound(rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ambiguous_refusal_of_an_order_that_was_placed_does_not_double_it() {
+    for settings in both() {
+        Box::pin(refused_but_placed(settings)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -314,6 +341,17 @@ async fn garbage_frames_are_counted_and_change_nothing() {
         picture.tally.checksums > frames + 50 && trades(picture)
     })
     .await;
+    let (public, private) = &rig.counters;
+    // The private socket passes over books, of whatever shape.
+    for (counters, unreadable) in [(public, 5), (private, 3)] {
+        assert!(
+            counters.decode_errors.get() >= unreadable,
+            "{}",
+            counters.decode_errors.get()
+        );
+        assert_eq!(counters.unknown_frames.get(), 1);
+        assert_eq!(counters.lost_connections.get(), 0);
+    }
     assert_sound(rig).await;
 }
 

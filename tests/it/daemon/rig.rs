@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap, io::Write as _, os::unix::fs::PermissionsExt as _, path::PathBuf,
-    time::Duration,
+    sync::Arc, time::Duration,
 };
 
 use tokio::{runtime::Handle, task::JoinSet, time::interval};
@@ -19,6 +19,7 @@ use tradingd::{
         server::Role,
     },
     types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side, TimeInForce},
+    venue::kraken::counters::SocketCounters,
 };
 
 use crate::support::within;
@@ -28,6 +29,8 @@ pub(super) struct Rig {
     pub(super) sim: Simulator,
     pub(super) stops: Stops,
     looks: Looks,
+    /// What the sockets count: public, private.
+    pub(super) counters: (Arc<SocketCounters>, Arc<SocketCounters>),
     running: JoinSet<Report>,
     /// Balances before the daemon did anything.
     pub(super) opening: BTreeMap<String, Decimal>,
@@ -82,6 +85,8 @@ pub(super) fn config() -> Config {
     config.kraken.look_up_pause = Duration::from_millis(50);
     config.kraken.idle = Duration::from_secs(4);
     config.kraken.ping = Duration::from_secs(1);
+    config.kraken.breakers.order_entry.open_for = Duration::from_millis(200);
+    config.kraken.breakers.order_entry.open_for_max = Duration::from_secs(1);
     config.kraken.reconnect.base = Duration::from_millis(50);
     config.kraken.reconnect.minimum = Duration::from_millis(10);
     config
@@ -118,13 +123,14 @@ impl Rig {
         let stops = Stops::default();
         let starting = Daemon::start(&config, strategies, clock, &handles, stops.clone(), None);
         let daemon = within(starting).await.unwrap();
-        let looks = daemon.looks();
+        let (looks, counters) = (daemon.looks(), daemon.counters());
         let mut running = JoinSet::new();
         running.spawn(daemon.run());
         Self {
             sim,
             stops,
             looks,
+            counters,
             running,
             opening,
             state,

@@ -1,7 +1,8 @@
 //! Whether orders and amends may be written: the order-entry breaker, and the probes that close it.
 //!
-//! Always true: a probe is a harmless read together with a ping, never an order, and works when both are answered in time; while
-//! the breaker is not closed, no order is admitted, not even as its probe.
+//! Always true: a probe is a harmless read together with a ping, never an order, and works when both are answered; a read that
+//! waits for its turn under our own rate limit says nothing; while the breaker is not closed, no order is admitted, not even as
+//! its probe.
 
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::{
 
 /// Pause after a probe that was not admitted.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
+/// Pause after a probe that said nothing.
+const VOID_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a written order or amend holds until its end. Dropped, it counts as nothing.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(super) struct Permit(Leave);
 pub(super) struct Gate {
     breaker: CircuitBreaker,
     probe: Option<Probe>,
+    /// Probes so far.
+    probes: u64,
     patience: Duration,
     /// No probe before this: one was not admitted.
     not_before: Timestamp,
@@ -32,18 +37,21 @@ pub(super) struct Gate {
 /// A probe that is out.
 #[derive(Debug)]
 struct Probe {
+    number: u64,
     leave: Leave,
+    /// The ping must be answered by then. The read has limits of its own.
     due: Timestamp,
     read: bool,
     ponged: bool,
 }
 
 impl Gate {
-    /// Probes are given up after `patience`.
+    /// A probe whose ping is not answered within `patience` has failed.
     pub(super) const fn new(breaker: CircuitBreaker, patience: Duration) -> Self {
         Self {
             breaker,
             probe: None,
+            probes: 0,
             patience,
             not_before: Timestamp::MIN,
             told: OrderEntry::Open,
@@ -81,7 +89,7 @@ impl Gate {
     /// When a probe is to begin, or to be given up.
     pub(super) fn next_step(&self) -> Option<Timestamp> {
         if let Some(probe) = &self.probe {
-            return Some(probe.due);
+            return (!probe.ponged).then_some(probe.due);
         }
         let snapshot = self.breaker.snapshot();
         match snapshot.state {
@@ -91,33 +99,44 @@ impl Gate {
         }
     }
 
-    /// Gives an overdue probe up, or begins one that is due. True when one has begun: a read and a ping are to be sent.
-    pub(super) fn step(&mut self, now: Timestamp) -> bool {
+    /// Gives an overdue probe up, or begins one that is due. Its number when one has begun: a read and a ping are to be sent.
+    pub(super) fn step(&mut self, now: Timestamp) -> Option<u64> {
         if self.next_step().is_none_or(|at| at > now) {
-            return false;
+            return None;
         }
         if self.probe.is_some() {
             self.end_probe(Outcome::Failure);
-            return false;
+            return None;
         }
+        self.probes += 1;
+        let number = self.probes;
         let due = now.after(self.patience);
         self.probe = self.breaker.admit().ok().map(|leave| Probe {
+            number,
             leave,
             due,
             read: false,
             ponged: false,
         });
         self.not_before = now.after(REFUSED_PAUSE);
-        self.probe.is_some()
+        self.probe.as_ref().map(|probe| probe.number)
     }
 
-    /// The probe's read has ended.
-    pub(super) fn read(&mut self, good: bool) {
-        if !good {
-            self.end_probe(Outcome::Failure);
-        } else if let Some(probe) = &mut self.probe {
-            probe.read = true;
-            self.end_if_complete();
+    /// The read of a probe has ended. That of one given up before says nothing.
+    pub(super) fn read(&mut self, now: Timestamp, number: u64, outcome: Outcome) {
+        let Some(probe) = self.probe.as_mut().filter(|probe| probe.number == number) else {
+            return;
+        };
+        match outcome {
+            Outcome::Success => {
+                probe.read = true;
+                self.end_if_complete();
+            }
+            Outcome::Failure => self.end_probe(outcome),
+            Outcome::Ignored => {
+                self.not_before = now.after(VOID_PAUSE);
+                self.end_probe(outcome);
+            }
         }
     }
 
@@ -155,5 +174,84 @@ impl Gate {
         let entry = self.entry();
         let changed = entry != std::mem::replace(&mut self.told, entry);
         changed.then_some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::{
+        io::{Clock, rng::Rng},
+        resilience::circuit_breaker::Settings,
+    };
+
+    /// A gate that waits for its first probe, and the time of it.
+    fn half_open() -> (Gate, Timestamp) {
+        let (clock, hand) = Clock::manual(Timestamp::from_secs(1_000));
+        let settings = Settings {
+            consecutive_failures: 1,
+            probes: 1,
+            ..Settings::default()
+        };
+        let open_for = settings.open_for;
+        let rng = Rng::seed_from_u64(1);
+        let breaker = CircuitBreaker::new("order_entry", settings, clock.clone(), rng);
+        let gate = Gate::new(breaker, Duration::from_secs(5));
+        let permit = gate.admit().unwrap();
+        gate.record(permit, Answer::Unanswered);
+        hand.advance(open_for * 2);
+        (gate, clock.now())
+    }
+
+    #[test]
+    fn a_ping_without_answer_fails_the_probe() {
+        let (mut gate, now) = half_open();
+        gate.step(now).unwrap();
+        assert_eq!(gate.step(now.after(Duration::from_secs(5))), None);
+        assert_eq!(gate.breaker.snapshot().state, State::Open);
+    }
+
+    #[test]
+    fn a_read_that_waits_for_its_turn_is_waited_for() {
+        let (mut gate, now) = half_open();
+        let number = gate.step(now).unwrap();
+        gate.ponged();
+        let later = now.after(Duration::from_secs(12));
+        assert_eq!((gate.next_step(), gate.step(later)), (None, None));
+        gate.read(later, number, Outcome::Success);
+        assert_eq!(gate.entry(), OrderEntry::Open);
+    }
+
+    #[test]
+    fn a_read_that_never_left_is_no_failure_and_the_next_probe_waits() {
+        let (mut gate, now) = half_open();
+        let number = gate.step(now).unwrap();
+        gate.read(now, number, Outcome::Ignored);
+        assert_eq!(gate.breaker.snapshot().state, State::HalfOpen);
+        assert_eq!(gate.next_step(), Some(now.after(VOID_PAUSE)));
+    }
+
+    #[test]
+    fn the_read_of_a_probe_given_up_does_not_complete_the_next() {
+        let (mut gate, now) = half_open();
+        let first = gate.step(now).unwrap();
+        gate.disconnected();
+        let later = now.after(VOID_PAUSE);
+        let second = gate.step(later).unwrap();
+        gate.ponged();
+        gate.read(later, first, Outcome::Success);
+        assert_eq!(gate.entry(), OrderEntry::Shut);
+        gate.read(later, second, Outcome::Success);
+        assert_eq!(gate.entry(), OrderEntry::Open);
+    }
+
+    #[test]
+    fn nothing_is_admitted_until_a_probe_has_worked() {
+        let (mut gate, now) = half_open();
+        assert!(gate.admit().is_none(), "open");
+        gate.step(now).unwrap();
+        assert!(gate.admit().is_none(), "half open");
     }
 }

@@ -35,8 +35,10 @@ use crate::{
         event::{Answer, Link, Unsent},
     },
     io::Clock,
+    resilience::circuit_breaker::Outcome,
     types::{Instrument, Timestamp},
     venue::kraken::{
+        breakers,
         counters::SocketCounters,
         error::{self, Class, Denied},
         lanes::Entry,
@@ -83,7 +85,7 @@ pub(super) struct Writer {
 enum Errand {
     Cancel(CommandId, Answer),
     Token(Option<SecretString>),
-    Probe(bool),
+    Probe(u64, Outcome),
 }
 
 /// One connection, as the writer sees it.
@@ -547,15 +549,15 @@ impl Writer {
 
     /// Starts a probe where the gate wants one: a harmless read, while a ping is out.
     fn probe(&mut self, line: &mut Line) {
-        if !self.gate.step(self.clock.now()) {
+        let Some(number) = self.gate.step(self.clock.now()) else {
             return;
-        }
+        };
         // Due at once.
         line.ping.sent = Timestamp::MIN;
         let rest = self.rest.clone();
         self.errands.spawn(async move {
             let read = rest.read(&OpenOrders::default()).await;
-            Errand::Probe(read.is_ok())
+            Errand::Probe(number, breakers::outcome(&read))
         });
     }
 
@@ -572,9 +574,11 @@ impl Writer {
             (Ok(Errand::Token(Some(token))), Some(line)) => line.token = Some(token),
             // A new connection fetches a token of its own.
             (Ok(Errand::Token(None)), Some(_)) => return Err(Broken),
-            (Ok(Errand::Probe(good)), Some(_)) => self.gate.read(good),
+            (Ok(Errand::Probe(number, outcome)), _) => {
+                self.gate.read(self.clock.now(), number, outcome);
+            }
             // Asked for over a connection that is gone.
-            (Ok(Errand::Token(_) | Errand::Probe(_)), None) => {}
+            (Ok(Errand::Token(_)), None) => {}
             (Err(error), _) => tracing::error!(%error, "an errand failed"),
         }
         Ok(())
