@@ -110,6 +110,10 @@ impl Chronicle {
                     warn!(%symbol, why, "book stale");
                 }
             }
+            Note::Outdated { instrument } => {
+                let symbol = self.symbol(*instrument);
+                error!(%symbol, "the precision changed: the pair stands still until the next start");
+            }
             Note::BookVerified { instrument } => {
                 info!(symbol = %self.symbol(*instrument), "book verified");
             }

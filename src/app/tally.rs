@@ -91,6 +91,7 @@ impl Tally {
             | Note::Ended { .. }
             | Note::Adopted { .. }
             | Note::Stray { .. }
+            | Note::Outdated { .. }
             | Note::BookVerified { .. }
             | Note::Reconciled { .. }
             | Note::Anomaly(_) => {}

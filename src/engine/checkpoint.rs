@@ -275,6 +275,7 @@ impl State {
             changed: Timestamp::MIN,
             last_trade: None,
             halted: false,
+            outdated: false,
             position: Position::default(),
             counter: Counter::default(),
         };

@@ -45,6 +45,8 @@ pub struct Market {
     pub last_trade: Option<Price>,
     /// Stands still after an anomaly.
     pub halted: bool,
+    /// Its units changed in this run: stands still until the next one, which begins with the new ones.
+    pub outdated: bool,
     /// What our fills add up to.
     pub position: Position,
     /// Our model of its trading-rate counter.
@@ -52,6 +54,11 @@ pub struct Market {
 }
 
 impl Market {
+    /// Whether nothing is placed or changed in it.
+    pub(super) const fn stands_still(&self) -> bool {
+        self.halted || self.outdated
+    }
+
     /// Whether it must not be forgotten when its pair is no longer configured.
     pub(super) fn has_past(&self) -> bool {
         self.halted || self.position.fills() > 0

@@ -31,7 +31,7 @@ impl Core {
             trading: self.is_trading(),
             order_entry_open: self.state.order_entry == OrderEntry::Open,
             venue: self.state.venue,
-            halted: market.halted || self.state.orders.live_of(id).any(refused),
+            halted: market.stands_still() || self.state.orders.live_of(id).any(refused),
             id,
             instrument,
             instruments: &self.state.instruments,

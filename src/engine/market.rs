@@ -85,12 +85,15 @@ impl Core {
                 .rescale(old.qty_precision, new.qty_precision)
                 .is_some();
         }
-        let detail = if exact {
-            "other units now: the pair stands still until the next start"
+        if exact {
+            if let Some((_, market)) = self.market_mut(id) {
+                market.outdated = true;
+            }
+            out.note(Note::Outdated { instrument: id });
         } else {
-            "amounts of orders or position do not fit the new precision"
-        };
-        self.anomaly(id, None, "precision_changed", detail, out);
+            let detail = "amounts of orders or position do not fit the new precision";
+            self.anomaly(id, None, "precision_changed", detail, out);
+        }
         let live = self.state.orders.live_of(id);
         let live: Vec<_> = live.map(|order| order.cl_ord_id).collect();
         for order in live {

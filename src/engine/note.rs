@@ -101,6 +101,11 @@ pub enum Note {
         /// Why.
         why: &'static str,
     },
+    /// The units of an instrument changed: it stands still until the next run.
+    Outdated {
+        /// Which.
+        instrument: InstrumentId,
+    },
     /// A book is verified again.
     BookVerified {
         /// Whose.

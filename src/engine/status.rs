@@ -101,7 +101,7 @@ impl<'a> Status<'a> {
                 id: InstrumentId(u32::try_from(index).unwrap_or(u32::MAX)),
                 instrument,
                 book: &market.book,
-                halted: market.halted,
+                halted: market.stands_still(),
                 position: &market.position,
             })
     }

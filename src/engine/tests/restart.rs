@@ -1,13 +1,13 @@
 //! What one run leaves to the next.
 
-use super::rig::{Desk, canceled, fill, instrument, settings, text};
+use super::rig::{Desk, canceled, fill, instrument, price, settings, text};
 use crate::{
     engine::{
         Settings,
-        event::{RejectReason, ReportKind},
+        event::{Event, RejectReason, ReportKind},
         risk,
     },
-    types::Side,
+    types::{Instrument, InstrumentId, Side},
 };
 
 /// The next run after `desk`'s, trading `pairs`.
@@ -77,4 +77,22 @@ fn a_halt_ends_at_a_start_that_resumes_its_pair() {
     assert!(desk.halted());
     settings.orders.resume = vec![text("BTC/USD")];
     assert!(!next_run_with(desk, settings).halted());
+}
+
+#[test]
+fn a_pair_whose_precision_changed_trades_again_in_the_next_run() {
+    let mut desk = Desk::trading();
+    let finer = Instrument {
+        price_precision: 2,
+        tick: price(5),
+        ..instrument("BTC/USD")
+    };
+    let change = Event::Instrument(InstrumentId(0), Box::new(finer.clone()));
+    desk.feed(change);
+    let stands_still = |desk: &Desk| desk.engine.status().markets().any(|market| market.halted);
+    assert!(stands_still(&desk));
+    let mut settings = settings(Vec::new());
+    settings.instruments = vec![finer];
+    let desk = next_run_with(desk, settings);
+    assert!(!stands_still(&desk));
 }
