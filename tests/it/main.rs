@@ -8,6 +8,7 @@
 mod client;
 mod config;
 mod daemon;
+mod guide;
 mod journal;
 mod process;
 mod replay;

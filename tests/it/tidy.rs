@@ -273,7 +273,7 @@ fn module_doc(file: &File<'_>, found: &mut Vec<String>) {
 }
 
 /// Every Rust file below these folders of the crate, by its path from the crate's root. A folder that is not there holds none.
-fn rust_files(folders: &[&str]) -> io::Result<Vec<(String, String)>> {
+pub(crate) fn rust_files(folders: &[&str]) -> io::Result<Vec<(String, String)>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut open: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
     let mut files = Vec::new();

@@ -1,0 +1,102 @@
+//! The guide to the asynchronous design tells what the source has.
+//!
+//! For: examples and names of tests in `ASYNC_IMPROVEMENTS.md`. Left out: its prose.
+//! Always true: white space apart, each example is in the source, piece by piece between its `…`; each name that it gives is a test's.
+
+use std::fs;
+
+use crate::tidy::rust_files;
+
+const GUIDE: &str = "ASYNC_IMPROVEMENTS.md";
+/// Names with at least so many words are tests'; shorter ones are tasks, fields and functions.
+const WORDS: usize = 5;
+
+/// The Rust examples of a text, each with the line that it begins on.
+fn examples(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for (line, number) in text.lines().zip(1..) {
+        match &mut open {
+            None if line == "```rust" => open = Some((number + 1, String::new())),
+            None => {}
+            Some(_) if line == "```" => found.extend(open.take()),
+            Some((_, example)) => {
+                example.push_str(line);
+                example.push('\n');
+            }
+        }
+    }
+    found
+}
+
+fn without_space(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+/// Whether the pieces of an example stand in this source, one after the other.
+fn holds(source: &str, example: &str) -> bool {
+    let mut rest = source;
+    for piece in without_space(example).split('…') {
+        let Some((_, after)) = rest.split_once(piece) else {
+            return false;
+        };
+        rest = after;
+    }
+    true
+}
+
+/// What a text calls in backticks and looks like a test.
+fn named_tests(text: &str) -> Vec<&str> {
+    let is_name = |word: &&str| {
+        word.split('_').count() >= WORDS
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter(is_name).collect()
+}
+
+/// What the guide tells and these sources do not have.
+fn untruths(guide: &str, sources: &[(String, String)]) -> Vec<String> {
+    let dense: Vec<String> = sources
+        .iter()
+        .map(|(_, text)| without_space(text))
+        .collect();
+    let mut found = Vec::new();
+    for (line, example) in examples(guide) {
+        if !dense.iter().any(|source| holds(source, &example)) {
+            found.push(format!("{GUIDE}:{line}: no source has this example"));
+        }
+    }
+    for name in named_tests(guide) {
+        let head = format!("fn {name}(");
+        if !sources.iter().any(|(_, text)| text.contains(&head)) {
+            found.push(format!("{GUIDE}: there is no test `{name}`"));
+        }
+    }
+    found
+}
+
+#[test]
+fn examples_and_tests_of_the_guide_are_in_the_source() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = fs::read_to_string(root.join(GUIDE)).unwrap();
+    assert!(examples(&guide).len() >= 7, "one for each pattern at least");
+    assert!(named_tests(&guide).len() >= 20);
+    let found = untruths(&guide, &rust_files(&["src", "tests"]).unwrap());
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn planted_untruths_are_caught() {
+    let source = "fn a() {\n    one();\n    two();\n}\nfn it_does_what_it_says_here() {}\n";
+    let sources = [("src/a.rs".to_owned(), source.to_owned())];
+    let check = |guide: &str| untruths(guide, &sources).len();
+    assert_eq!(check("```rust\none(); two();\n```"), 0);
+    assert_eq!(check("```rust\nfn a() {\n…\n}\n```"), 0);
+    assert_eq!(check("```rust\ntwo();\n…\none();\n```"), 1, "another order");
+    assert_eq!(check("```rust\nthree();\n```"), 1);
+    assert_eq!(check("by `it_does_what_it_says_here` and `market`"), 0);
+    assert_eq!(check("by `it_does_what_it_said_here`"), 1);
+}
