@@ -1,6 +1,6 @@
 //! The whole engine as bytes, and back: for the journal, for recovery, and for a new run that goes on from an old one.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -145,7 +145,14 @@ impl Engine {
             carry_market(&mut state, instrument, market, settings.depth);
         }
         let seats = |own| new_seat(own, &old_settings, &settings);
-        state.orders = carry_orders(old.orders, &old.instruments, &state.instruments, seats, now);
+        state.orders = carry_orders(
+            old.orders,
+            &old.instruments,
+            &state.instruments,
+            seats,
+            now,
+            settings.orders.grace,
+        );
         for id in state.orders.live_ids() {
             if let Some(order) = state.orders.get_mut(&id) {
                 order.wake = Some(now);
@@ -227,6 +234,7 @@ fn carry_orders(
     instruments: &[Instrument],
     seat: impl Fn(StrategyId) -> Option<StrategyId>,
     now: Timestamp,
+    grace: Duration,
 ) -> Orders {
     orders.new_epoch();
     orders.for_each_mut(|order| {
@@ -241,7 +249,7 @@ fn carry_orders(
             let _kept = order.rescale(old, new);
         }
         order.strategy = order.strategy.and_then(&seat);
-        unsettle(order, now);
+        unsettle(order, now, grace);
     });
     orders
 }
@@ -252,14 +260,15 @@ fn new_seat(old: StrategyId, from: &Settings, to: &Settings) -> Option<StrategyI
     u16::try_from(index).ok().map(StrategyId)
 }
 
-fn unsettle(order: &mut Order, now: Timestamp) {
-    let lost = order.create_unanswered() || order.amend_unanswered();
-    if lost || matches!(order.state, OrderState::Open { ended: Some(_), .. }) {
-        order.look_up(now);
-    }
+fn unsettle(order: &mut Order, now: Timestamp, grace: Duration) {
     if let Some(look) = &mut order.look {
         look.asking = false;
         look.next = now;
+    }
+    if order.create_unanswered() || order.amend_unanswered() {
+        order.look_up_when_over(now, grace);
+    } else if matches!(order.state, OrderState::Open { ended: Some(_), .. }) {
+        order.look_up(now);
     }
     if let Some(cancel) = &mut order.cancel {
         cancel.command = None;

@@ -4,6 +4,8 @@
 //! Always true: an order moves forward only, but for one taken as never placed, which comes back when the venue shows it;
 //! fills only add; one change is in flight at a time.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::command::CommandId;
@@ -372,6 +374,13 @@ impl Order {
             differs: false,
             refused: false,
         })
+    }
+
+    /// Asks for a look-up once what was not answered can no longer take effect: before that no answer proves anything, and the
+    /// venue's limit has room for few.
+    pub(super) fn look_up_when_over(&mut self, now: Timestamp, grace: Duration) {
+        let over = self.deadline().map(|deadline| deadline.after(grace));
+        self.look_up(over.map_or(now, |over| over.max(now)));
     }
 
     /// When a create or change that is not settled can no longer take effect (our clock).

@@ -58,12 +58,12 @@ impl Core {
             Answer::Rejected(rejection) => self.create_rejected(id, rejection, out),
             Answer::Unsent(_) => self.refuted(id, End::Unsent, out),
             Answer::Unanswered => {
-                let now = self.state.now;
+                let (now, grace) = (self.state.now, self.settings.orders.grace);
                 let Some(order) = self.state.orders.get_mut(id) else {
                     return;
                 };
                 if order.create_unanswered() {
-                    order.look_up(now);
+                    order.look_up_when_over(now, grace);
                     out.note(Note::Unanswered {
                         cl_ord_id: *id,
                         what: "create",
@@ -133,7 +133,11 @@ impl Core {
         answer: &Answer,
         out: &mut Outbox,
     ) {
-        let (now, cancel_again) = (self.state.now, self.settings.orders.cancel_again);
+        let now = self.state.now;
+        let (cancel_again, grace) = (
+            self.settings.orders.cancel_again,
+            self.settings.orders.grace,
+        );
         let Some(order) = self.state.orders.get_mut(id) else {
             return;
         };
@@ -152,7 +156,7 @@ impl Core {
             Answer::Unsent(_) => order.settle_change(),
             Answer::Unanswered => {
                 if order.amend_unanswered() {
-                    order.look_up(now);
+                    order.look_up_when_over(now, grace);
                     out.note(Note::Unanswered {
                         cl_ord_id: *id,
                         what: "amend",

@@ -51,13 +51,13 @@ impl Core {
 
     /// Everything that was in flight on a lost connection will not be answered.
     pub(super) fn lost(&mut self, id: &ClOrdId, out: &mut Outbox) {
-        let now = self.state.now;
+        let (now, grace) = (self.state.now, self.settings.orders.grace);
         let again = now.after(self.settings.orders.cancel_again);
         let Some(order) = self.state.orders.get_mut(id) else {
             return;
         };
         if order.create_unanswered() || order.amend_unanswered() {
-            order.look_up(now);
+            order.look_up_when_over(now, grace);
         }
         if let Some(cancel) = &mut order.cancel
             && cancel.command.take().is_some()

@@ -99,6 +99,7 @@ fn an_unanswered_amend_counts_at_its_worst_until_it_is_settled() {
     desk.answer(amend, Answer::Unanswered);
     let order = desk.order(&id);
     assert_eq!((order.worst_price(), order.open_qty()), (price, qty));
+    desk.wait(Duration::from_secs(7));
     assert!(desk.asked_for(&id));
     desk.found_order(OrderRecord {
         qty: decimal("0.03"),

@@ -190,7 +190,7 @@ fn what_was_in_flight_when_a_run_ended_is_unknown_to_the_next() {
     let engine = read.restore().succeed(now, next, strategies);
     let mut desk = Desk::over(engine, script, now);
     assert!(matches!(desk.state(&pending), State::Unknown { .. }));
-    desk.wait(Duration::from_millis(1));
+    desk.wait(Duration::from_secs(7));
     let commands = desk.take_commands();
     assert!(
         commands.iter().any(|command| is_look_up(command, &pending)),

@@ -1,17 +1,14 @@
 //! What the account looks like by the venue's records: orders, fills, balances, one order's fate, instruments.
 //!
-//! For: answering the engine's look-ups and reconciliations out of several REST reads. Left out: judgement; a difference that fills
-//! cannot explain is the engine's to notice. Always true: an answer is whole or it is an error. A page that is missing, an
+//! For: answering the engine's look-ups and reconciliations out of several REST reads; `search` looks for orders whose fate is not known.
+//! Left out: judgement; a difference that fills cannot explain is the engine's to notice. Always true: an answer is whole or it is an error. A page that is missing, an
 //! endpoint that fails or fills that do not add up yet never look like "there is nothing".
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+mod search;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::time::sleep;
 
 use super::{
     error,
@@ -26,15 +23,13 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    engine::event::{Balance, Fill, Found, OrderRecord, RecordStatus, VenueState},
+    engine::event::{Balance, Fill, OrderRecord, RecordStatus, VenueState},
     io::Clock,
     types::{
         AssetCode, ClOrdId, Decimal, ExecId, Liquidity, OrderId, Symbol, TextTooLong, Timestamp,
     },
 };
 
-/// Closed orders and fills are searched from this long before an order was sent (`kraken-api.md` §8.3).
-const BEFORE_SENT: Duration = Duration::from_secs(60);
 /// Most pages of one list. More means that something is wrong with it.
 const MOST_PAGES: u32 = 400;
 /// Most ids of one [`QueryOrders`].
@@ -125,90 +120,6 @@ impl Account {
             fills,
             balances,
         })
-    }
-
-    /// What became of the order with this id that was sent at `sent` (`kraken-api.md` §8.3, steps 4 to 6).
-    ///
-    /// Absent means: every place was asked, more than once, and none knows it. To be asked after the order's deadline.
-    pub async fn look_up(&self, cl_ord_id: ClOrdId, sent: Timestamp) -> Found {
-        match self.search(cl_ord_id, sent).await {
-            Ok(Some((order, fills))) => Found::Order { order, fills },
-            Ok(None) => Found::Absent,
-            Err(error) => {
-                tracing::warn!(%error, order = %cl_ord_id, "look-up failed");
-                Found::Failed
-            }
-        }
-    }
-
-    async fn search(
-        &self,
-        cl_ord_id: ClOrdId,
-        sent: Timestamp,
-    ) -> Result<Option<(OrderRecord, Vec<(OrderId, Fill)>)>, AccountError> {
-        let since = sent.before(BEFORE_SENT);
-        for pass in 0..self.passes {
-            if pass > 0 {
-                sleep(self.pause).await;
-            }
-            if let Some(order) = self.in_orders(cl_ord_id, since).await? {
-                return self.with_fills(order, since).await.map(Some);
-            }
-        }
-        let fills = self.fills(since).await?;
-        let owners: BTreeSet<_> = fills.iter().map(|(order, _)| order.to_string()).collect();
-        let orders = self.query(owners.into_iter().collect()).await?;
-        match latest(orders, cl_ord_id, since) {
-            Some(order) => self.with_fills(order, since).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Looks in the open orders, then in the closed ones.
-    async fn in_orders(
-        &self,
-        cl_ord_id: ClOrdId,
-        since: Timestamp,
-    ) -> Result<Option<OrderRecord>, AccountError> {
-        let open = self.open_orders(Some(cl_ord_id)).await?;
-        let closed = self.closed_orders(Some(cl_ord_id), since).await?;
-        // An open row can outlive its end by a minute: the closed row is the later truth.
-        Ok(latest(closed, cl_ord_id, since).or_else(|| latest(open, cl_ord_id, since)))
-    }
-
-    /// Adds an order's fills, waiting once more where the list of fills lags behind the order.
-    async fn with_fills(
-        &self,
-        order: OrderRecord,
-        since: Timestamp,
-    ) -> Result<(OrderRecord, Vec<(OrderId, Fill)>), AccountError> {
-        if order.filled.is_zero() {
-            return Ok((order, Vec::new()));
-        }
-        let mut fills = self.fills_of(&order, since).await?;
-        if sum_of(&fills) < order.filled {
-            sleep(self.pause).await;
-            fills = self.fills_of(&order, since).await?;
-        }
-        let sum = sum_of(&fills);
-        if sum < order.filled {
-            return Err(AccountError::Unexplained {
-                order: order.order_id,
-                filled: order.filled,
-                sum,
-            });
-        }
-        Ok((order, fills))
-    }
-
-    async fn fills_of(
-        &self,
-        order: &OrderRecord,
-        since: Timestamp,
-    ) -> Result<Vec<(OrderId, Fill)>, AccountError> {
-        let mut fills = self.fills(since).await?;
-        fills.retain(|(owner, _)| *owner == order.order_id);
-        Ok(fills)
     }
 
     async fn open_orders(
@@ -353,27 +264,6 @@ impl Account {
             None => Symbol::new(pair).map_err(|error| unreadable(row, "pair", error)),
         }
     }
-}
-
-/// The order with this id that was opened last and not before `since`. Ids may return; ours do not.
-fn latest(orders: Vec<OrderRecord>, cl_ord_id: ClOrdId, since: Timestamp) -> Option<OrderRecord> {
-    let ours = orders.into_iter().filter(|order| {
-        let named = order.cl_ord_id.is_some_and(|id| same_id(&id, &cl_ord_id));
-        named && order.opened >= since
-    });
-    ours.max_by_key(|order| order.opened)
-}
-
-/// UUIDs may come back in another spelling (`kraken-api.md` §8.1).
-fn same_id(left: &ClOrdId, right: &ClOrdId) -> bool {
-    let digits = |id: &ClOrdId| id.replace('-', "").to_ascii_lowercase();
-    left == right || (digits(left).len() == 32 && digits(left) == digits(right))
-}
-
-fn sum_of(fills: &[(OrderId, Fill)]) -> Decimal {
-    fills.iter().fold(Decimal::ZERO, |sum, (_, fill)| {
-        sum.checked_add(fill.qty).unwrap_or(sum)
-    })
 }
 
 /// Takes a page over; true when the list is whole. Rows that shift while pages are read repeat, which is no harm.

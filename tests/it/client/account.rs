@@ -2,12 +2,20 @@
 
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tradingd::{
-    engine::event::{Found, RecordStatus},
+    engine::{
+        Event,
+        command::{LookUp, Reconcile},
+        event::{Found, RecordStatus},
+    },
     types::{ClOrdId, Decimal, Liquidity, Symbol, Timestamp, TradingStatus},
     venue::kraken::{
         account::{Account, AccountError},
         catalog::{Catalog, CatalogError},
+        lanes::Query,
+        queries::Queries,
         rest::Rest,
     },
 };
@@ -137,9 +145,17 @@ async fn account(records: Records) -> (Server, Account) {
 
 async fn look_up(records: Records) -> (Server, Found) {
     let (server, account) = account(records).await;
-    let id = ClOrdId::new("a1").unwrap();
-    let found = within(account.look_up(id, Timestamp::from_secs(SENT))).await;
-    (server, found)
+    let [found] = &within(account.look_up(&[sent("a1")])).await[..] else {
+        panic!("one answer for one order")
+    };
+    (server, found.clone())
+}
+
+fn sent(id: &str) -> LookUp {
+    LookUp {
+        cl_ord_id: ClOrdId::new(id).unwrap(),
+        sent: Timestamp::from_secs(SENT),
+    }
 }
 
 #[tokio::test]
@@ -156,6 +172,61 @@ async fn an_order_that_no_place_knows_is_absent_after_every_place_was_asked_twic
         .unwrap();
     let start: i64 = closed.parameter("start").unwrap().parse().unwrap();
     assert!((SENT - 62..SENT - 59).contains(&start));
+}
+
+#[tokio::test]
+async fn orders_in_doubt_together_cost_one_search() {
+    let (server, account) = account(Records {
+        open: vec![("O-1", order("a1", "open", SENT, "0.00500000"))],
+        closed: vec![
+            ("O-2", order("a2", "closed", SENT, "0.02000000")),
+            ("O-4", order("a4", "canceled", SENT, "0")),
+        ],
+        trades: vec![
+            ("T-1", trade("O-1", "0.00500000")),
+            ("T-2", trade("O-2", "0.01000000")),
+        ],
+        ..Records::default()
+    })
+    .await;
+    let wanted = ["a1", "a2", "a3", "a4"].map(sent);
+    let found = within(account.look_up(&wanted)).await;
+    let [open, unexplained, absent, canceled] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert!(matches!(open, Found::Order { order, fills }
+        if order.order_id.as_str() == "O-1" && fills.len() == 1));
+    assert_eq!(*unexplained, Found::Failed, "its fills lag");
+    assert_eq!(*absent, Found::Absent);
+    assert!(matches!(canceled, Found::Order { order, fills }
+        if order.status == RecordStatus::Canceled && fills.is_empty()));
+    let calls = ["OpenOrders", "ClosedOrders", "TradesHistory", "QueryOrders"];
+    assert_eq!(calls.map(|call| server.calls(call)), [2, 2, 2, 1]);
+}
+
+#[tokio::test]
+async fn what_waits_together_is_answered_together_and_the_account_first() {
+    let (server, account) = account(Records::default()).await;
+    let ((queries, lane), (told, mut events)) = (mpsc::channel(8), mpsc::channel(8));
+    for id in ["a1", "a2"] {
+        queries.send(Query::LookUp(sent(id))).await.unwrap();
+    }
+    let since = Timestamp::from_secs(SENT);
+    let wish = Query::Reconcile(Reconcile { since });
+    queries.send(wish).await.unwrap();
+    drop(queries);
+    let task = Queries::new(account, lane, told, support::clock());
+    within(task.run(CancellationToken::new())).await;
+    let mut order = Vec::new();
+    while let Some(event) = events.recv().await {
+        order.push(match event {
+            Event::Reconciled(_) => "account".to_owned(),
+            Event::LookedUp(answer) => answer.cl_ord_id.to_string(),
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(order, ["account", "a1", "a2"]);
+    assert_eq!(server.calls("OpenOrders"), 1 + 2);
 }
 
 #[tokio::test]
@@ -270,9 +341,8 @@ async fn a_fill_betrays_an_order_that_the_lists_do_not_show() {
     let rest = rest(&server);
     let names = Catalog::load(&rest).await.unwrap().names();
     let account = Account::new(rest, names, support::clock(), &settings(&server.address));
-    let id = ClOrdId::new("a1").unwrap();
-    let found = within(account.look_up(id, Timestamp::from_secs(SENT))).await;
-    assert!(matches!(found, Found::Order { order, .. } if order.order_id.as_str() == "O-1"));
+    let found = within(account.look_up(&[sent("a1")])).await;
+    assert!(matches!(&found[..], [Found::Order { order, .. }] if order.order_id.as_str() == "O-1"));
     assert_eq!(*seen.lock().unwrap(), 1);
 }
 

@@ -10,7 +10,10 @@ use tokio_rustls::rustls::{
 };
 use tokio_util::sync::CancellationToken;
 use tradingd::{
-    engine::event::{Answer, Found, RecordStatus, RejectReason},
+    engine::{
+        command::LookUp,
+        event::{Answer, Found, RecordStatus, RejectReason},
+    },
     io::{
         net::{Connector, Listener},
         rng,
@@ -28,7 +31,7 @@ use tradingd::{
             tokens::Tokens,
         },
     },
-    types::{AssetCode, ClOrdId, Decimal, Price, Quantity, Side, Symbol, TimeInForce},
+    types::{AssetCode, ClOrdId, Decimal, Price, Quantity, Side, Symbol, TimeInForce, Timestamp},
     venue::kraken::{
         account::Account,
         catalog::Catalog,
@@ -173,6 +176,11 @@ fn id(name: &str) -> ClOrdId {
     ClOrdId::new(name).unwrap()
 }
 
+async fn look_up(account: &Account, cl_ord_id: ClOrdId, sent: Timestamp) -> Found {
+    let wanted = [LookUp { cl_ord_id, sent }];
+    account.look_up(&wanted).await.pop().unwrap()
+}
+
 #[tokio::test]
 async fn an_order_is_followed_from_rest_to_its_fills() {
     let sim = start(None, None).await;
@@ -185,7 +193,7 @@ async fn an_order_is_followed_from_rest_to_its_fills() {
         .await
         .unwrap();
     sim.agent_sells(500_000, 500_000);
-    let Found::Order { order, fills } = account.look_up(id("aa1"), since).await else {
+    let Found::Order { order, fills } = look_up(&account, id("aa1"), since).await else {
         panic!("not found");
     };
     assert_eq!(order.status, RecordStatus::Open);
@@ -196,9 +204,9 @@ async fn an_order_is_followed_from_rest_to_its_fills() {
 
     let cancel = CancelOrder::ClOrdId(id("aa2"));
     assert_eq!(sim.rest.cancel(&cancel).await.unwrap().count, 1);
-    let found = account.look_up(id("aa2"), since).await;
+    let found = look_up(&account, id("aa2"), since).await;
     assert!(matches!(found, Found::Order { order, .. } if order.status == RecordStatus::Canceled));
-    assert_eq!(account.look_up(id("aa3"), since).await, Found::Absent);
+    assert_eq!(look_up(&account, id("aa3"), since).await, Found::Absent);
 
     let state = account
         .reconcile(since.before(Duration::from_secs(1)))
@@ -231,7 +239,7 @@ async fn an_order_that_was_taken_and_never_answered_is_found() {
         .await
         .unwrap_err();
     assert_eq!(error.answer(), Answer::Unanswered);
-    let found = account.look_up(id("aa1"), sent).await;
+    let found = look_up(&account, id("aa1"), sent).await;
     assert!(matches!(found, Found::Order { order, .. } if order.status == RecordStatus::Open));
 }
 
@@ -246,7 +254,7 @@ async fn an_order_that_was_refused_ambiguously_is_looked_up_and_absent() {
         .await
         .unwrap_err();
     assert_eq!(error.answer(), Answer::Unanswered);
-    assert_eq!(account.look_up(id("aa1"), sent).await, Found::Absent);
+    assert_eq!(look_up(&account, id("aa1"), sent).await, Found::Absent);
 }
 
 #[tokio::test]

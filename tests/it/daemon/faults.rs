@@ -165,6 +165,28 @@ async fn a_create_that_the_venue_ignored_is_looked_up_and_found_never_placed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn creates_that_went_down_with_their_socket_are_settled() {
+    let rig = Rig::start(still(), config()).await;
+    rig.until("trading", settled).await;
+    let faults = rig.sim.faults();
+    faults.arm(Fault::Ignore("add_order".to_owned()), 4);
+    for symbol in ["BTC/USD", "ETH/USD"] {
+        rig.end_at_the_venue(symbol, Side::Buy);
+        rig.end_at_the_venue(symbol, Side::Sell);
+    }
+    rig.until("the creates are lost", |_| faults.armed() == 0)
+        .await;
+    faults.arm(Fault::Drop(Role::Private), 1);
+    let again = rig
+        .until("never placed, and others placed", |picture| {
+            picture.tally.account_losses == 1 && settled(picture)
+        })
+        .await;
+    assert_eq!(again.tally.unanswered, 4);
+    assert_sound(rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accepted_create_that_nobody_tells_of_is_found_in_the_records() {
     let rig = Rig::start(still(), config()).await;
     rig.until("trading", settled).await;
