@@ -38,8 +38,6 @@ use crate::{
 const MARKET_QUEUE: usize = 4_096;
 /// Account events that may wait for the driver; then the sockets' readers wait.
 const ACCOUNT_QUEUE: usize = 1_024;
-/// Commands that may wait in each lane; a full one stops the run.
-const LANE: usize = 256;
 /// Applied books kept for their room; more are dropped.
 const SPARES: usize = 64;
 
@@ -105,7 +103,7 @@ pub(super) fn launch(
     clock: Clock,
     handles: &Handles,
 ) -> Result<Running, StartError> {
-    let (lanes, ends) = lanes::lanes(LANE);
+    let (lanes, ends) = lanes::lanes(started.engine.settings().instruments.len());
     let (account_in, account) = mpsc::channel(ACCOUNT_QUEUE);
     let (market_in, market) = mpsc::channel(MARKET_QUEUE);
     let (spares_in, spares) = mpsc::channel(SPARES);

@@ -88,7 +88,7 @@ fn driver(state: &std::path::Path) -> (Driver, Ends) {
     let (engine, journal) = past
         .begin(state, settings(), vec![Box::new(Greedy)], &journal, &clock)
         .unwrap();
-    let (lanes, ends) = lanes(16);
+    let (lanes, ends) = lanes(1);
     let inlets = Inlets {
         account: mpsc::channel(1).1,
         market: mpsc::channel(1).1,

@@ -91,9 +91,16 @@ pub enum Jammed {
     Ended(&'static str),
 }
 
-/// Makes the lanes, each with room for `capacity` commands.
+/// Most orders that the venue lets rest in one pair, on its highest tier (`kraken-api.md` §5.3).
+const MOST_OPEN: usize = 225;
+/// Room beside the orders: reconciliations, and orders in pairs that are no longer configured.
+const BESIDE: usize = 256;
+
+/// Makes the lanes for so many pairs. One order has at most one command in a lane, so all that can rest at once have room: a
+/// stop cancels everything in one turn.
 #[must_use]
-pub fn lanes(capacity: usize) -> (Lanes, Ends) {
+pub fn lanes(pairs: usize) -> (Lanes, Ends) {
+    let capacity = pairs.saturating_mul(MOST_OPEN).saturating_add(BESIDE);
     let (cancels_in, cancels) = mpsc::channel(capacity);
     let (entries_in, entries) = mpsc::channel(capacity);
     let (queries_in, queries) = mpsc::channel(capacity);
@@ -136,4 +143,24 @@ fn push<T>(name: &'static str, lane: &Sender<T>, value: T) -> Result<(), Jammed>
         TrySendError::Full(_) => Jammed::Full(name),
         TrySendError::Closed(_) => Jammed::Ended(name),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::command::Cancel;
+
+    #[test]
+    fn everything_that_can_rest_is_canceled_in_one_turn() {
+        let (pairs, most) = (3, 225);
+        let (lanes, _ends) = lanes(pairs);
+        for id in 0..pairs * most {
+            let cancel = Cancel {
+                id: CommandId(id as u64),
+                cl_ord_id: ClOrdId::lossy("a1"),
+                order_id: None,
+            };
+            lanes.dispatch(Command::Cancel(cancel)).unwrap();
+        }
+    }
 }
