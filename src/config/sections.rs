@@ -202,7 +202,7 @@ impl Default for Shutdown {
     fn default() -> Self {
         Self {
             settle: Duration::from_secs(1),
-            park: Duration::from_secs(10),
+            park: Duration::from_secs(20),
             drain: Duration::from_secs(2),
             close: Duration::from_secs(1),
         }

@@ -308,6 +308,7 @@ impl State {
             reconcile: Reconciling {
                 asking: false,
                 again: false,
+                done: false,
                 known_until: now,
             },
             anomalies: 0,

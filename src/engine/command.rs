@@ -108,13 +108,15 @@ pub struct Cancel {
 pub struct LookUp {
     /// Which order.
     pub cl_ord_id: ClOrdId,
-    /// When its create was sent; closed orders are searched from a minute before.
+    /// When its create was sent (venue time): an order of this id that was opened well before is another.
     pub sent: Timestamp,
+    /// What the venue recorded before this instant is known (venue time), give or take how late its records are.
+    pub since: Timestamp,
 }
 
 /// Asks for the whole account.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Reconcile {
-    /// Orders closed and fills made since this instant are wanted.
+    /// Orders closed and fills made since this instant are wanted (venue time).
     pub since: Timestamp,
 }

@@ -97,6 +97,8 @@ pub(super) struct Reconciling {
     pub(super) asking: bool,
     /// The question that is out was put before something that makes it worthless.
     pub(super) again: bool,
+    /// This run has read the account.
+    pub(super) done: bool,
     /// When the last reconciliation was asked for: everything before this instant is known.
     pub(super) known_until: Timestamp,
 }
@@ -263,9 +265,18 @@ impl Core {
             return;
         }
         self.state.reconcile.asking = true;
-        let slack = std::time::Duration::from_secs(120);
-        let since = self.state.reconcile.known_until.before(slack);
+        let since = self.venue_time(self.known_until());
         out.command(Command::Reconcile(Reconcile { since }));
+    }
+
+    /// Until when the venue's records are known for certain: they may be told late.
+    pub(super) fn known_until(&self) -> Timestamp {
+        let slack = std::time::Duration::from_secs(120);
+        self.state.reconcile.known_until.before(slack)
+    }
+
+    pub(super) const fn venue_time(&self, ours: Timestamp) -> Timestamp {
+        ours.shifted_nanos(self.state.clock_offset)
     }
 
     fn stop(&mut self, out: &mut Outbox) -> Touched {

@@ -12,7 +12,7 @@ use super::{
     strategy::Intent,
     throttle::Action,
 };
-use crate::types::{ClOrdId, InstrumentId, Timestamp};
+use crate::types::{ClOrdId, InstrumentId};
 
 impl Core {
     /// Whether strategies are asked at all.
@@ -228,9 +228,5 @@ impl Core {
         if let Some((_, market)) = self.market_mut(id) {
             market.counter.charge(now, tier, action);
         }
-    }
-
-    const fn venue_time(&self, ours: Timestamp) -> Timestamp {
-        ours.shifted_nanos(self.state.clock_offset)
     }
 }

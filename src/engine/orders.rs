@@ -208,12 +208,15 @@ impl Orders {
         self.live.keys().copied().collect()
     }
 
+    /// Whether a fill of this instant is counted, if it is new.
+    pub(super) fn counts(&self, at: Timestamp) -> bool {
+        self.fills_forgotten_before
+            .is_none_or(|horizon| at >= horizon)
+    }
+
     /// Whether a fill is new; remembers it. A fill older than everything remembered is not.
     pub(super) fn first_sight(&mut self, exec_id: ExecId, at: Timestamp) -> bool {
-        if self
-            .fills_forgotten_before
-            .is_some_and(|horizon| at < horizon)
-        {
+        if !self.counts(at) {
             return false;
         }
         if !self.fills.insert(exec_id) {

@@ -244,6 +244,7 @@ impl Core {
             self.ask_reconcile(out);
             return Touched::None;
         }
+        self.state.reconcile.done = true;
         self.know_all(venue, out);
         self.record_fills(&venue.fills, out);
         for record in venue.open.iter().chain(&venue.closed) {
@@ -304,7 +305,7 @@ impl Core {
         });
     }
 
-    /// Fills that the records do not show any more are part of the order, not of the position: the journal began later.
+    /// Fills that will not be counted are part of the order, not of the position: the journal began later.
     fn told_by_record(
         &self,
         record: &OrderRecord,
@@ -315,7 +316,7 @@ impl Core {
         let (rules, _) = self.market(instrument)?;
         let shown = fills
             .iter()
-            .filter(|(order_id, _)| *order_id == record.order_id)
+            .filter(|(order_id, fill)| *order_id == record.order_id && self.counts(fill))
             .try_fold(Decimal::ZERO, |sum, (_, fill)| sum.checked_add(fill.qty))
             .ok()?;
         let before = record.filled.checked_sub(shown).ok()?;
@@ -329,6 +330,11 @@ impl Core {
             filled: to_quantity(rules, before).unwrap_or(Quantity::ZERO),
             opened: record.opened,
         })
+    }
+
+    fn counts(&self, fill: &Fill) -> bool {
+        let at = fill.at.shifted_nanos(-self.state.clock_offset);
+        self.state.orders.counts(at)
     }
 
     /// Orders that we hold live and that the records do not name are looked up, one by one.

@@ -38,13 +38,11 @@ impl Core {
             return Touched::None;
         };
         if !self.holds(&id) {
-            match self.told(report, id) {
-                Some(told) => self.adopt(&told, out),
-                None => {
-                    self.ask_reconcile(out);
-                    return Touched::None;
-                }
-            }
+            let Some(told) = self.told(report, id) else {
+                self.unknown_until_reconciled(out);
+                return Touched::None;
+            };
+            self.adopt(&told, out);
         }
         let Some(instrument) = self.state.orders.get(&id).map(|order| order.instrument) else {
             return Touched::None;
@@ -231,7 +229,21 @@ impl Core {
         self.tend(id, out);
     }
 
+    /// A report of an order of ours that it does not tell in full: until the records do, no limit counts it.
+    fn unknown_until_reconciled(&mut self, out: &mut Outbox) {
+        if self.state.mode == Mode::Trading {
+            self.state.mode = Mode::Syncing;
+        }
+        self.state.reconcile.again = self.state.reconcile.asking;
+        self.ask_reconcile(out);
+    }
+
+    /// An order by a report alone. Not one that has fills: only the records tell which of them are still to be counted.
     fn told(&self, report: &Report, cl_ord_id: ClOrdId) -> Option<Told> {
+        let untraded = report.cum_qty.is_none_or(|cum| cum.is_zero());
+        if !untraded || matches!(report.kind, ReportKind::Trade(_)) {
+            return None;
+        }
         let instrument = self.symbol_id(report.symbol.as_deref()?)?;
         let (rules, _) = self.market(instrument)?;
         Some(Told {
@@ -248,6 +260,7 @@ impl Core {
 
     /// Takes in an order that carries our tag and is not known: it counts in every limit from now on.
     pub(super) fn adopt(&mut self, told: &Told, out: &mut Outbox) {
+        let opened = told.opened.shifted_nanos(-self.state.clock_offset);
         self.state.orders.insert(Order {
             cl_ord_id: told.cl_ord_id,
             strategy: None,
@@ -256,8 +269,8 @@ impl Core {
             price: told.price,
             qty: told.qty,
             filled: told.filled,
-            sent: told.opened,
-            touched: told.opened,
+            sent: opened,
+            touched: opened,
             state: State::Open {
                 order_id: told.order_id,
                 change: super::order::ChangeState::None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     command::{Cancel, Command, LookUp},
-    core::Core,
+    core::{Core, Mode},
     note::Note,
     order::{Canceling, ChangeState, End, Order, State},
     orders::What,
@@ -89,7 +89,7 @@ impl Core {
         let Some(order) = self.state.orders.get(id) else {
             return;
         };
-        if !wants_cancel_now(order, now) {
+        if !self.may_cancel() || !wants_cancel_now(order, now) {
             return;
         }
         let (instrument, age, order_id) =
@@ -126,6 +126,11 @@ impl Core {
         }));
     }
 
+    /// What an earlier run wanted gone waits until it has been found: it may be over. A stop waits for nothing.
+    const fn may_cancel(&self) -> bool {
+        self.state.reconcile.done || matches!(self.state.mode, Mode::Stopping | Mode::Stopped)
+    }
+
     pub(super) fn cancel_again(&mut self, id: &ClOrdId, wait: Duration) {
         let again = self.state.now.after(wait);
         if let Some(order) = self.state.orders.get_mut(id)
@@ -138,6 +143,7 @@ impl Core {
 
     fn send_look_up(&mut self, id: &ClOrdId, out: &mut Outbox) {
         let now = self.state.now;
+        let known_until = self.known_until();
         let Some(order) = self.state.orders.get_mut(id) else {
             return;
         };
@@ -147,14 +153,19 @@ impl Core {
             return;
         }
         look.asking = true;
+        let (sent, since) = (
+            self.venue_time(sent),
+            self.venue_time(sent.max(known_until)),
+        );
         out.command(Command::LookUp(LookUp {
             cl_ord_id: *id,
             sent,
+            since,
         }));
     }
 
     fn set_wake(&mut self, id: &ClOrdId) {
-        let grace = self.settings.orders.grace;
+        let (grace, may_cancel) = (self.settings.orders.grace, self.may_cancel());
         // What is due and could not be done waits for something else to happen; it must not spin.
         let soonest = self.state.now.after(Duration::from_millis(1));
         let Some(order) = self.state.orders.get_mut(id) else {
@@ -162,7 +173,7 @@ impl Core {
         };
         let (old, new) = (
             order.wake,
-            next_wake(order, grace).map(|at| at.max(soonest)),
+            next_wake(order, grace, may_cancel).map(|at| at.max(soonest)),
         );
         order.wake = new;
         if old == new {
@@ -212,7 +223,7 @@ const fn amending(order: &Order) -> bool {
     )
 }
 
-fn next_wake(order: &Order, grace: Duration) -> Option<Timestamp> {
+fn next_wake(order: &Order, grace: Duration, may_cancel: bool) -> Option<Timestamp> {
     if !order.is_live() {
         return None;
     }
@@ -226,7 +237,7 @@ fn next_wake(order: &Order, grace: Duration) -> Option<Timestamp> {
     };
     let cancel = order
         .cancel
-        .filter(|cancel| cancel.command.is_none() && !amending(order))
+        .filter(|cancel| may_cancel && cancel.command.is_none() && !amending(order))
         .map(|cancel| cancel.again);
     let look = order.look.filter(|look| !look.asking).map(|look| look.next);
     [waiting, cancel, look].into_iter().flatten().min()

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use super::rig::{Desk, decimal, order_id, record, text};
+use super::rig::{Desk, canceled, decimal, fill, order_id, record, report, text};
 use crate::{
     engine::{
         Command, Mode, Note,
-        event::{Answer, Control, Event, Link, OrderRecord, RecordStatus, ReportKind, VenueState},
+        event::{
+            Answer, Control, Event, Fill, Link, OrderRecord, RecordStatus, Report, ReportKind,
+            VenueState,
+        },
+        order::End,
     },
-    types::{ClOrdId, OrderId, Side},
+    types::{ClOrdId, OrderId, Side, Timestamp},
 };
 
 #[test]
@@ -154,4 +158,83 @@ fn after_an_outage_the_records_are_asked_from_the_last_reconciliation_on() {
         panic!("{commands:?}")
     };
     assert!(reconcile.since <= known, "{:?}", reconcile.since);
+}
+
+/// Neither the part that was filled before the journal began, nor the part that is counted, is asked for again and again.
+#[test]
+fn an_order_of_ours_that_a_snapshot_tells_partly_filled_is_adopted_by_the_records() {
+    let mut desk = Desk::new();
+    desk.now = Timestamp::from_secs(6_000);
+    desk.feed(Event::Account(Link::Up));
+    let id = ClOrdId::new("td0000100000001").unwrap();
+    let told = Report {
+        symbol: Some(text("BTC/USD")),
+        side: Some(Side::Buy),
+        order_qty: Some(decimal("0.01")),
+        limit_price: Some(decimal("99.9")),
+        cum_qty: Some(decimal("0.006")),
+        ..report(id, ReportKind::New, desk.now)
+    };
+    desk.feed(Event::Report(Box::new(told)));
+    assert!(desk.engine.status().live_ids().is_empty());
+    let fill = |exec, qty, at| Fill {
+        at: Timestamp::from_secs(at),
+        ..fill(exec, qty)
+    };
+    desk.reconcile(VenueState::default());
+    desk.reconcile(VenueState {
+        open: vec![record(id, RecordStatus::Open, "0.006")],
+        fills: vec![
+            (order_id(), fill("T1", "0.003", 900)),
+            (order_id(), fill("T2", "0.002", 1_500)),
+        ],
+        ..VenueState::default()
+    });
+    assert_eq!(desk.position(), 200_000, "the fill of this run alone");
+    assert_eq!(desk.order(&id).filled.units(), 600_000);
+    assert_eq!(desk.engine.mode(), Mode::Trading);
+    desk.report_cum(id, canceled(), Some("0.006"));
+    assert_eq!(desk.end(&id), Some(End::Canceled));
+    assert!(!desk.halted());
+}
+
+/// A clock that is a minute and a half ahead: what the venue records of a create lies before our time of sending it.
+#[test]
+fn the_venue_is_asked_in_its_own_time() {
+    let mut desk = Desk::trading();
+    desk.feed(Event::ClockOffset(-90_000_000_000));
+    let id = desk.lose(Side::Buy, 999);
+    let sent = desk.order(&id).sent.before(Duration::from_secs(90));
+    desk.wait(Duration::from_secs(8));
+    let commands = desk.take_commands();
+    let [Command::LookUp(look_up)] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(look_up.sent, sent);
+    desk.feed(Event::Account(Link::Down));
+    desk.feed(Event::Account(Link::Up));
+    let commands = desk.take_commands();
+    let [Command::Reconcile(wish)] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert!(wish.since <= sent.before(Duration::from_secs(120)));
+}
+
+/// The order is hours old, the records are known up to a minute ago.
+#[test]
+fn an_old_order_is_searched_for_in_what_is_not_known_yet() {
+    let mut desk = Desk::trading();
+    let id = desk.rest(Side::Buy, 999);
+    desk.wait(Duration::from_secs(3_600));
+    desk.reconcile_open(vec![record(id, RecordStatus::Open, "0")]);
+    let known = desk.now;
+    let amend = desk.amend(id, 998, 1_000_000);
+    desk.answer(amend, Answer::Unanswered);
+    desk.wait(Duration::from_secs(8));
+    let commands = desk.take_commands();
+    let asked = commands.iter().find_map(|command| match command {
+        Command::LookUp(look_up) => Some(look_up.since),
+        _ => None,
+    });
+    assert_eq!(asked, Some(known.before(Duration::from_secs(120))));
 }

@@ -1,10 +1,12 @@
 //! What one run leaves to the next.
 
-use super::rig::{Desk, canceled, fill, instrument, price, settings, text};
+use std::time::Duration;
+
+use super::rig::{Desk, canceled, fill, instrument, is_cancel, price, record, settings, text};
 use crate::{
     engine::{
         Settings,
-        event::{Event, RejectReason, ReportKind},
+        event::{Control, Event, Link, RecordStatus, RejectReason, ReportKind},
         risk,
     },
     types::{Instrument, InstrumentId, Side},
@@ -51,6 +53,29 @@ fn a_late_fill_in_a_pair_that_is_no_longer_configured_counts() {
         .collect();
     assert_eq!(listed, [&instrument("ETH/USD")]);
     assert_eq!(former, [(text("BTC/USD"), 600_000)]);
+}
+
+#[test]
+fn a_cancel_that_an_earlier_run_wanted_waits_until_the_order_has_been_found() {
+    let mut desk = Desk::trading();
+    let id = desk.rest(Side::Buy, 999);
+    desk.feed(Event::Control(Control::Stop));
+    let mut next = next_run(desk, &["BTC/USD"]);
+    next.feed(Event::Account(Link::Up));
+    next.wait(Duration::from_secs(5));
+    let commands = next.take_commands();
+    assert!(!commands.iter().any(is_cancel), "{commands:?}");
+    next.reconcile_open(vec![record(id, RecordStatus::Open, "0")]);
+    assert!(next.take_commands().iter().any(is_cancel));
+}
+
+#[test]
+fn a_stop_cancels_what_it_has_not_found_yet() {
+    let mut desk = Desk::trading();
+    desk.rest(Side::Buy, 999);
+    let mut next = next_run(desk, &["BTC/USD"]);
+    next.feed(Event::Control(Control::Stop));
+    assert!(next.take_commands().iter().any(is_cancel));
 }
 
 #[test]

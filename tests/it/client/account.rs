@@ -155,6 +155,7 @@ fn sent(id: &str) -> LookUp {
     LookUp {
         cl_ord_id: ClOrdId::new(id).unwrap(),
         sent: Timestamp::from_secs(SENT),
+        since: Timestamp::from_secs(SENT),
     }
 }
 
@@ -202,6 +203,40 @@ async fn orders_in_doubt_together_cost_one_search() {
         if order.status == RecordStatus::Canceled && fills.is_empty()));
     let calls = ["OpenOrders", "ClosedOrders", "TradesHistory", "QueryOrders"];
     assert_eq!(calls.map(|call| server.calls(call)), [2, 2, 2, 1]);
+}
+
+#[tokio::test]
+async fn an_order_of_long_ago_is_searched_from_when_records_are_known() {
+    let (server, account) = account(Records {
+        open: vec![("O-1", order("a1", "open", SENT - 40_000, "0"))],
+        ..Records::default()
+    })
+    .await;
+    let old = LookUp {
+        sent: Timestamp::from_secs(SENT - 40_000),
+        ..sent("a1")
+    };
+    let found = within(account.look_up(&[old, sent("a2")])).await;
+    assert!(matches!(&found[..], [Found::Order { .. }, Found::Absent]));
+    for call in server.received() {
+        let start = call.parameter("start").map(|start| start.parse::<i64>());
+        assert!(
+            start.is_none_or(|start| start.unwrap() > SENT - 100),
+            "{call:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_found_stays_found_when_the_fills_cannot_be_read() {
+    let (_server, account) = account(Records {
+        open: vec![("O-1", order("a1", "open", SENT, "0"))],
+        fails: Some("TradesHistory"),
+        ..Records::default()
+    })
+    .await;
+    let found = within(account.look_up(&["a1", "a2"].map(sent))).await;
+    assert!(matches!(&found[..], [Found::Order { .. }, Found::Failed]));
 }
 
 #[tokio::test]

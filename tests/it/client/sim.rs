@@ -177,7 +177,11 @@ fn id(name: &str) -> ClOrdId {
 }
 
 async fn look_up(account: &Account, cl_ord_id: ClOrdId, sent: Timestamp) -> Found {
-    let wanted = [LookUp { cl_ord_id, sent }];
+    let wanted = [LookUp {
+        cl_ord_id,
+        sent,
+        since: sent,
+    }];
     account.look_up(&wanted).await.pop().unwrap()
 }
 

@@ -19,10 +19,10 @@ use crate::{
     types::{ClOrdId, Decimal, OrderId, Timestamp},
 };
 
-/// Closed orders and fills are searched from this long before an order was sent.
-const BEFORE_SENT: Duration = Duration::from_secs(60);
+/// How long before the wanted instant records are searched, and how much earlier than it was sent an order may have been opened: clocks
+/// differ.
+const LATE: Duration = Duration::from_secs(60);
 
-type Records = BTreeMap<ClOrdId, OrderRecord>;
 type Fills = Vec<(OrderId, Fill)>;
 
 impl Account {
@@ -39,25 +39,22 @@ impl Account {
         }
     }
 
+    /// What has been found stays found, whatever fails after it.
     async fn search(&self, wanted: &[LookUp]) -> Result<Vec<Found>, AccountError> {
-        let Some(since) = wanted.iter().map(searched_from).min() else {
+        let Some(since) = wanted.iter().map(|look_up| look_up.since).min() else {
             return Ok(Vec::new());
         };
-        let mut found = self.in_orders(wanted, since).await?;
-        let all = found.len() == wanted.len();
-        if all && found.values().all(|order| order.filled.is_zero()) {
-            return Ok(answers(wanted, &found, &Vec::new()));
+        let since = since.before(LATE);
+        let mut evidence = Evidence {
+            orders: self.in_orders(wanted, since).await?,
+            ..Evidence::default()
+        };
+        if !evidence.is_whole(wanted) {
+            if let Err(error) = self.by_fills(wanted, since, &mut evidence).await {
+                tracing::warn!(%error, "fills could not be searched");
+            }
         }
-        let mut fills = self.fills(since).await?;
-        if !all {
-            self.by_fills(wanted, &fills, &mut found).await?;
-        }
-        // The list of fills can lag behind the orders.
-        if !found.values().all(|order| is_explained(order, &fills)) {
-            sleep(self.pause).await;
-            fills = self.fills(since).await?;
-        }
-        Ok(answers(wanted, &found, &fills))
+        Ok(evidence.answers(wanted))
     }
 
     /// Looks in the open orders, then in the closed ones, and again while any is missing.
@@ -65,58 +62,90 @@ impl Account {
         &self,
         wanted: &[LookUp],
         since: Timestamp,
-    ) -> Result<Records, AccountError> {
+    ) -> Result<BTreeMap<ClOrdId, OrderRecord>, AccountError> {
         // The venue filters by one id or by none.
         let filter = match wanted {
             [one] => Some(one.cl_ord_id),
             _ => None,
         };
-        let mut found = Records::new();
+        let mut evidence = Evidence::default();
         for pass in 0..self.passes {
             if pass > 0 {
                 sleep(self.pause).await;
             }
             let open = self.open_orders(filter).await?;
             let closed = self.closed_orders(filter, since).await?;
-            for look_up in wanted {
-                // An open row can outlive its end by a minute: the closed row is the later truth.
-                if let Some(order) = latest(&closed, look_up).or_else(|| latest(&open, look_up)) {
-                    found.insert(look_up.cl_ord_id, order.clone());
-                }
-            }
-            if found.len() == wanted.len() {
+            // An open row can outlive its end by a minute: the closed row is the later truth.
+            evidence.take(wanted, &[&closed, &open]);
+            if evidence.orders.len() == wanted.len() {
                 break;
             }
         }
-        Ok(found)
+        Ok(evidence.orders)
     }
 
-    /// Looks for those that are still missing among the orders that had fills.
+    /// Reads the fills, and looks for the orders that are still missing among those that had some.
     async fn by_fills(
         &self,
         wanted: &[LookUp],
-        fills: &Fills,
-        found: &mut Records,
+        since: Timestamp,
+        evidence: &mut Evidence,
     ) -> Result<(), AccountError> {
-        let owners: BTreeSet<_> = fills.iter().map(|(order, _)| order.to_string()).collect();
-        let orders = self.query(owners.into_iter().collect()).await?;
-        for look_up in wanted {
-            if !found.contains_key(&look_up.cl_ord_id)
-                && let Some(order) = latest(&orders, look_up)
-            {
-                found.insert(look_up.cl_ord_id, order.clone());
-            }
+        evidence.fills = self.fills(since).await?;
+        // The list of fills can lag behind the orders.
+        if !evidence.is_explained() {
+            sleep(self.pause).await;
+            evidence.fills = self.fills(since).await?;
         }
+        if evidence.orders.len() < wanted.len() {
+            let owners = evidence.fills.iter().map(|(order, _)| order.to_string());
+            let owners: BTreeSet<_> = owners.collect();
+            let orders = self.query(owners.into_iter().collect()).await?;
+            evidence.take(wanted, &[&orders]);
+        }
+        evidence.everywhere = true;
         Ok(())
     }
 }
 
-fn answers(wanted: &[LookUp], found: &Records, fills: &Fills) -> Vec<Found> {
-    let answer = |look_up: &LookUp| match found.get(&look_up.cl_ord_id) {
-        None => Found::Absent,
-        Some(order) => explained(order, fills),
-    };
-    wanted.iter().map(answer).collect()
+/// What a search has brought to light.
+#[derive(Debug, Default)]
+struct Evidence {
+    orders: BTreeMap<ClOrdId, OrderRecord>,
+    fills: Fills,
+    /// Every place was asked: what is not there is nowhere.
+    everywhere: bool,
+}
+
+impl Evidence {
+    /// Takes the wanted orders out of lists of records; what an earlier list has wins over a later one.
+    fn take(&mut self, wanted: &[LookUp], lists: &[&[OrderRecord]]) {
+        for look_up in wanted {
+            if let Some(order) = lists.iter().find_map(|list| latest(list, look_up)) {
+                self.orders.insert(look_up.cl_ord_id, order.clone());
+            }
+        }
+    }
+
+    /// Whether all is known without a look at the fills.
+    fn is_whole(&self, wanted: &[LookUp]) -> bool {
+        let mut orders = self.orders.values();
+        self.orders.len() == wanted.len() && orders.all(|order| order.filled.is_zero())
+    }
+
+    fn is_explained(&self) -> bool {
+        let mut orders = self.orders.values();
+        orders.all(|order| is_explained(order, &self.fills))
+    }
+
+    fn answers(&self, wanted: &[LookUp]) -> Vec<Found> {
+        let answer = |look_up: &LookUp| match self.orders.get(&look_up.cl_ord_id) {
+            Some(order) => explained(order, &self.fills),
+            None if self.everywhere => Found::Absent,
+            None => Found::Failed,
+        };
+        wanted.iter().map(answer).collect()
+    }
 }
 
 /// An order with its fills; a failure while they do not add up to it.
@@ -151,13 +180,9 @@ fn sum(order: &OrderRecord, fills: &Fills) -> Decimal {
     })
 }
 
-fn searched_from(look_up: &LookUp) -> Timestamp {
-    look_up.sent.before(BEFORE_SENT)
-}
-
 /// The order with this id that was opened last and not long before it was sent. Ids may return; ours do not.
 fn latest<'a>(orders: &'a [OrderRecord], look_up: &LookUp) -> Option<&'a OrderRecord> {
-    let since = searched_from(look_up);
+    let since = look_up.sent.before(LATE);
     let ours = orders.iter().filter(|order| {
         let named = order
             .cl_ord_id
