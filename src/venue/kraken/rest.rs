@@ -204,9 +204,10 @@ impl fmt::Debug for Rest {
 }
 
 impl Inner {
-    /// Repeats a read. One refusal for an overtaken nonce is repeated at once; what passes with time, after a pause.
+    /// Repeats a read. One refusal for an overtaken nonce is repeated at once; what passes with time, after a pause. A breaker that
+    /// opens meanwhile ends it, with the failure that it had before.
     async fn repeat<C: Call>(&self, call: &C, route: Route) -> Result<C::Answer, Error> {
-        let (mut tries, mut overtaken) = (1, false);
+        let (mut tries, mut overtaken, mut before) = (1, false, None);
         loop {
             match self.once(call, route).await {
                 Err(error) if error.is_overtaken() && !overtaken => overtaken = true,
@@ -214,7 +215,9 @@ impl Inner {
                     tracing::debug!(%error, tries, "read failed, to be repeated");
                     sleep(self.pause(tries)).await;
                     tries += 1;
+                    before = Some(error);
                 }
+                Err(error) if error.is_stopped() => return Err(before.unwrap_or(error)),
                 result => return result,
             }
         }

@@ -265,6 +265,19 @@ async fn an_open_breaker_stops_reads_and_orders_but_no_cancel() {
 }
 
 #[tokio::test]
+async fn a_read_whose_failures_open_the_breaker_tells_the_failure() {
+    let server = Server::start(|_| Reply::Answer(503, "<html>".to_owned())).await;
+    let mut settings = settings(&server.address);
+    settings.breakers.private.consecutive_failures = 2;
+    let rest = rest_with(&settings);
+    let first = rest.read(&Balance).await.unwrap_err().to_string();
+    assert_eq!(first, "Balance answered with HTTP status 503");
+    assert_eq!(server.calls("Balance"), 2);
+    let next = rest.read(&Balance).await.unwrap_err().to_string();
+    assert_eq!(next, "Balance not sent: circuit breaker open");
+}
+
+#[tokio::test]
 async fn certain_refusals_open_no_breaker() {
     let server = Server::start(|_| refusal("EGeneral:Permission denied")).await;
     let mut settings = settings(&server.address);
