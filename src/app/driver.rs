@@ -21,7 +21,8 @@ use super::{chronicle::Chronicle, look::Look, picture::Picture, tally::Tally};
 use crate::{
     engine::{
         Command, Engine, Event, Mode, Outbox,
-        event::{BookUpdate, Control},
+        event::{Answer, BookUpdate, Control, Outcome, Unsent},
+        orders::What,
     },
     io::Clock,
     journal::{self, SyncFailure},
@@ -113,7 +114,7 @@ impl Driver {
         }
     }
 
-    /// Runs until the engine has stopped. `stop` tells it to; `give_up` ends the waiting for orders that will not end;
+    /// Runs until the engine has stopped. `stop` tells it to, and is canceled where a failed journal does; `give_up` ends the waiting for orders that will not end;
     /// `drained` is canceled once it has, so that the readers stop; what they leave is handled for at most `drain`.
     ///
     /// # Errors
@@ -147,6 +148,10 @@ impl Driver {
             };
             self.turn(event)?;
             self.burst()?;
+            if self.journal_failed {
+                // The engine stops, and with it everything else.
+                stop.cancel();
+            }
             // A market that never rests must not keep others from seeing that the loop turns.
             if let Ok(look) = self.inlets.looks.try_recv() {
                 self.show(look);
@@ -170,6 +175,7 @@ impl Driver {
             self.out.clear();
             self.engine.handle(now, &event, &mut self.out);
             self.record(now, &event);
+            self.out.withhold(|_any| true);
             self.tell(now, &event);
         }
     }
@@ -207,12 +213,11 @@ impl Driver {
         let now = self.clock.now();
         self.out.clear();
         self.engine.handle(now, &event, &mut self.out);
-        let recorded = self.record(now, &event);
-        if !recorded && !self.journal_failed {
-            self.fail_journal(now)?;
+        if !self.record(now, &event) {
+            self.withhold(now);
         }
-        let makes_orders = self.out.commands().iter().any(makes_order);
-        self.send(recorded)?;
+        let makes_orders = self.out.commands().iter().any(Command::makes_order);
+        self.send()?;
         if makes_orders {
             self.tally.latency(self.clock.now().since(now));
         }
@@ -249,15 +254,38 @@ impl Driver {
         recorded.is_ok()
     }
 
-    fn fail_journal(&mut self, now: Timestamp) -> Result<(), DriverError> {
-        self.journal_failed = true;
-        let mut stop = Outbox::new();
-        self.engine.handle(now, &Event::JournalFailed, &mut stop);
-        dispatch(&self.lanes, stop.drain(), false)
+    /// Nothing can be recorded any more: what makes or changes an order stays here, and the engine learns of it at once, so that it
+    /// waits for no answer and cancels what there is.
+    fn withhold(&mut self, now: Timestamp) {
+        if !std::mem::replace(&mut self.journal_failed, true) {
+            self.engine
+                .handle(now, &Event::JournalFailed, &mut self.out);
+        }
+        let commands = self.out.commands().iter();
+        let orders = commands.filter(|command| command.makes_order());
+        let withheld: Vec<_> = orders.filter_map(Command::order).collect();
+        for (command, order, what) in &withheld {
+            warn!(%order, what = what.as_str(), "not sent, since it is not recorded");
+            let outcome = Outcome {
+                command: *command,
+                answer: Answer::Unsent(Unsent::Unrecorded),
+            };
+            self.engine
+                .handle(now, &Event::Outcome(outcome), &mut self.out);
+        }
+        let never_was = |id| {
+            withheld
+                .iter()
+                .any(|(_, order, what)| *order == id && *what == What::Create)
+        };
+        self.out.withhold(|command| {
+            command.makes_order() || command.order().is_some_and(|(_, id, _)| never_was(id))
+        });
     }
 
-    fn send(&mut self, recorded: bool) -> Result<(), DriverError> {
-        dispatch(&self.lanes, self.out.drain(), recorded)
+    fn send(&mut self) -> Result<(), Jammed> {
+        let mut commands = self.out.drain();
+        commands.try_for_each(|command| self.lanes.dispatch(command))
     }
 
     fn rotate(&mut self, now: Timestamp) -> Result<(), DriverError> {
@@ -267,7 +295,11 @@ impl Driver {
         let checkpoint = self.engine.checkpoint()?;
         if let Err(error) = self.writer.rotate(now, &checkpoint) {
             error!(%error, "the journal cannot go on: only cancels leave from now on");
-            return self.fail_journal(now);
+            self.out.clear();
+            self.withhold(now);
+            self.send()?;
+            self.tell(now, &Event::JournalFailed);
+            return Ok(());
         }
         // A checkpoint holds every unresolved order: nothing older is needed.
         self.pin.set(None);
@@ -304,22 +336,4 @@ impl Driver {
             journal_failed: self.journal_failed,
         }
     }
-}
-
-/// Cancels and questions may leave unrecorded; what makes or changes an order never does.
-fn dispatch(
-    lanes: &Lanes,
-    commands: impl Iterator<Item = Command>,
-    recorded: bool,
-) -> Result<(), DriverError> {
-    for command in commands {
-        if recorded || !makes_order(&command) {
-            lanes.dispatch(command)?;
-        }
-    }
-    Ok(())
-}
-
-const fn makes_order(command: &Command) -> bool {
-    matches!(command, Command::Submit(_) | Command::Amend(_))
 }

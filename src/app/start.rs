@@ -81,7 +81,7 @@ pub enum StartError {
     Unreachable {
         /// How long it was asked.
         after: Duration,
-        /// What it said last.
+        /// What it said last, or what kept us from reaching it. A rule of our own only if there was nothing else.
         last: String,
     },
     /// The venue's lists do not fit.
@@ -282,7 +282,12 @@ async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, Setback> {
 /// How one round of questions ended without an answer.
 enum Setback {
     /// Later it may work.
-    Later { said: String, wait: Duration },
+    Later {
+        said: String,
+        /// The venue was not asked: a breaker, for one, follows from failures and is none.
+        our_own: bool,
+        wait: Duration,
+    },
     /// It will not.
     Over(StartError),
 }
@@ -297,6 +302,7 @@ fn refused(error: CallError) -> Setback {
     };
     Setback::Later {
         said: Chain(&error).to_string(),
+        our_own: error.is_our_own(),
         wait,
     }
 }
@@ -315,15 +321,21 @@ async fn within<T, F>(limit: Duration, mut ask: impl FnMut() -> F) -> Result<T, 
 where
     F: Future<Output = Result<T, Setback>>,
 {
-    let mut last = "no answer".to_owned();
+    let mut last = None;
     let asking = async {
         loop {
             match ask().await {
                 Ok(answer) => return Ok(answer),
                 Err(Setback::Over(error)) => return Err(error),
-                Err(Setback::Later { said, wait }) => {
+                Err(Setback::Later {
+                    said,
+                    our_own,
+                    wait,
+                }) => {
                     info!(reason = %said, ?wait, "the venue does not answer yet");
-                    last = said;
+                    if !our_own || last.is_none() {
+                        last = Some(said);
+                    }
                     sleep(wait).await;
                 }
             }
@@ -333,7 +345,7 @@ where
     ended.unwrap_or_else(|_elapsed| {
         Err(StartError::Unreachable {
             after: limit,
-            last: last.clone(),
+            last: last.unwrap_or_else(|| "no answer".to_owned()),
         })
     })
 }
@@ -343,20 +355,50 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::venue::kraken::error::NotSent;
 
     async fn rounds(wait: Duration) -> u32 {
         let asked = Cell::new(0);
-        let answer: Result<(), StartError> = within(Duration::from_secs(60), || {
+        let last = told(|| {
             asked.set(asked.get() + 1);
-            let said = "EGeneral:Temporary lockout".to_owned();
-            async move { Err(Setback::Later { said, wait }) }
+            Setback::Later {
+                said: "EGeneral:Temporary lockout".to_owned(),
+                our_own: false,
+                wait,
+            }
+        });
+        assert_eq!(last.await, "EGeneral:Temporary lockout");
+        asked.get()
+    }
+
+    /// What is told after a minute of setbacks.
+    async fn told(mut setback: impl FnMut() -> Setback) -> String {
+        let answer: Result<(), StartError> = within(Duration::from_secs(60), || {
+            std::future::ready(Err(setback()))
         })
         .await;
         let Err(StartError::Unreachable { last, .. }) = answer else {
             panic!("{answer:?}")
         };
-        assert_eq!(last, "EGeneral:Temporary lockout");
-        asked.get()
+        last
+    }
+
+    fn not_sent(why: NotSent) -> Setback {
+        let endpoint = "Time";
+        refused(CallError::NotSent { endpoint, why })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_breaker_does_not_hide_what_opened_it() {
+        let refusal = || NotSent::Unreachable("connection refused".to_owned());
+        let mut whys = [NotSent::BreakerOpen, refusal()].into_iter();
+        let last = told(|| not_sent(whys.next().unwrap_or(NotSent::BreakerOpen)));
+        assert_eq!(
+            last.await,
+            "Time not sent: cannot connect: connection refused"
+        );
+        let last = told(|| not_sent(NotSent::BreakerOpen));
+        assert_eq!(last.await, "Time not sent: circuit breaker open");
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::risk::Approved;
+use super::{orders::What, risk::Approved};
 use crate::types::{ClOrdId, InstrumentId, OrderId, Price, Quantity, Side, TimeInForce, Timestamp};
 
 /// Number of a command. Rises by one; is the request id on the wire, so that an answer names its command.
@@ -33,6 +33,23 @@ impl Command {
     #[must_use]
     pub const fn reduces_risk(&self) -> bool {
         matches!(self, Self::Cancel(_))
+    }
+
+    /// Whether the command makes or changes an order. Such commands never leave unrecorded.
+    #[must_use]
+    pub const fn makes_order(&self) -> bool {
+        matches!(self, Self::Submit(_) | Self::Amend(_))
+    }
+
+    /// Its number, its order and what it does to it; `None` for questions.
+    #[must_use]
+    pub const fn order(&self) -> Option<(CommandId, ClOrdId, What)> {
+        match self {
+            Self::Submit(submit) => Some((submit.id, submit.cl_ord_id, What::Create)),
+            Self::Amend(amend) => Some((amend.id, amend.change.get().cl_ord_id, What::Amend)),
+            Self::Cancel(cancel) => Some((cancel.id, cancel.cl_ord_id, What::Cancel)),
+            Self::LookUp(_) | Self::Reconcile(_) | Self::Resync(_) => None,
+        }
     }
 }
 

@@ -307,6 +307,8 @@ pub enum Unsent {
     Withdrawn,
     /// The program is stopping.
     Stopping,
+    /// It could not be recorded.
+    Unrecorded,
 }
 
 /// What a look-up of one order found.

@@ -120,6 +120,13 @@ pub enum Note {
     Anomaly(Anomaly),
 }
 
+impl Note {
+    /// Whether it says that this is on its way.
+    pub(super) fn is_sent(&self, id: &ClOrdId, now: What) -> bool {
+        matches!(self, Self::Sent { cl_ord_id, what, .. } if cl_ord_id == id && *what == now)
+    }
+}
+
 /// Something that cannot be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Anomaly {

@@ -34,6 +34,18 @@ impl Outbox {
         self.commands.drain(..)
     }
 
+    /// Takes back commands that will not leave, and with them that they are on their way.
+    pub fn withhold(&mut self, which: impl Fn(&Command) -> bool) {
+        let notes = &mut self.notes;
+        self.commands.retain(|command| {
+            let stays = !which(command);
+            if !stays && let Some((_, id, what)) = command.order() {
+                notes.retain(|note| !note.is_sent(&id, what));
+            }
+            stays
+        });
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.commands.clear();

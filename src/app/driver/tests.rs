@@ -5,15 +5,19 @@ use crate::{
     app::recover::Past,
     engine::{
         OrderSettings, Settings,
-        event::{Answer, Balance, BookKind, BookUpdate, Level, Link, Outcome, VenueState},
+        event::{
+            Answer, Balance, BookKind, BookUpdate, Level, Link, Outcome, Report, ReportKind,
+            VenueState,
+        },
         risk::Limits,
         strategy::{self, Intent, Strategy, View},
         throttle::Tier,
     },
     types::{
-        Decimal, Fees, Instrument, InstrumentId, Price, Quantity, Side, TimeInForce, TradingStatus,
+        Decimal, Fees, InlineText, Instrument, InstrumentId, OrderId, Price, Quantity, Side,
+        TimeInForce, TradingStatus,
     },
-    venue::kraken::lanes::{Ends, lanes},
+    venue::kraken::lanes::{Ends, Entry, Query, lanes},
 };
 
 /// Wants another order each time that it is asked.
@@ -22,13 +26,32 @@ struct Greedy;
 
 impl Strategy for Greedy {
     fn decide(&mut self, _: &View<'_>, out: &mut Vec<Intent>) {
-        out.push(Intent::Place {
-            side: Side::Buy,
-            price: Price::new(990).unwrap(),
-            qty: Quantity::new(1_000_000).unwrap(),
-            time_in_force: TimeInForce::Gtc,
-            post_only: true,
-        });
+        out.push(place());
+    }
+}
+
+/// Wants one order, and another price for it each time that it is asked.
+#[derive(Debug)]
+struct Restless;
+
+impl Strategy for Restless {
+    fn decide(&mut self, view: &View<'_>, out: &mut Vec<Intent>) {
+        let order = view.orders.live().next();
+        out.push(order.map_or_else(place, |order| Intent::Amend {
+            order: order.cl_ord_id,
+            price: Price::new(order.price.units() - 1).unwrap(),
+            qty: order.qty,
+        }));
+    }
+}
+
+fn place() -> Intent {
+    Intent::Place {
+        side: Side::Buy,
+        price: Price::new(990).unwrap(),
+        qty: Quantity::new(1_000_000).unwrap(),
+        time_in_force: TimeInForce::Gtc,
+        post_only: true,
     }
 }
 
@@ -82,11 +105,15 @@ fn book() -> Event {
 }
 
 fn driver(state: &std::path::Path) -> (Driver, Ends) {
+    driver_with(state, Box::new(Greedy))
+}
+
+fn driver_with(state: &std::path::Path, strategy: Box<dyn Strategy>) -> (Driver, Ends) {
     let (clock, _hand) = Clock::manual(Timestamp::from_secs(1_000));
     let past = Past::read(state).unwrap();
     let journal = journal::Settings::default();
     let (engine, journal) = past
-        .begin(state, settings(), vec![Box::new(Greedy)], &journal, &clock)
+        .begin(state, settings(), vec![strategy], &journal, &clock)
         .unwrap();
     let (lanes, ends) = lanes(1);
     let inlets = Inlets {
@@ -121,29 +148,122 @@ fn bring_up(driver: &mut Driver) {
     }
 }
 
+fn order_id() -> OrderId {
+    "OAAAAA-BBBBB-CCCCCC".parse().unwrap()
+}
+
+/// The first entry, accepted in a turn from which on nothing more can be recorded.
+fn fail_at_its_answer(driver: &mut Driver, ends: &mut Ends) -> Entry {
+    bring_up(driver);
+    let first = ends.entries.try_recv().unwrap();
+    driver.writer.seal().unwrap();
+    let order_id = Some(order_id());
+    let accepted = Event::Outcome(Outcome {
+        command: first.id(),
+        answer: Answer::Accepted { order_id },
+    });
+    driver.turn(accepted).unwrap();
+    first
+}
+
+/// Ends the one order that rests, and has the venue agree that none does.
+fn end(driver: &mut Driver, ends: &mut Ends) {
+    let report = Report {
+        order_id: order_id(),
+        cl_ord_id: None,
+        symbol: None,
+        side: None,
+        order_qty: None,
+        limit_price: None,
+        cum_qty: Some(Decimal::ZERO),
+        kind: ReportKind::Canceled {
+            reason: InlineText::lossy("user"),
+        },
+        at: Timestamp::from_secs(1_001),
+    };
+    while ends.queries.try_recv().is_ok() {}
+    driver.turn(Event::Report(Box::new(report))).unwrap();
+    assert!(matches!(ends.queries.try_recv(), Ok(Query::Reconcile(_))));
+    let venue = VenueState {
+        asked: Timestamp::from_secs(1_001),
+        ..VenueState::default()
+    };
+    driver.turn(Event::Reconciled(Box::new(venue))).unwrap();
+    assert_eq!(driver.engine.mode(), Mode::Stopped);
+}
+
 #[test]
 fn what_makes_an_order_leaves_only_once_it_is_recorded() {
     let state = tempfile::tempdir().unwrap();
     let (mut driver, mut ends) = driver(state.path());
-    bring_up(&mut driver);
-    let first = ends.entries.try_recv().unwrap();
-    let accepted = Answer::Accepted {
-        order_id: Some("OAAAAA-BBBBB-CCCCCC".parse().unwrap()),
-    };
-    // From here on nothing more can be recorded.
-    driver.writer.seal().unwrap();
-    driver
-        .turn(Event::Outcome(Outcome {
-            command: first.id(),
-            answer: accepted,
-        }))
-        .unwrap();
+    let first = fail_at_its_answer(&mut driver, &mut ends);
     driver.turn(book()).unwrap();
     assert!(ends.entries.try_recv().is_err(), "unrecorded");
     let cancel = ends.cancels.try_recv().unwrap();
     assert_eq!(cancel.cl_ord_id, first.cl_ord_id(), "cancels leave");
     assert_eq!(driver.engine.mode(), Mode::Stopping);
     assert!(driver.finish().journal_failed);
+}
+
+#[test]
+fn an_order_that_is_not_recorded_is_over_at_once_and_the_stop_does_not_wait_for_it() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut driver, mut ends) = driver(state.path());
+    let first = fail_at_its_answer(&mut driver, &mut ends).cl_ord_id();
+    assert_eq!(driver.engine.status().live_ids(), [first]);
+    assert_eq!(ends.cancels.try_recv().unwrap().cl_ord_id, first);
+    assert!(ends.cancels.try_recv().is_err(), "it never was");
+    let told = (driver.tally.orders, driver.tally.cancels);
+    assert_eq!(told, (1, 1), "told as sent");
+    end(&mut driver, &mut ends);
+}
+
+#[test]
+fn an_amend_that_is_not_recorded_does_not_keep_the_cancel_waiting() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut driver, mut ends) = driver_with(state.path(), Box::new(Restless));
+    let first = fail_at_its_answer(&mut driver, &mut ends).cl_ord_id();
+    assert_eq!(ends.cancels.try_recv().unwrap().cl_ord_id, first);
+    let told = (driver.tally.amends, driver.tally.cancels);
+    assert_eq!(told, (0, 1), "told as sent");
+    end(&mut driver, &mut ends);
+}
+
+#[tokio::test]
+async fn a_failed_journal_stops_the_whole_run() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut driver, _ends) = driver(state.path());
+    bring_up(&mut driver);
+    driver.writer.seal().unwrap();
+    let (left, account) = mpsc::channel(1);
+    driver.inlets.account = account;
+    left.try_send(Event::Feed(Link::Down)).unwrap();
+    let stop = CancellationToken::new();
+    let (give_up, drained) = (CancellationToken::new(), CancellationToken::new());
+    let running = driver.run(stop.clone(), give_up, drained, Duration::ZERO);
+    let stopped = timeout(Duration::from_secs(20), async {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => true,
+            _ended = running => false,
+        }
+    });
+    assert_eq!(stopped.await, Ok(true));
+}
+
+#[tokio::test]
+async fn what_is_decided_after_the_last_turn_is_not_told_as_sent() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut driver, mut ends) = driver(state.path());
+    bring_up(&mut driver);
+    let (left, account) = mpsc::channel(1);
+    driver.inlets.account = account;
+    left.try_send(Event::Control(Control::Stop)).unwrap();
+    drop(left);
+    driver.drain().await;
+    assert_eq!(driver.engine.mode(), Mode::Stopping);
+    assert!(ends.cancels.try_recv().is_err());
+    assert_eq!(driver.tally.cancels, 0);
 }
 
 #[test]

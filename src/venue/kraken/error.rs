@@ -334,6 +334,30 @@ impl Error {
         }
     }
 
+    /// Whether a breaker stopped it.
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        matches!(
+            self,
+            Self::NotSent {
+                why: NotSent::BreakerOpen,
+                ..
+            }
+        )
+    }
+
+    /// Whether it never left by a rule of our own: it tells nothing of the venue.
+    #[must_use]
+    pub const fn is_our_own(&self) -> bool {
+        match self {
+            Self::NotSent { why, .. } => !matches!(why, NotSent::Unreachable(_)),
+            Self::NoAnswer { .. }
+            | Self::Status { .. }
+            | Self::Unreadable { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+
     /// Whether the nonce was refused: a later call overtook this one.
     #[must_use]
     pub const fn is_overtaken(&self) -> bool {

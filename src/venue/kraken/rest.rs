@@ -3,8 +3,8 @@
 //! For: typed calls, each with a deadline. Left out: what the answers mean ([`account`](super::account)).
 //! Always true:
 //!
-//! * Private calls take turns, since nonces that overtake each other are refused. A cancel takes no turn: it goes at once with the
-//!   next nonce, and a read that it overtook is repeated.
+//! * Private calls take turns, since nonces that overtake each other are refused. A cancel waits for other cancels only: it goes past
+//!   a read with the next nonce, and a read that it overtook is repeated ([`turns`]).
 //! * Reads are repeated within a small budget. An [`Order`] cannot be: it is consumed by its one send.
 //! * A failure says whether the call can have taken effect.
 
@@ -36,10 +36,12 @@ pub mod calls;
 pub mod form;
 pub mod number;
 pub mod transport;
+mod turns;
 
 use calls::{Call, CancelOrder, CanceledCount, Order, Public, Read};
 use form::Form;
 use transport::{Failure, Request, Response, Signed, Transport};
+use turns::{ReadTurn, Turns};
 
 /// How often a cancel goes again whose nonce another call overtook.
 const OVERTAKEN_CANCELS: u32 = 5;
@@ -60,10 +62,8 @@ struct Inner {
 /// What a client with a key has.
 struct Signer {
     credentials: Credentials,
-    nonces: Mutex<Nonces>,
+    turns: Turns,
     counter: Mutex<Counter>,
-    /// Held by the one private call in flight that is no cancel.
-    turn: tokio::sync::Mutex<()>,
 }
 
 /// Which way a call goes.
@@ -91,9 +91,8 @@ impl Rest {
         let breakers = RestBreakers::new(&settings.breakers, &clock, &mut rng);
         let signer = key.map(|(credentials, nonces)| Signer {
             credentials,
-            nonces: Mutex::new(nonces),
+            turns: Turns::new(nonces),
             counter: Mutex::new(Counter::new(settings.tier)),
-            turn: tokio::sync::Mutex::new(()),
         });
         Self(Arc::new(Inner {
             transport: Box::new(transport),
@@ -169,7 +168,8 @@ impl Rest {
         self.0.once(&call, Route::Private { cost: 0 }).await
     }
 
-    /// Cancels an order, past every queue and breaker.
+    /// Cancels an order, past every breaker and every call but other cancels. Where another call took its nonce's place, it goes again
+    /// with a new one: refused for its nonce, it had no effect.
     ///
     /// # Errors
     ///
@@ -204,9 +204,10 @@ impl fmt::Debug for Rest {
 }
 
 impl Inner {
-    /// Repeats a read. One refusal for an overtaken nonce is repeated at once; what passes with time, after a pause.
+    /// Repeats a read. One refusal for an overtaken nonce is repeated at once; what passes with time, after a pause. A breaker that
+    /// opens meanwhile ends it, with the failure that it had before.
     async fn repeat<C: Call>(&self, call: &C, route: Route) -> Result<C::Answer, Error> {
-        let (mut tries, mut overtaken) = (1, false);
+        let (mut tries, mut overtaken, mut before) = (1, false, None);
         loop {
             match self.once(call, route).await {
                 Err(error) if error.is_overtaken() && !overtaken => overtaken = true,
@@ -214,7 +215,9 @@ impl Inner {
                     tracing::debug!(%error, tries, "read failed, to be repeated");
                     sleep(self.pause(tries)).await;
                     tries += 1;
+                    before = Some(error);
                 }
+                Err(error) if error.is_stopped() => return Err(before.unwrap_or(error)),
                 result => return result,
             }
         }
@@ -241,8 +244,10 @@ impl Inner {
         signer: &Signer,
         call: &CancelOrder,
     ) -> Result<CanceledCount, Error> {
+        let turn = signer.turns.cancel().await;
         let counted = self.breakers.cancels.admit();
-        let result = self.signed(signer, call).await;
+        let sending = |nonce| self.signed(signer, call, nonce);
+        let result = turn.send(sending).await;
         if let Ok(permit) = counted {
             permit.record(breakers::outcome(&result));
         }
@@ -272,12 +277,12 @@ impl Inner {
     ) -> Result<C::Answer, Error> {
         let signer = self.signer::<C>()?;
         let waiting = timeout(self.settings.turn, self.take_turn(signer, cost));
-        let _turn = waiting.await.map_err(|_elapsed| Error::NotSent {
+        let (_turn, nonce) = waiting.await.map_err(|_elapsed| Error::NotSent {
             endpoint: C::NAME,
             why: NotSent::DeadlinePassed,
         })?;
         let permit = self.admit::<C>(breaker)?;
-        let result = self.signed(signer, call).await;
+        let result = self.signed(signer, call, nonce).await;
         permit.record(breakers::outcome(&result));
         result
     }
@@ -289,26 +294,28 @@ impl Inner {
         })
     }
 
-    /// Waits until no other private call is in flight and the rate counter has room.
-    async fn take_turn<'a>(
-        &self,
-        signer: &'a Signer,
-        cost: u32,
-    ) -> tokio::sync::MutexGuard<'a, ()> {
-        let turn = signer.turn.lock().await;
-        loop {
-            let charged = locked(&signer.counter).charge(self.clock.now(), cost);
-            match charged {
-                Ok(()) => return turn,
-                Err(wait) => sleep(wait).await,
-            }
+    /// Waits until no other private call is in flight and the rate counter has room. The nonce is to be sent at once.
+    async fn take_turn<'a>(&self, signer: &'a Signer, cost: u32) -> (ReadTurn<'a>, u64) {
+        let turn = signer.turns.read().await;
+        while let Err(wait) = self.charge(signer, cost) {
+            sleep(wait).await;
         }
+        let nonce = turn.nonce().await;
+        (turn, nonce)
     }
 
-    /// Signs with the next nonce and sends.
-    async fn signed<C: Call>(&self, signer: &Signer, call: &C) -> Result<C::Answer, Error> {
+    fn charge(&self, signer: &Signer, cost: u32) -> Result<(), Duration> {
+        locked(&signer.counter).charge(self.clock.now(), cost)
+    }
+
+    /// Signs and sends.
+    async fn signed<C: Call>(
+        &self,
+        signer: &Signer,
+        call: &C,
+        nonce: u64,
+    ) -> Result<C::Answer, Error> {
         let path = format!("/0/private/{}", C::NAME);
-        let nonce = locked(&signer.nonces).next_nonce();
         let mut form = Form::default();
         form.add("nonce", nonce);
         call.write(&mut form);

@@ -205,6 +205,35 @@ async fn a_cancel_does_not_wait_for_a_read_and_the_overtaken_read_is_repeated() 
 }
 
 #[tokio::test]
+async fn cancels_follow_each_other_and_reads_follow_them() {
+    let server = Server::start(|call| match call.endpoint.as_str() {
+        "CancelOrder" => Reply::Late(
+            Duration::from_millis(20),
+            200,
+            r#"{"error":[],"result":{"count":1}}"#.to_owned(),
+        ),
+        _ => result("{}"),
+    })
+    .await;
+    let (rest, cancel) = (rest(&server), cancel());
+    let canceled = AtomicUsize::new(0);
+    let one = async || {
+        rest.cancel(&cancel).await.unwrap();
+        canceled.fetch_add(1, Ordering::SeqCst);
+    };
+    let read = async || {
+        rest.read(&Balance).await.unwrap();
+        assert_eq!(canceled.load(Ordering::SeqCst), 4);
+    };
+    within(async { tokio::join!(one(), one(), read(), one(), one()) }).await;
+    let calls = server.received();
+    let order: Vec<_> = calls.iter().map(|call| call.endpoint.as_str()).collect();
+    assert_eq!(order[..4], ["CancelOrder"; 4]);
+    assert_eq!(order[4..], ["Balance"]);
+    assert!(calls.is_sorted_by_key(|call| call.nonce()));
+}
+
+#[tokio::test]
 async fn a_cancel_overtaken_by_another_goes_again_with_a_fresh_nonce() {
     let calls = AtomicUsize::new(0);
     let server = Server::start(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
@@ -262,6 +291,19 @@ async fn an_open_breaker_stops_reads_and_orders_but_no_cancel() {
     // Public calls have a breaker of their own.
     rest.public(&Time).await.unwrap_err();
     assert_eq!(server.calls("Time"), 1);
+}
+
+#[tokio::test]
+async fn a_read_whose_failures_open_the_breaker_tells_the_failure() {
+    let server = Server::start(|_| Reply::Answer(503, "<html>".to_owned())).await;
+    let mut settings = settings(&server.address);
+    settings.breakers.private.consecutive_failures = 2;
+    let rest = rest_with(&settings);
+    let first = rest.read(&Balance).await.unwrap_err().to_string();
+    assert_eq!(first, "Balance answered with HTTP status 503");
+    assert_eq!(server.calls("Balance"), 2);
+    let next = rest.read(&Balance).await.unwrap_err().to_string();
+    assert_eq!(next, "Balance not sent: circuit breaker open");
 }
 
 #[tokio::test]

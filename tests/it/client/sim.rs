@@ -35,6 +35,7 @@ use tradingd::{
     venue::kraken::{
         account::Account,
         catalog::Catalog,
+        error::Class,
         nonce::{Nonces, Volatile},
         rest::{
             Rest,
@@ -290,6 +291,37 @@ async fn the_simulators_refusals_are_understood() {
     let gone = CancelOrder::ClOrdId(id("never"));
     let answer = sim.rest.cancel(&gone).await.unwrap_err().answer();
     assert!(matches!(answer, Answer::Rejected(r) if r.reason == RejectReason::UnknownOrder));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_cancels_and_reads_at_once_meet_no_refused_nonce() {
+    let sim = start(None, None).await;
+    let names: Vec<_> = (0..10).map(|n| format!("aa{n}")).collect();
+    for name in &names {
+        sim.rest.order(sim.order(name, "40000.0")).await.unwrap();
+    }
+    let unknown = Class::Rejected(RejectReason::UnknownOrder);
+    let mut calls = JoinSet::new();
+    for n in 0..200 {
+        let rest = sim.rest.clone();
+        let resting = names.get(n).map(|name| id(name));
+        calls.spawn(async move {
+            if n % 20 == 19 {
+                return rest.read(&BalanceEx).await.map(|_| None);
+            }
+            let cancel = CancelOrder::ClOrdId(resting.unwrap_or(id(&format!("never{n}"))));
+            match rest.cancel(&cancel).await {
+                Err(error) if error.class() == Some(unknown) => Ok(Some(0)),
+                other => other.map(|canceled| Some(canceled.count)),
+            }
+        });
+    }
+    let ended = within(calls.join_all()).await;
+    let ended: Result<Vec<_>, _> = ended.into_iter().collect();
+    let canceled: u64 = ended.unwrap().into_iter().flatten().sum();
+    assert_eq!(canceled, 10);
+    // A refused nonce is nothing that a breaker counts.
+    assert_eq!(sim.rest.breakers().cancels.snapshot().totals.ignored, 0);
 }
 
 #[tokio::test]

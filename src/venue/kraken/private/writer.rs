@@ -3,7 +3,7 @@
 //! For: taking cancels, orders and amends from their lanes and telling what became of each. Left out: what frames mean (the
 //! reader's) and how a connection comes up. Always true:
 //!
-//! * A cancel waits for nothing that is not already being written. While there is no socket it goes by REST, at once and beside others.
+//! * A cancel waits for nothing that is not already being written. While there is no socket it goes by REST, behind no call but other cancels.
 //! * Nothing here waits for the account queue: events that find no room there wait in order, and the lanes go on.
 //! * No create is ever written twice, nor after its outcome was told.
 
