@@ -1,4 +1,4 @@
-//! One run of the from a config to an exit code: what `run` and `demo` share.
+//! One run of the daemon, from a config to an exit code: what `run` and `demo` share.
 
 use std::{sync::Arc, time::Duration};
 
