@@ -17,3 +17,4 @@ mod sim_ws;
 mod support;
 mod tidy;
 mod verify_verb;
+mod terminal;
