@@ -151,6 +151,11 @@ async fn serve(
     }
     let failed = tokio::select! {
         biased;
+    if !out.is_read() {
+        // Nobody will ever know the addresses.
+        simulator.shutdown().await;
+        return Ok(Exit::Clean);
+    }
         () = signals.asked() => None,
         what = simulator.failed() => Some(what),
     };

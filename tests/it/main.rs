@@ -6,6 +6,7 @@
 )]
 
 mod client;
+mod closed_pipe;
 mod config;
 mod daemon;
 mod journal;
