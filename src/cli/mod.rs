@@ -47,10 +47,10 @@ Settings come from the file, conf.d/*.toml beside it, variables TRADINGD__SECTIO
 the later wins. Secrets are only ever referred to: file:PATH, env:NAME, credential:NAME.
 
 Exit codes:
-  0   clean stop                        73  the journal cannot be made
+  0   clean stop                        73  no usable state directory
   1   unexpected failure                74  the journal cannot be written
   2   usage                             75  stopped late; orders may rest
-  3   no daemon, or another one runs    77  the key is refused
+  3   no daemon, or another one runs    77  no key that works
   4   degraded                          78  invalid config
   69  venue unreachable at start        80  halted by risk or kill switch
   70  an invariant broke; orders parked";

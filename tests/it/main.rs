@@ -11,6 +11,7 @@ mod config;
 mod daemon;
 mod journal;
 mod process;
+mod refused_start;
 mod replay;
 mod sim_rest;
 mod sim_verb;
