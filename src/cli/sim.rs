@@ -31,7 +31,8 @@ pub(super) struct Arguments {
     /// How fast the market's time runs; scales the gaps between market events only.
     #[arg(long, value_name = "X", value_parser = positive)]
     speed: Option<f64>,
-    /// Recorded trades to play, plain or zstd: BTC/USD=FILE, or a file named BTCUSD_….csv.zst; may be repeated.
+    /// Recorded trades to play, plain or zstd: BTC/USD=FILE, or a file named after its pair, BTCUSD_….csv.zst or
+    /// XBTUSD_….csv.zst; may be repeated.
     #[arg(long = "tape", value_name = "FILE")]
     tapes: Vec<String>,
     /// Address of REST.
