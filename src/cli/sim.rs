@@ -60,6 +60,7 @@ pub(super) struct Arguments {
 
 const AFTER_HELP: &str = "\
 Addresses that are not given are free ports of the loopback. -c reads the section [sim] of a config; arguments win.
+
 It runs until SIGINT (ctrl-c), SIGTERM or SIGHUP (a closed terminal). Accounts, orders and trades end with it.";
 
 /// A tier by its name on the command line.
@@ -150,13 +151,13 @@ async fn serve(
         simulator.shutdown().await;
         return Err(error);
     }
-    let failed = tokio::select! {
-        biased;
     if !out.is_read() {
         // Nobody will ever know the addresses.
         simulator.shutdown().await;
         return Ok(Exit::Clean);
     }
+    let failed = tokio::select! {
+        biased;
         () = signals.asked() => None,
         what = simulator.failed() => Some(what),
     };

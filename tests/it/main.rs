@@ -17,6 +17,6 @@ mod sim_rest;
 mod sim_verb;
 mod sim_ws;
 mod support;
+mod terminal;
 mod tidy;
 mod verify_verb;
-mod terminal;
