@@ -105,7 +105,10 @@ mod tests {
                 "[venue]\nkind = 1",
                 "one of the words that the default config names, in quotes, belongs here",
             ),
-            ("log = []", "a section of keys belongs here, not a list"),
+            (
+                "log = 1",
+                "a section of keys belongs here, not the number 1",
+            ),
             (
                 "[risk]\nmax_position = 0.5",
                 "an amount above zero in quotes, such as \"0.25\" belongs here, not the number 0.5",

@@ -50,6 +50,8 @@ fn demo(arguments: &[&str]) -> Demo {
         .stdout(Stdio::null())
         .stderr(inside())
         .env("TERM", "xterm")
+        // No program beside it may tell the size.
+        .env("PATH", "")
         .env("TMPDIR", temporary.path())
         .env_remove("STATE_DIRECTORY")
         .env_remove("NOTIFY_SOCKET")
