@@ -1,12 +1,14 @@
 //! The only place that prints.
 //!
-//! Always true: a reader of the data that goes away (`| head`) has seen what it wanted. It is no failure and hides none: what is
-//! printed after that is dropped, and the verb goes on to its verdict.
+//! Always true: a reader of the data that goes away (`| head`, a closed terminal) has seen what it wanted. It is no failure and
+//! hides none: what is printed after that is dropped, and the verb goes on to its verdict.
 
 use std::{
     fmt,
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, IsTerminal as _, Write},
 };
+
+use rustix::io::Errno;
 
 use super::Exit;
 use crate::types::Chain;
@@ -15,6 +17,8 @@ use crate::types::Chain;
 pub struct Out {
     data: Box<dyn Write + Send>,
     notes: Box<dyn Write + Send>,
+    /// Whether the reader of the data is a person at a terminal.
+    on_terminal: bool,
     /// Whether the reader of the data went away.
     unread: bool,
 }
@@ -29,7 +33,11 @@ impl Out {
     /// The process's own.
     #[must_use]
     pub fn standard() -> Self {
-        Self::to(Box::new(io::stdout()), Box::new(io::stderr()))
+        let on_terminal = io::stdout().is_terminal();
+        Self {
+            on_terminal,
+            ..Self::to(Box::new(io::stdout()), Box::new(io::stderr()))
+        }
     }
 
     /// Any two.
@@ -38,6 +46,7 @@ impl Out {
         Self {
             data,
             notes,
+            on_terminal: false,
             unread: false,
         }
     }
@@ -72,12 +81,18 @@ impl Out {
         }
         let printed = self.data.write_fmt(data).and_then(|()| self.data.flush());
         match printed {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            Err(error) if self.tells_of_no_reader(&error) => {
                 self.unread = true;
                 Ok(())
             }
             other => other,
         }
+    }
+
+    /// Elsewhere than on a terminal the same error is a disk that fails.
+    fn tells_of_no_reader(&self, error: &io::Error) -> bool {
+        let hung_up = Errno::from_io_error(error) == Some(Errno::IO);
+        error.kind() == ErrorKind::BrokenPipe || self.on_terminal && hung_up
     }
 
     /// Tells the person something. Where nobody listens, nothing is told.

@@ -47,7 +47,7 @@ fn demo(arguments: &[&str]) -> Demo {
         .arg("demo")
         .args(arguments)
         .stdin(inside())
-        .stdout(Stdio::null())
+        .stdout(inside())
         .stderr(inside())
         .env("TERM", "xterm")
         // No program beside it may tell the size.
