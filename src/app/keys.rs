@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::{
     config::{SecretError, SecretRef, Venue},
     io::{Clock, files},
+    types::Chain,
     venue::kraken::{
         auth::{Credentials, InvalidSecret},
         nonce::{Nonces, Store},
@@ -45,6 +46,29 @@ pub fn resolve(venue: &Venue) -> Result<Credentials, KeyError> {
     };
     let (key, secret) = (text(&venue.api_key)?, text(&venue.api_secret)?);
     Ok(Credentials::new(key.expose_secret().to_owned(), &secret)?)
+}
+
+/// Why a start would find no usable key, each with the setting that it is about. What is read is forgotten at once.
+#[must_use]
+pub fn faults(venue: &Venue) -> Vec<String> {
+    if venue.embeds_simulator() {
+        return Vec::new();
+    }
+    let references = [
+        ("venue.api_key", &venue.api_key),
+        ("venue.api_secret", &venue.api_secret),
+    ];
+    let unusable = references.into_iter().filter_map(|(setting, reference)| {
+        let error = reference.as_ref()?.resolve().err()?;
+        Some(format!("{setting}: {}", Chain(&error)))
+    });
+    let faults: Vec<String> = unusable.collect();
+    match resolve(venue) {
+        Err(KeyError::Invalid(invalid)) if faults.is_empty() => {
+            vec![format!("venue.api_secret: {}", Chain(&invalid))]
+        }
+        Ok(_) | Err(_) => faults,
+    }
 }
 
 /// The nonces of a key, continued from a file in the state directory.

@@ -59,6 +59,16 @@ pub fn symbols(config: &Config) -> Result<Vec<Symbol>, PlanError> {
     Ok(symbols)
 }
 
+/// The config's keys that name a pair.
+pub(super) fn keys_naming(config: &Config, symbol: &str) -> Vec<String> {
+    let strategies = config.strategy.iter().enumerate();
+    let own = strategies
+        .filter(|(_, own)| own.pair == symbol)
+        .map(|(number, own)| format!("strategy.{number}.pair ({})", own.name));
+    let fed = config.feed.pairs.iter().any(|pair| pair == symbol);
+    own.chain(fed.then(|| "feed.pairs".to_owned())).collect()
+}
+
 /// The engine's settings. The epoch is set when the run begins.
 ///
 /// # Errors

@@ -1,16 +1,20 @@
 //! Signals of the operating system: the first asks for an orderly stop, the second shortens it, the third ends it.
+//!
+//! Always true: a hangup asks and never insists. Shell and kernel each send one when a terminal closes, and nobody meant to hurry.
 
-use std::io;
+use std::{fs, future::pending, io};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// SIGTERM and SIGINT, from the moment of construction.
+/// SIGTERM, SIGINT and SIGHUP, from the moment of construction.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// None where whoever started the program had it ignored, as `nohup` does.
+    hangup: Option<Signal>,
 }
 
 /// What the signals cancel, one after the other.
@@ -31,9 +35,15 @@ impl Signals {
     ///
     /// When the operating system refuses.
     pub fn new() -> io::Result<Self> {
+        let hangup = if ignores_hangup() {
+            None
+        } else {
+            Some(signal(SignalKind::hangup())?)
+        };
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup,
         })
     }
 
@@ -43,23 +53,77 @@ impl Signals {
     ///
     /// A signal that has not been taken stays pending.
     pub async fn run(mut self, stops: Stops) {
-        self.next().await;
+        self.asked().await;
         info!("stopping: strategies stop, orders are canceled");
         stops.stop.cancel();
-        self.next().await;
+        self.insisted().await;
         warn!("second signal: hurrying");
         stops.hurry.cancel();
-        self.next().await;
+        self.insisted().await;
         warn!("third signal: leaving at once; orders may rest");
         stops.abandon.cancel();
     }
 
-    async fn next(&mut self) {
+    /// Waits for whatever asks to stop.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub async fn asked(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => drop(hangup.recv().await),
+                None => pending().await,
+            }
+        };
+        let name = tokio::select! {
+            biased;
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            () = hangup => "SIGHUP",
+        };
+        info!(signal = name, "signal");
+    }
+
+    /// Waits for a signal that somebody sent on purpose.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub async fn insisted(&mut self) {
         let name = tokio::select! {
             biased;
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         };
         info!(signal = name, "signal");
+    }
+}
+
+/// Whether the program was started with SIGHUP ignored. To listen to it would undo that.
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    has_ignored(&status, 1)
+}
+
+/// Looks a signal up in the mask of a process's status.
+fn has_ignored(status: &str, signal: u32) -> bool {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ignored_signal_is_found_in_the_mask() {
+        let status = "Name:\ttradingd\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001001\n";
+        assert!(has_ignored(status, 1) && has_ignored(status, 13));
+        assert!(!has_ignored(status, 2) && !has_ignored(status, 15));
+        assert!(!has_ignored("", 1) && !has_ignored("SigIgn:\tx\n", 1));
     }
 }

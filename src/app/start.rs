@@ -49,9 +49,19 @@ pub enum StartError {
     /// No directory for what must survive.
     #[error("no state directory: set state.dir, $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME")]
     NoStateDirectory,
-    /// Another process has it, or the file system refuses.
+    /// Another process has the state directory.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Held(LockError),
+    /// The file system refuses it.
+    #[error(
+        "the state directory {path} cannot be used (let this user create and write it, or name another in state.dir; $STATE_DIRECTORY wins over that)"
+    )]
+    State {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// The simulator cannot start.
     #[error("cannot start the simulated Kraken")]
     Simulator(#[from] SimError),
@@ -83,6 +93,14 @@ pub enum StartError {
         after: Duration,
         /// What it said last, or what kept us from reaching it. A rule of our own only if there was nothing else.
         last: String,
+    },
+    /// The venue does not list a pair; only it can know.
+    #[error("{wanted_by}: the venue does not list {symbol:?}")]
+    Unlisted {
+        /// The pair.
+        symbol: String,
+        /// The keys that name it.
+        wanted_by: String,
     },
     /// The venue's lists do not fit.
     #[error(transparent)]
@@ -119,22 +137,16 @@ pub(super) struct Started {
     pub(super) seed: u64,
 }
 
-/// Where the state lives.
-fn state_directory(config: &Config) -> Result<PathBuf, StartError> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    config
-        .state
-        .directory(variable)
-        .ok_or(StartError::NoStateDirectory)
-}
-
 /// Takes the state directory.
 pub(super) fn claim(config: &Config) -> Result<(PathBuf, files::DirLock), StartError> {
     if config.venue.kind == VenueKind::Paper {
         return Err(StartError::Paper);
     }
-    let directory = state_directory(config)?;
-    let lock = files::lock_dir(&directory)?;
+    let directory = config.state.here().ok_or(StartError::NoStateDirectory)?;
+    let lock = files::lock_dir(&directory).map_err(|error| match error {
+        LockError::Held { .. } => StartError::Held(error),
+        LockError::Io { path, source } => StartError::State { path, source },
+    })?;
     Ok((directory, lock))
 }
 
@@ -171,7 +183,8 @@ pub(super) async fn start(
             .collect::<Vec<_>>(),
     );
     let limit = config.network.start;
-    let facts = within(limit, || ask(&rest, &wanted, clock)).await?;
+    let facts = within(limit, || ask(&rest, &wanted, clock)).await;
+    let facts = facts.map_err(|error| blamed(config, error))?;
     let settings = plan::settings(config, facts.instruments)?;
     let strategies = strategies.unwrap_or_else(|| {
         settings
@@ -313,6 +326,22 @@ fn catalog_error(error: CatalogError) -> Setback {
         other @ (CatalogError::Name { .. }
         | CatalogError::NoPair(_)
         | CatalogError::Rule { .. }) => Setback::Over(StartError::Catalog(other)),
+    }
+}
+
+/// Names who wants a pair that is not there.
+fn blamed(config: &Config, error: StartError) -> StartError {
+    let StartError::Catalog(CatalogError::NoPair(symbol)) = error else {
+        return error;
+    };
+    let keys = plan::keys_naming(config, symbol.as_str());
+    StartError::Unlisted {
+        symbol: symbol.to_string(),
+        wanted_by: if keys.is_empty() {
+            "an order of an earlier run may rest in it".to_owned()
+        } else {
+            keys.join(", ")
+        },
     }
 }
 

@@ -1,4 +1,4 @@
-//! `check`: is a config valid?
+//! `check`: is a config valid, and is there a key where it says?
 
 use std::io;
 
@@ -6,7 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Exit, Out, Output, Settings};
-use crate::config::{ConfigError, Loaded, Place, Problem};
+use crate::{
+    app::keys,
+    config::{ConfigError, Loaded, Place, Problem},
+};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -26,7 +29,16 @@ pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
         config: Some(arguments.config.clone()),
         set: arguments.set.clone(),
     };
-    match (settings.load(), arguments.output) {
+    let loaded = settings.load().map(|mut loaded| {
+        // The key need not be here: the config may be checked for another machine.
+        let faults = keys::faults(&loaded.config.venue);
+        let told = faults
+            .iter()
+            .map(|fault| format!("{fault}; `run` started here would end with exit code 77"));
+        loaded.warnings.extend(told);
+        loaded
+    });
+    match (loaded, arguments.output) {
         (Ok(loaded), Output::Text) => {
             for warning in &loaded.warnings {
                 out.note(&format_args!("warning: {warning}"));

@@ -19,6 +19,9 @@ use crate::{
 use clap::Args;
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+The picture is drawn on standard error if that and standard input are a terminal and TERM is not \"dumb\"; else, with --plain and \
+with -o json the log goes there as lines. The summary goes to standard output, wherever that leads.")]
 pub(super) struct Arguments {
     /// Seed of the market: the same seed, the same flow of agents.
     #[arg(long, value_name = "N")]
@@ -29,9 +32,13 @@ pub(super) struct Arguments {
     /// How fast the market's time runs.
     #[arg(long, value_name = "X", value_parser = positive)]
     speed: Option<f64>,
-    /// Recorded trades to play: BTC/USD=FILE, or a file named XBTUSD_….csv.zst; may be repeated.
+    /// Recorded trades to play: BTC/USD=FILE, or a file named after its pair, BTCUSD_….csv.zst or XBTUSD_….csv.zst; may
+    /// be repeated.
     #[arg(long, value_name = "FILE")]
     tape: Vec<String>,
+    /// Log lines instead of the picture.
+    #[arg(long)]
+    plain: bool,
     /// Form of the summary.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -46,7 +53,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
         .prefix("tradingd-demo-")
         .tempdir()?;
     let config = config(arguments, state.path().to_owned());
-    let lines = (arguments.output == Output::Text && screen::is_possible()).then(Lines::default);
+    let drawn = arguments.output == Output::Text && !arguments.plain && screen::is_possible();
+    let lines = drawn.then(Lines::default);
     let log = Log {
         level: "info".to_owned(),
         ..config.log.clone()

@@ -19,13 +19,13 @@ pub enum Exit {
     Unreachable,
     /// An invariant broke; orders are parked.
     Invariant,
-    /// The journal cannot be made.
+    /// The state directory, or the journal in it, cannot be used.
     NoJournal,
     /// The journal cannot be written.
     JournalWrite,
     /// The shutdown deadline passed; orders may rest.
     Late,
-    /// The key is refused or lacks permissions.
+    /// The key is missing, unreadable or refused, or lacks permissions.
     Key,
     /// Invalid config.
     Config,

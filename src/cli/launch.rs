@@ -1,4 +1,4 @@
-//! One run of the from a config to an exit code: what `run` and `demo` share.
+//! One run of the daemon, from a config to an exit code: what `run` and `demo` share.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,12 +14,12 @@ use super::{
 use crate::{
     app::{
         Daemon, Looks, Report, Runtimes, Signals, StartError, Stops, Summary, Verdict, clock,
-        telemetry::Lines,
+        keys::KeyError, telemetry::Lines,
     },
     config::{Config, VenueKind},
     resilience::circuit_breaker::CircuitBreaker,
     types::Chain,
-    venue::kraken::{catalog::CatalogError, counters::SocketCounters},
+    venue::kraken::counters::SocketCounters,
 };
 
 /// How a run is started.
@@ -141,14 +141,17 @@ fn state(breaker: &CircuitBreaker) -> (String, String) {
     (snapshot.name.to_owned(), snapshot.state.as_str().to_owned())
 }
 
-fn venue(config: &Config) -> String {
-    match config.venue.kind {
-        VenueKind::Sim if config.venue.embeds_simulator() => {
-            "simulated Kraken, built in".to_owned()
-        }
-        VenueKind::Sim => "simulated Kraken".to_owned(),
-        VenueKind::Paper => "paper".to_owned(),
-        VenueKind::Live => "Kraken, live".to_owned(),
+/// The venue, in a few words.
+pub(super) fn venue(config: &Config) -> String {
+    let name = match config.venue.kind {
+        VenueKind::Sim => "simulated Kraken",
+        VenueKind::Paper => "paper",
+        VenueKind::Live => "Kraken, live",
+    };
+    match &config.venue.rest {
+        Some(address) => format!("{name}, at {address}"),
+        None if config.venue.embeds_simulator() => format!("{name}, built in"),
+        None => name.to_owned(),
     }
 }
 
@@ -156,13 +159,14 @@ fn venue(config: &Config) -> String {
 fn refused(error: &StartError) -> Outcome {
     let exit = match error {
         StartError::Stopped => Exit::Clean,
-        StartError::Lock(_) => Exit::Instance,
+        StartError::Held(_) => Exit::Instance,
+        StartError::State { .. } | StartError::Key(KeyError::Nonce(_)) => Exit::NoJournal,
         StartError::Unreachable { .. } => Exit::Unreachable,
         StartError::KeyRefused(_) | StartError::Key(_) => Exit::Key,
         StartError::Plan(_) | StartError::Paper | StartError::NoStateDirectory => Exit::Config,
         StartError::Tls(_) | StartError::Address(_) | StartError::NoAccount => Exit::Config,
         StartError::Client(_) => Exit::Config,
-        StartError::Catalog(CatalogError::NoPair(_)) => Exit::Config,
+        StartError::Unlisted { .. } => Exit::Config,
         StartError::Simulator(error) if error.key().is_some() => Exit::Config,
         StartError::Recover(_) => Exit::NoJournal,
         StartError::Simulator(_)

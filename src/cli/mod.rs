@@ -43,14 +43,14 @@ Try it:
   tradingd sim                               a Kraken to try clients on
   tradingd verify DIR                        would the engine decide the same again?
 
-Settings come from the file, conf.d/*.toml beside it, variables TRADINGD__SECTION__KEY and --set section.key=value;
+Settings come from the file, conf.d/*.toml beside it, variables TRADINGD__SECTION__KEY and --set section.key=value; \
 the later wins. Secrets are only ever referred to: file:PATH, env:NAME, credential:NAME.
 
 Exit codes:
-  0   clean stop                        73  the journal cannot be made
+  0   clean stop                        73  no usable state directory
   1   unexpected failure                74  the journal cannot be written
   2   usage                             75  stopped late; orders may rest
-  3   no daemon, or another one runs    77  the key is refused
+  3   no daemon, or another one runs    77  no key that works
   4   degraded                          78  invalid config
   69  venue unreachable at start        80  halted by risk or kill switch
   70  an invariant broke; orders parked";
@@ -142,6 +142,21 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    /// Each paragraph is one line, so that only the terminal's width breaks it.
+    #[test]
+    fn no_epilog_is_broken_by_hand() {
+        let root = Arguments::command();
+        for command in [&root].into_iter().chain(root.get_subcommands()) {
+            let epilog = command.get_after_help().map(ToString::to_string);
+            let epilog = epilog.unwrap_or_default();
+            let lines: Vec<&str> = epilog.lines().collect();
+            for pair in lines.windows(2) {
+                let broken = pair[0].len() > 79 && !pair[1].is_empty();
+                assert!(!broken, "{}: {}", command.get_name(), pair[0]);
+            }
+        }
     }
 
     #[test]

@@ -7,13 +7,13 @@
 
 mod amounts;
 mod flow;
+mod keys;
 mod markets;
 mod render;
 mod terminal;
 
 use std::{io, sync::Arc, time::Duration};
 
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::{
     sync::watch,
     task::{JoinError, spawn_blocking},
@@ -149,43 +149,9 @@ fn draw_until(
             };
             terminal.draw(|frame| render(frame, &view))?;
         }
-        if event::poll(EVERY)? && asks_to_stop(&event::read()?) {
+        for _ in 0..keys::wait(EVERY)? {
             stop();
         }
     }
     Ok(())
-}
-
-fn asks_to_stop(event: &Event) -> bool {
-    let Event::Key(KeyEvent {
-        code,
-        modifiers,
-        kind,
-        ..
-    }) = event
-    else {
-        return false;
-    };
-    let pressed = *kind == KeyEventKind::Press;
-    let quits = matches!(code, KeyCode::Char('q' | 'Q'));
-    let interrupts = *code == KeyCode::Char('c') && modifiers.contains(KeyModifiers::CONTROL);
-    pressed && (quits || interrupts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn q_and_ctrl_c_ask_to_stop_and_nothing_else_does() {
-        let key = |code, modifiers| Event::Key(KeyEvent::new(code, modifiers));
-        assert!(asks_to_stop(&key(KeyCode::Char('q'), KeyModifiers::NONE)));
-        assert!(asks_to_stop(&key(
-            KeyCode::Char('c'),
-            KeyModifiers::CONTROL
-        )));
-        assert!(!asks_to_stop(&key(KeyCode::Char('c'), KeyModifiers::NONE)));
-        assert!(!asks_to_stop(&key(KeyCode::Enter, KeyModifiers::NONE)));
-        assert!(!asks_to_stop(&Event::Resize(80, 24)));
-    }
 }

@@ -7,14 +7,11 @@ use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tokio::{
-    runtime::Builder,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::runtime::Builder;
 
 use super::{Exit, Out, Output, Settings, check};
 use crate::{
-    app::{clock, telemetry},
+    app::{Signals, clock, telemetry},
     config::Config,
     io::Clock,
     sim::{self, SimAccount, Simulator, matching, server::Role},
@@ -34,7 +31,8 @@ pub(super) struct Arguments {
     /// How fast the market's time runs; scales the gaps between market events only.
     #[arg(long, value_name = "X", value_parser = positive)]
     speed: Option<f64>,
-    /// Recorded trades to play, plain or zstd: BTC/USD=FILE, or a file named BTCUSD_….csv.zst; may be repeated.
+    /// Recorded trades to play, plain or zstd: BTC/USD=FILE, or a file named after its pair, BTCUSD_….csv.zst or
+    /// XBTUSD_….csv.zst; may be repeated.
     #[arg(long = "tape", value_name = "FILE")]
     tapes: Vec<String>,
     /// Address of REST.
@@ -62,7 +60,8 @@ pub(super) struct Arguments {
 
 const AFTER_HELP: &str = "\
 Addresses that are not given are free ports of the loopback. -c reads the section [sim] of a config; arguments win.
-It runs until SIGINT (ctrl-c) or SIGTERM. Accounts, orders and trades end with it.";
+
+It runs until SIGINT (ctrl-c), SIGTERM or SIGHUP (a closed terminal). Accounts, orders and trades end with it.";
 
 /// A tier by its name on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -143,7 +142,7 @@ async fn serve(
     out: &mut Out,
 ) -> io::Result<Exit> {
     // Before anyone knows the addresses, so that no signal finds it unprepared.
-    let mut stop = Stop::new()?;
+    let mut signals = Signals::new()?;
     let mut simulator = match Simulator::start(settings, None, clock).await {
         Ok(simulator) => simulator,
         Err(error) => return Ok(out.failure(&error)),
@@ -152,15 +151,20 @@ async fn serve(
         simulator.shutdown().await;
         return Err(error);
     }
+    if !out.is_read() {
+        // Nobody will ever know the addresses.
+        simulator.shutdown().await;
+        return Ok(Exit::Clean);
+    }
     let failed = tokio::select! {
         biased;
-        () = stop.asked() => None,
+        () = signals.asked() => None,
         what = simulator.failed() => Some(what),
     };
     tokio::select! {
         biased;
         () = simulator.shutdown() => {}
-        () = stop.asked() => {
+        () = signals.insisted() => {
             out.note(&"error: stopped before every client was told");
             return Ok(Exit::Failure);
         }
@@ -172,34 +176,6 @@ async fn serve(
         "error: a part of the simulator ended: {what}"
     ));
     Ok(Exit::Failure)
-}
-
-/// SIGTERM and SIGINT.
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Stop {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Waits for either.
-    ///
-    /// # Cancel safety
-    ///
-    /// A signal that was not taken stays pending.
-    async fn asked(&mut self) {
-        tokio::select! {
-            biased;
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
 
 fn announce(simulator: &Simulator, output: Output, out: &mut Out) -> io::Result<()> {

@@ -23,7 +23,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Exit 0 if every run in it was decided the same, 1 otherwise. A run of another build cannot be replayed by this one and counts
+Exit 0 if every run in it was decided the same, 1 otherwise. A run of another build cannot be replayed by this one and counts \
 as not proven. The directory of a running daemon may be verified; its unfinished end is left out.")]
 pub(super) struct Arguments {
     /// The state directory.

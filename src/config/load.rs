@@ -82,7 +82,7 @@ fn told(layers: &[Layer], finding: Finding) -> Problem {
     Problem {
         place,
         message,
-        suggestion: None,
+        suggestion: finding.suggestion,
     }
 }
 

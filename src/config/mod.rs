@@ -14,6 +14,7 @@
 mod amount;
 mod error;
 mod layer;
+mod level;
 mod load;
 mod position;
 mod risk;
@@ -23,6 +24,7 @@ mod sections;
 mod strategy;
 mod validate;
 mod venue;
+mod words;
 
 use serde::{Deserialize, Serialize};
 

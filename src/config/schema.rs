@@ -1,8 +1,8 @@
-//! The schema is the struct [`Config`]: what serde accepts is valid, and serde's own words tell which keys there are.
+//! The schema is the struct [`Config`]: what serde accepts is valid, and serde's own words tell which keys there are; a person reads those of `words`.
 
 use std::ops::Range;
 
-use super::Config;
+use super::{Config, words};
 
 /// What is wrong with one document, in terms of its text.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ impl Fault {
             let expected: Vec<&str> = quoted.collect();
             let near = nearest(unknown, &expected).map(str::to_owned);
             (message.replacen("variant", "value", 1), near)
+        } else if let Some(plain) = words::plain(message) {
+            (plain, None)
         } else {
             let named = message.replacen("missing field", "missing key", 1);
             (named.replace('\n', ", "), None)
@@ -110,7 +112,7 @@ fn elsewhere(unknown: &str) -> Option<String> {
 }
 
 /// The candidate that a slip of the fingers makes into `word`.
-fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let distance = |candidate: &str| strsim::damerau_levenshtein(word, candidate);
     let near = candidates
         .iter()

@@ -16,6 +16,12 @@ pub struct State {
 }
 
 impl State {
+    /// The directory to use in this process's environment.
+    #[must_use]
+    pub fn here(&self) -> Option<PathBuf> {
+        self.directory(|name| std::env::var_os(name).map(PathBuf::from))
+    }
+
     /// The directory to use, given the environment. `None` when nothing names one, not even a home.
     #[must_use]
     pub fn directory(&self, variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {

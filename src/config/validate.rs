@@ -1,9 +1,12 @@
 //! What must hold across keys. Each rule is a function that adds what it finds.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
-    Config,
+    Config, level,
     strategy::{self, Plan, Strategy},
     venue::{Address, VenueKind},
 };
@@ -19,6 +22,8 @@ pub(super) struct Finding {
     /// The key that it is about.
     pub(super) path: Vec<String>,
     pub(super) message: String,
+    /// The nearest valid value.
+    pub(super) suggestion: Option<String>,
 }
 
 /// Everything that is wrong.
@@ -63,9 +68,14 @@ struct Findings(Vec<Finding>);
 
 impl Findings {
     fn add(&mut self, path: &[&str], message: impl Into<String>) {
+        self.add_with(path, message, None);
+    }
+
+    fn add_with(&mut self, path: &[&str], message: impl Into<String>, suggestion: Option<String>) {
         self.0.push(Finding {
             path: path.iter().map(|part| (*part).to_owned()).collect(),
             message: message.into(),
+            suggestion,
         });
     }
 
@@ -154,25 +164,33 @@ fn live(config: &Config, found: &mut Findings) {
         &["venue", "kind"],
         "live trading needs [[strategy]] of your own; those of the default config are for the simulator",
     );
-    let pairs: BTreeSet<&str> = config
-        .strategy
-        .iter()
-        .map(|strategy| strategy.pair.as_str())
-        .collect();
-    for pair in pairs {
-        let limits = config.risk.of(pair);
-        let missing = [
-            ("max_order_qty", limits.max_order_qty.is_none()),
-            ("max_order_notional", limits.max_order_notional.is_none()),
-            ("max_position", limits.max_position.is_none()),
-        ];
-        for (key, _) in missing.iter().filter(|(_, missing)| *missing) {
-            found.add(
-                &["venue", "kind"],
-                format!("live trading needs risk.{key}, or risk.pair.\"{pair}\".{key}"),
-            );
+    let mut lacking: BTreeMap<Vec<&str>, BTreeSet<&str>> = BTreeMap::new();
+    for pair in config.strategy.iter().map(|strategy| &*strategy.pair) {
+        let missing = missing_limits(config, pair);
+        if !missing.is_empty() {
+            lacking.entry(missing).or_default().insert(pair);
         }
     }
+    for (keys, pairs) in lacking {
+        let keys: Vec<String> = keys.iter().map(|key| format!("risk.{key}")).collect();
+        let pairs: Vec<String> = pairs.iter().map(|pair| format!("\"{pair}\"")).collect();
+        let (keys, pairs) = (keys.join(", "), pairs.join(", "));
+        let message =
+            format!("live trading needs {keys} for {pairs}, there or under [risk.pair.\"…\"]");
+        found.add(&["venue", "kind"], message);
+    }
+}
+
+/// The limits without which a pair is not traded live.
+fn missing_limits(config: &Config, pair: &str) -> Vec<&'static str> {
+    let limits = config.risk.of(pair);
+    let amounts = [
+        ("max_order_qty", limits.max_order_qty),
+        ("max_order_notional", limits.max_order_notional),
+        ("max_position", limits.max_position),
+    ];
+    let missing = amounts.into_iter().filter(|(_, amount)| amount.is_none());
+    missing.map(|(key, _)| key).collect()
 }
 
 fn journal(config: &Config, found: &mut Findings) {
@@ -234,12 +252,12 @@ fn simulator(config: &Config, found: &mut Findings) {
 }
 
 fn log(config: &Config, found: &mut Findings) {
-    let parsed = config
-        .log
-        .level
-        .parse::<tracing_subscriber::filter::Targets>();
-    if let Err(error) = parsed {
-        found.add(&["log", "level"], format!("no log filter: {error}"));
+    if let Err(invalid) = level::check(&config.log.level) {
+        found.add_with(
+            &["log", "level"],
+            invalid.message,
+            invalid.suggestion.map(str::to_owned),
+        );
     }
 }
 

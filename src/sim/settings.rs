@@ -134,8 +134,14 @@ pub(crate) mod duration {
     /// Reads `250ms`, `1s`, `2m`.
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        let signed: jiff::SignedDuration = text.parse().map_err(D::Error::custom)?;
-        Duration::try_from(signed).map_err(D::Error::custom)
+        let signed = text.parse::<jiff::SignedDuration>().ok();
+        signed
+            .and_then(|signed| Duration::try_from(signed).ok())
+            .ok_or_else(|| {
+                D::Error::custom(format_args!(
+                    "`{text}` is no length of time such as \"250ms\", \"1s\" or \"2m\""
+                ))
+            })
     }
 
     /// Writes what [`deserialize`] reads.

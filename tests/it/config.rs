@@ -1,6 +1,6 @@
 //! The config: what is refused, where it says so, and that the documented defaults are the defaults.
 
-use std::{ffi::OsString, fs, path::Path};
+use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use assert_cmd::Command;
 use tempfile::TempDir;
@@ -97,23 +97,23 @@ const BAD: &[(&str, &str, &str)] = &[
     (
         "[feed]\ndepth = { levels = 10 }\n",
         "tradingd.toml:2:9:",
-        "invalid type",
+        "a whole number from 0 to 65535 belongs here, not a section of keys",
     ),
     // Wrong types.
     (
         "[journal]\nbuffer = '1'\n",
         "tradingd.toml:2:10:",
-        "invalid type: string \"1\"",
+        "a whole number from 0 up belongs here, not the text \"1\"",
     ),
     (
         "[journal]\nbuffer = 59.94\n",
         "tradingd.toml:2:10:",
-        "invalid type: floating point `59.94`",
+        "not the number 59.94",
     ),
     (
         "[journal]\nbuffer = -1\n",
         "tradingd.toml:2:10:",
-        "invalid value: integer `-1`",
+        "not the number -1",
     ),
     (
         "[journal]\nkeep = 30\n",
@@ -123,7 +123,7 @@ const BAD: &[(&str, &str, &str)] = &[
     (
         "[feed]\ndepth = 70000\n",
         "tradingd.toml:2:9:",
-        "invalid value: integer `70000`",
+        "not the number 70000",
     ),
     (
         "[risk]\nmax_position = 0.5\n",
@@ -138,12 +138,12 @@ const BAD: &[(&str, &str, &str)] = &[
     (
         "venue = 'live'\n",
         "tradingd.toml:1:9:",
-        "invalid type: string \"live\"",
+        "a section of keys belongs here, not the text \"live\"",
     ),
     (
         "strategy = 'quoter'\n",
         "tradingd.toml:1:12:",
-        "invalid type",
+        "a list in brackets belongs here",
     ),
     // Impossible values.
     (
@@ -197,9 +197,19 @@ const BAD: &[(&str, &str, &str)] = &[
         "must be from 65536",
     ),
     (
+        "[log]\nlevel = 'inof'\n",
+        "tradingd.toml:2:1:",
+        "log.level: `inof` is no level: write error, warn, info, debug, trace or off",
+    ),
+    (
+        "[log]\nlevel = 'inof'\n",
+        "tradingd.toml:2:1:",
+        "; did you mean `info`?",
+    ),
+    (
         "[log]\nlevel = 'info,x=loud'\n",
         "tradingd.toml:2:1:",
-        "no log filter",
+        "`loud` is no level",
     ),
     (
         "[feed]\ndepth = 11\n",
@@ -285,7 +295,13 @@ const BAD: &[(&str, &str, &str)] = &[
     (
         "[sim]\ntapes = ['BTC/USD=no.csv']\n",
         "tradingd.toml:2:1:",
-        "cannot play a tape: no.csv",
+        "cannot play a tape: no.csv: cannot be read: No such file",
+    ),
+    // Named after no pair, but above all not there.
+    (
+        "[sim]\ntapes = ['btc-trades.csv']\n",
+        "tradingd.toml:2:1:",
+        "btc-trades.csv: cannot be read: No such file",
     ),
     // The client.
     (
@@ -303,7 +319,11 @@ const BAD: &[(&str, &str, &str)] = &[
         "tradingd.toml:1:18:",
         "kraken.breakers.public: buckets must be at least 1",
     ),
-    ("[sim]\nheartbeat = 'often'\n", "tradingd.toml:2:13:", ""),
+    (
+        "[sim]\nheartbeat = 'often'\n",
+        "tradingd.toml:2:13:",
+        "`often` is no length of time",
+    ),
     (
         "[sim]\ntls_key = 'k'\n",
         "tradingd.toml:2:1:",
@@ -415,7 +435,7 @@ fn variables_arguments_and_files_beside_are_held_to_the_same_rules() {
         (
             &["--set", "journal.buffer=lots"],
             &[],
-            "--set journal.buffer: invalid type: string \"lots\"",
+            "--set journal.buffer: a whole number from 0 up belongs here, not the text \"lots\"",
         ),
         (
             &["--set", "journal.buffer"],
@@ -441,7 +461,7 @@ fn variables_arguments_and_files_beside_are_held_to_the_same_rules() {
         (
             &[],
             &[("TRADINGD__FEED", "10")],
-            "variable TRADINGD__FEED: invalid type",
+            "variable TRADINGD__FEED: a section of keys belongs here, not the number 10",
         ),
         (
             &[],
@@ -573,6 +593,60 @@ fn live_needs_a_key_and_every_limit() {
         told.contains("tradingd.toml:4:1: ") && told.contains("[[strategy]] of your own"),
         "{told}"
     );
+}
+
+#[test]
+fn live_without_anything_is_told_in_one_block() {
+    let directory = written("[venue]\nkind = 'live'\n");
+    let (code, told) = check(directory.path(), &[], &[]);
+    assert_eq!((code, told.lines().count()), (78, 3), "{told}");
+    let limits = "live trading needs risk.max_order_qty, risk.max_order_notional, risk.max_position for \"BTC/USD\", \"ETH/USD\", \
+                  \"SOL/USD\"";
+    assert!(told.contains(limits), "{told}");
+}
+
+#[test]
+fn check_warns_where_the_key_is_not_to_be_had_and_never_tells_it() {
+    const SECRET: &str = "c2VjcmV0IG9mIHRoZSBrZXk=";
+    let text = "[venue]\nrest = 'http://127.0.0.1:1'\nws = 'ws://127.0.0.1:1'\nws_auth = 'ws://127.0.0.1:1'\n\
+                api_key = 'env:THE_KEY'\napi_secret = 'file:secret'\n";
+    let directory = written(text);
+    let path = directory.path().join("secret");
+    let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    let warned = |environment: &[(&str, &str)], words: &[&str]| {
+        let (code, told) = check(directory.path(), &[], environment);
+        assert_eq!(code, 0, "{told}");
+        assert_eq!(told.matches("exit code 77").count(), words.len(), "{told}");
+        for words in words {
+            assert!(
+                told.contains(&format!("warning: {words}")),
+                "{words} not in {told}"
+            );
+        }
+        assert!(
+            !told.contains(SECRET) && !told.contains("not base64"),
+            "{told}"
+        );
+    };
+    let nothing = "venue.api_key: the variable THE_KEY is not set";
+    let unreadable = "venue.api_secret: cannot read secret: No such file";
+    warned(&[], &[nothing, unreadable]);
+    fs::write(&path, SECRET).unwrap();
+    mode(0o644);
+    let key = [("THE_KEY", "key")];
+    warned(
+        &key,
+        &["venue.api_secret: secret has mode 644; others may read it (chmod 600)"],
+    );
+    mode(0o600);
+    warned(&key, &[]);
+    fs::write(&path, "not base64").unwrap();
+    warned(&key, &["venue.api_secret: "]);
+    fs::remove_file(&path).unwrap();
+    // The built-in simulator needs no key: none is looked for.
+    let unused = written("[venue]\napi_key = 'env:THE_KEY'\napi_secret = 'file:secret'\n");
+    let (code, told) = check(unused.path(), &[], &[]);
+    assert_eq!((code, told.as_str()), (0, ""));
 }
 
 #[test]

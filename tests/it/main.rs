@@ -6,15 +6,18 @@
 )]
 
 mod client;
+mod closed_pipe;
 mod config;
 mod daemon;
 mod guide;
 mod journal;
 mod process;
+mod refused_start;
 mod replay;
 mod sim_rest;
 mod sim_verb;
 mod sim_ws;
 mod support;
+mod terminal;
 mod tidy;
 mod verify_verb;

@@ -59,13 +59,18 @@ impl Daemon {
 
     /// The next line that holds a text.
     fn line(&self, text: &str) -> String {
+        self.line_of(&[text])
+    }
+
+    /// The next line that holds one of these texts.
+    fn line_of(&self, texts: &[&str]) -> String {
         let mut seen = Vec::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(text) => return line,
+                Ok(line) if texts.iter().any(|text| line.contains(text)) => return line,
                 Ok(line) => seen.push(line),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    panic!("no line with {text:?} in:\n{}", seen.join("\n"))
+                    panic!("no line with {texts:?} in:\n{}", seen.join("\n"))
                 }
             }
         }
@@ -113,6 +118,64 @@ fn a_run_after_kill_nine_knows_the_orders_that_rest_and_ends_them() {
     second.line("no order of ours rests");
     assert_eq!(second.exit_code(), Some(0));
     verify(state.path());
+}
+
+/// A closed terminal is heard from the kernel and from the shell, and nobody means to hurry.
+#[test]
+fn hangups_stop_in_order_however_many_come() {
+    let state = tempfile::tempdir().unwrap();
+    let daemon = daemon(state.path(), None);
+    daemon.line("ready");
+    daemon.line("fill");
+    daemon.signal(Signal::HUP);
+    daemon.line("signal=\"SIGHUP\"");
+    daemon.signal(Signal::HUP);
+    daemon.signal(Signal::HUP);
+    let end = daemon.line_of(&["no order of ours rests", "hurrying"]);
+    assert!(end.contains("no order of ours rests"), "{end}");
+    assert_eq!(daemon.exit_code(), Some(0));
+    verify(state.path());
+}
+
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
+        .arg(assert_cmd::cargo::cargo_bin!("tradingd"))
+        .args(["run", "-c", DEFAULT, "--set", "sim.rate=400.0", "--set"])
+        .arg(format!("state.dir=\"{}\"", state.path().display()))
+        .env_remove("STATE_DIRECTORY")
+        .env_remove("NOTIFY_SOCKET");
+    let daemon = Daemon::start(command);
+    daemon.line("ready");
+    daemon.signal(Signal::HUP);
+    daemon.line("fill");
+    daemon.signal(Signal::TERM);
+    let first = daemon.line(" signal=");
+    assert!(first.contains("SIGTERM"), "{first}");
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
+#[test]
+fn a_demo_leaves_nothing_behind_when_its_terminal_closes() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tradingd"));
+    command
+        .arg("demo")
+        .stdin(Stdio::null())
+        .env("TMPDIR", temporary.path())
+        .env_remove("STATE_DIRECTORY")
+        .env_remove("NOTIFY_SOCKET");
+    let demo = Daemon::start(command);
+    demo.line("ready");
+    let there = || temporary.path().read_dir().unwrap().count();
+    assert_eq!(there(), 1);
+    demo.signal(Signal::HUP);
+    demo.line("no order of ours rests");
+    assert_eq!(demo.exit_code(), Some(0));
+    assert_eq!(there(), 0);
 }
 
 #[test]

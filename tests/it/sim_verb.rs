@@ -160,6 +160,14 @@ fn for_people_it_prints_addresses_and_keys_and_ctrl_c_ends_it() {
 }
 
 #[test]
+fn a_closed_terminal_ends_it_in_order() {
+    let mut running = Running::start(&["-o", "json"]);
+    running.listening();
+    running.signal(Signal::HUP);
+    assert_eq!(running.end().0.code(), Some(0));
+}
+
+#[test]
 fn the_config_s_section_counts_and_arguments_win() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sim.toml");

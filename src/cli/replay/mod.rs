@@ -39,11 +39,11 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-A line with \"dir\":\"tx\" is what the client sent: it is not counted, but a subscribe tells the depth. Without a subscribe or its
-acknowledgement the depth is the least allowed one that holds the snapshot. Precisions come from an instrument frame of the
+A line with \"dir\":\"tx\" is what the client sent: it is not counted, but a subscribe tells the depth. Without a subscribe or its \
+acknowledgement the depth is the least allowed one that holds the snapshot. Precisions come from an instrument frame of the \
 recording, else from --instruments, else from the digits of the frames.
 
-Exit code 1 if a line could not be decoded or a checksum was wrong.";
+Exit code 1 if a line could not be decoded or a checksum was wrong, also when the reader of the output has gone by then.";
 
 pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
     let precisions = match arguments.instruments.as_deref().map(instruments::read) {
@@ -98,6 +98,7 @@ fn play(
                 return Ok(Err(error));
             }
         }
+        let read = out.is_read();
         let mut complain = |what: &dyn std::fmt::Display| {
             out.note(&format_args!(
                 "{}:{}: {what}",
@@ -109,6 +110,7 @@ fn play(
             Line::Nothing => {}
             Line::Sent(frame) => player.sent(&frame),
             Line::Received(frame) => {
+                let events = events && read;
                 let shown = player.received(&frame, reader.number(), events, &mut complain);
                 if let Some(shown) = shown {
                     out.line(&shown)?;

@@ -1,6 +1,7 @@
 //! One picture into one frame. Pure: the same view gives the same frame.
 //!
-//! From top to bottom: what the daemon is about, pairs, own orders, log, counters, keys. What does not fit is counted.
+//! From top to bottom: what the daemon is about, pairs, own orders, log, counters, keys. What does not fit is counted; on a small
+//! terminal counters and log give way first.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tracing::Level;
 use super::{
     View,
     amounts::{clock, count, latency},
-    flow::flow,
+    flow::{flow, fold},
     markets,
 };
 use crate::{
@@ -32,6 +33,8 @@ use crate::{
 pub(super) const LOG_LINES: usize = 100;
 /// Lines that the log has at least, with its title.
 const LOG_LEAST: u16 = 4;
+/// Pairs that go before counters and log.
+const FEW_PAIRS: usize = 3;
 /// Lines that own orders have at least, with their title.
 const ORDERS_LEAST: u16 = 3;
 
@@ -39,24 +42,15 @@ const ORDERS_LEAST: u16 = 3;
 pub fn render(frame: &mut Frame<'_>, view: &View) {
     let area = frame.area();
     let header = flow(header(view), area.width);
-    let counters = flow(counters(view), area.width);
-    let rest = [lines(header.len()), lines(counters.len()), 1, LOG_LEAST]
-        .into_iter()
-        .fold(area.height, u16::saturating_sub);
-    let pairs = markets::height(view.picture.markets.len(), area.width)
-        .min(rest.saturating_sub(ORDERS_LEAST));
-    let orders = lines(view.picture.open_orders().max(1)).saturating_add(1);
-    let heights = [
-        lines(header.len()),
-        pairs,
-        orders.min(rest.saturating_sub(pairs)),
-    ];
+    let mut counters = flow(counters(view), area.width);
+    let heights = Heights::of(area, view, header.len(), counters.len());
+    counters.truncate(usize::from(heights.counters));
     let [top, table, own, log, bottom, keys] = Layout::vertical([
-        Constraint::Length(heights[0]),
-        Constraint::Length(heights[1]),
-        Constraint::Length(heights[2]),
+        Constraint::Length(lines(header.len())),
+        Constraint::Length(heights.pairs),
+        Constraint::Length(heights.orders),
         Constraint::Min(0),
-        Constraint::Length(lines(counters.len())),
+        Constraint::Length(heights.counters),
         Constraint::Length(1),
     ])
     .areas(area);
@@ -66,6 +60,35 @@ pub fn render(frame: &mut Frame<'_>, view: &View) {
     draw_log(frame, log, view);
     frame.render_widget(Paragraph::new(counters), bottom);
     frame.render_widget(hint(view.picture.mode), keys);
+}
+
+/// Lines of what need not fit. The log has the rest.
+struct Heights {
+    pairs: u16,
+    orders: u16,
+    counters: u16,
+}
+
+impl Heights {
+    /// A few pairs and the title of the orders, which counts what is missing, come first; counters give way to them, then the log.
+    fn of(area: Rect, view: &View, header: usize, counters: usize) -> Self {
+        let markets = view.picture.markets.len();
+        let all = markets::height(markets, area.width);
+        let few = markets::height(markets.min(FEW_PAIRS), area.width);
+        let free = area.height.saturating_sub(lines(header)).saturating_sub(1);
+        let first = few.saturating_add(ORDERS_LEAST).min(free);
+        let counters = lines(counters).min(free - first);
+        let log = LOG_LEAST.min(free - first - counters);
+        let rest = free - counters - log;
+        let few = few.min(rest.saturating_sub(1));
+        let pairs = all.min(rest.saturating_sub(ORDERS_LEAST)).max(few);
+        let orders = lines(view.picture.open_orders().max(1)).saturating_add(1);
+        Self {
+            pairs,
+            orders: orders.min(rest - pairs),
+            counters,
+        }
+    }
 }
 
 fn lines(count: usize) -> u16 {
@@ -92,8 +115,18 @@ fn header(view: &View) -> Vec<Vec<Span<'static>>> {
         ),
     ];
     let breakers = view.extra.breakers.iter();
-    items.extend(breakers.map(|(name, is)| state(&format!("breaker {name}"), is, is == "closed")));
+    items.extend(breakers.map(|(name, is)| breaker(name, is)));
     items
+}
+
+/// A breaker that never opens because the operator, or its purpose, wants it so is neither well nor ill.
+fn breaker(name: &str, is: &str) -> Vec<Span<'static>> {
+    let mut spans = state(&format!("breaker {name}"), is, is == "closed");
+    if matches!(is, "metrics_only" | "disabled") {
+        spans.pop();
+        spans.push(Span::raw(is.to_owned()));
+    }
+    spans
 }
 
 fn mode(mode: Mode) -> Span<'static> {
@@ -224,12 +257,21 @@ fn order_line(symbol: Symbol, order: &OrderPicture) -> Line<'static> {
     ])
 }
 
+/// The newest lines that have a place, each in full.
 fn draw_log(frame: &mut Frame<'_>, area: Rect, view: &View) {
     let place = usize::from(area.height.saturating_sub(1));
-    let first = view.log.len().saturating_sub(place);
-    let told = view.log.iter().skip(first);
-    let rows = told.map(|line| Line::styled(line.text.clone(), level(line.level)));
-    let rows: Vec<_> = [Line::from("LOG").dim()].into_iter().chain(rows).collect();
+    let mut rows = Vec::new();
+    for line in view.log.iter().rev() {
+        let folded = fold(&line.text, area.width);
+        if rows.len() + folded.len() > place && !rows.is_empty() {
+            break;
+        }
+        let style = level(line.level);
+        let styled = folded.into_iter().map(|text| Line::styled(text, style));
+        rows.splice(0..0, styled);
+    }
+    rows.truncate(place);
+    rows.insert(0, Line::from("LOG").dim());
     frame.render_widget(Paragraph::new(rows), area);
 }
 

@@ -10,14 +10,19 @@ use std::{
 };
 
 use ratatui::{
-    Frame,
+    Frame, TerminalOptions, Viewport,
     backend::CrosstermBackend,
     crossterm::{
         cursor::Show,
         execute,
         terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
     },
+    layout::Rect,
 };
+use rustix::{io::Errno, termios::tcgetwinsize};
+
+/// Drawn where a terminal does not know its size, as on a serial line.
+const UNSIZED: Rect = Rect::new(0, 0, 80, 24);
 
 /// Whether the terminal is ours.
 static OURS: AtomicBool = AtomicBool::new(false);
@@ -45,18 +50,22 @@ pub(super) fn tell(text: &str) {
     let _gone = writeln!(io::stderr(), "{text}");
 }
 
+type Inner = ratatui::Terminal<CrosstermBackend<BufWriter<Screen>>>;
+
 /// The terminal while a picture is on it.
 pub(super) struct Terminal {
-    inner: ratatui::Terminal<CrosstermBackend<BufWriter<Stderr>>>,
+    inner: Inner,
+    /// Whether it is drawn on as a whole, which follows its size.
+    sized: bool,
 }
 
 impl Terminal {
     pub(super) fn open() -> io::Result<Self> {
         HOOK.call_once(restore_before_panics);
         // Made first, so that whatever fails from here on, the drop gives back what was taken.
-        let backend = CrosstermBackend::new(BufWriter::new(io::stderr()));
-        let inner = ratatui::Terminal::new(backend)?;
-        let terminal = Self { inner };
+        let sized = knows_its_size();
+        let inner = over(sized)?;
+        let terminal = Self { inner, sized };
         OURS.store(true, Ordering::Release);
         enable_raw_mode()?;
         execute!(io::stderr(), EnterAlternateScreen)?;
@@ -70,6 +79,12 @@ impl Terminal {
     }
 
     pub(super) fn draw(&mut self, picture: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        let sized = knows_its_size();
+        if sized != self.sized {
+            self.inner = over(sized)?;
+            self.sized = sized;
+            self.inner.clear()?;
+        }
         self.inner.draw(picture).map(drop)
     }
 }
@@ -77,6 +92,41 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         restore();
+    }
+}
+
+fn over(sized: bool) -> io::Result<Inner> {
+    let backend = CrosstermBackend::new(BufWriter::new(Screen(io::stderr())));
+    let viewport = if sized {
+        Viewport::Fullscreen
+    } else {
+        Viewport::Fixed(UNSIZED)
+    };
+    ratatui::Terminal::with_options(backend, TerminalOptions { viewport })
+}
+
+fn knows_its_size() -> bool {
+    tcgetwinsize(io::stderr()).is_ok_and(|size| size.ws_col > 0 && size.ws_row > 0)
+}
+
+/// Standard error, on which a picture that nobody can see any more is no error: the library underneath panics on one while it
+/// gives a closed terminal back. Reading keys tells that the terminal is gone.
+struct Screen(Stderr);
+
+impl io::Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        unless_gone(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        unless_gone(self.0.flush(), ())
+    }
+}
+
+fn unless_gone<T>(written: io::Result<T>, anyway: T) -> io::Result<T> {
+    match written {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::IO) => Ok(anyway),
+        other => other,
     }
 }
 

@@ -47,7 +47,15 @@ pub enum TapeError {
         /// The name that was looked up.
         name: String,
     },
-    /// The file cannot be read.
+    /// The file cannot be opened.
+    #[error("{path}: cannot be read")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file cannot be read to its end.
     #[error("{path}: cannot be read after line {line}")]
     Read {
         /// The file.
@@ -148,11 +156,7 @@ impl Tape {
             true => Ok(()),
             false => Err(io::Error::other("no file")),
         });
-        opened.map_err(|source| TapeError::Read {
-            path,
-            line: 0,
-            source,
-        })
+        opened.map_err(|source| TapeError::Open { path, source })
     }
 
     /// Loads several tapes, each of another pair.
@@ -205,8 +209,22 @@ fn locate(argument: &str, universe: &Universe) -> Result<(PairId, PathBuf), Tape
     let path = PathBuf::from(argument);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.split(['_', '.']).next().unwrap_or_default();
-    let pair = universe.find_pair(name).ok_or_else(|| no_pair(name))?;
-    Ok((pair, path))
+    match universe.find_pair(name).or_else(|| modern(name, universe)) {
+        Some(pair) => Ok((pair, path)),
+        // A slip in the name of a file is not about its pair.
+        None => Err(match path.metadata() {
+            Ok(_) => no_pair(name),
+            Err(source) => TapeError::Open { path, source },
+        }),
+    }
+}
+
+/// A pair by its modern symbol without the slash, which no file name can have: `BTCUSD`.
+fn modern(name: &str, universe: &Universe) -> Option<PairId> {
+    let bare = |symbol: &str| symbol.replace('/', "") == name;
+    let mut symbols = universe.pairs.iter().map(|pair| pair.instrument.symbol);
+    let position = symbols.position(|symbol| bare(symbol.as_str()))?;
+    u32::try_from(position).ok().map(PairId)
 }
 
 fn read(path: &Path, spec: &PairSpec) -> Result<Vec<Row>, TapeError> {
@@ -215,7 +233,10 @@ fn read(path: &Path, spec: &PairSpec) -> Result<Vec<Row>, TapeError> {
         line,
         source,
     };
-    let mut lines = lines::open(path).map_err(|source| broken(0, source))?;
+    let mut lines = lines::open(path).map_err(|source| TapeError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
     let (mut rows, mut line) = (Vec::new(), Vec::new());
     while lines
         .read_into(&mut line)
@@ -402,6 +423,9 @@ mod tests {
             located("ETHUSD.csv.zst"),
             found("ETH/USD", "ETHUSD.csv.zst")
         );
+        for path in ["BTCUSD_2.csv", "XBTUSD_2.csv", "XXBTZUSD.csv"] {
+            assert_eq!(located(path), found("BTC/USD", path));
+        }
         assert_eq!(located("NOPE/USD=x.csv"), None);
         assert_eq!(located("timeandsales_BCHEUR.csv"), None);
     }
@@ -414,7 +438,7 @@ mod tests {
             Err(TapeError::Empty { .. })
         ));
         let missing = Tape::load("XBTUSD_missing.csv", &universe);
-        assert!(matches!(missing, Err(TapeError::Read { line: 0, .. })));
+        assert!(matches!(missing, Err(TapeError::Open { .. })));
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("XBTUSD.csv");
         std::fs::write(&path, "1,100.0,1\n").unwrap();

@@ -165,6 +165,60 @@ fn what_has_no_place_is_counted() {
 }
 
 #[test]
+fn on_a_small_terminal_pairs_come_before_counters_and_log() {
+    let mut view = view();
+    view.picture
+        .markets
+        .push(market("SOL/USD", "190.01", "190.02", "0"));
+    let lines = drawn(&view, 60, 15);
+    for symbol in ["BTC/USD", "ETH/USD", "SOL/USD"] {
+        assert!(
+            lines.iter().any(|line| line.starts_with(symbol)),
+            "{lines:#?}"
+        );
+    }
+    let title = |height| {
+        let lines = drawn(&view, 60, height);
+        lines
+            .into_iter()
+            .find(|line| line.starts_with("OPEN ORDERS"))
+    };
+    assert_eq!(title(15).unwrap(), "OPEN ORDERS 2");
+    assert_eq!(
+        title(10).unwrap(),
+        "OPEN ORDERS 2 (2 more; 1 more pairs above)"
+    );
+    assert_eq!(
+        title(6).unwrap(),
+        "OPEN ORDERS 2 (2 more; 3 more pairs above)"
+    );
+}
+
+#[test]
+fn a_log_line_is_shown_to_its_end() {
+    let mut view = view();
+    let sent = "08:00:02  INFO sent order=td0000100000002 symbol=BTC/USD what=\"create\" side=sell price=97000.1 qty=0.01";
+    view.log.push(LogLine {
+        level: Level::INFO,
+        text: sent.to_owned(),
+    });
+    let text = drawn(&view, 80, 24).join("\n");
+    let folded = " side=sell\n    price=97000.1 qty=0.01\n";
+    assert!(text.contains(folded), "{text}");
+    assert!(text.contains("WARN book stale"), "{text}");
+}
+
+#[test]
+fn a_breaker_that_is_meant_never_to_open_does_not_alarm() {
+    let style = |is: &str| breaker("cancels", is).pop().unwrap().style;
+    assert_eq!(style("metrics_only"), Style::new());
+    assert_eq!(style("disabled"), Style::new());
+    assert_eq!(style("closed"), Style::new().green());
+    assert_eq!(style("open"), Style::new().red().bold());
+    assert_eq!(style("forced_open"), Style::new().red().bold());
+}
+
+#[test]
 fn the_newest_log_lines_are_shown() {
     let mut view = view();
     let line = |number: u32| LogLine {
