@@ -49,10 +49,10 @@ impl Account {
             orders: self.in_orders(wanted, since).await?,
             ..Evidence::default()
         };
-        if !evidence.is_whole(wanted) {
-            if let Err(error) = self.by_fills(wanted, since, &mut evidence).await {
-                tracing::warn!(%error, "fills could not be searched");
-            }
+        if !evidence.is_whole(wanted)
+            && let Err(error) = self.by_fills(wanted, since, &mut evidence).await
+        {
+            tracing::warn!(%error, "fills could not be searched");
         }
         Ok(evidence.answers(wanted))
     }
