@@ -187,7 +187,7 @@ pub struct Shutdown {
     /// Commands in flight get their answers.
     #[serde(with = "span")]
     pub settle: Duration,
-    /// Our orders are canceled and seen canceled.
+    /// Our orders are canceled and seen canceled. Without the engine that is certain only `orders.ttl` and three seconds later.
     #[serde(with = "span")]
     pub park: Duration,
     /// Queues are emptied and the journal is sealed.
