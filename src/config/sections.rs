@@ -90,7 +90,7 @@ impl Default for Feed {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// Longest time that the venue is asked before a run begins.
+    /// Longest time that the venue is asked before a run begins. A lockout of the key is waited out beside it.
     #[serde(with = "span")]
     pub start: Duration,
 }
