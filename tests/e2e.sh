@@ -75,9 +75,9 @@ if not eval(sys.argv[1], {"it": it}):
 }
 
 demo_trades() {
-    tradingd 60 0 demo --for 20s --seed 7 -o json >"$WORK/demo"
+    tradingd 60 0 demo --for 15s --seed 7 -o json >"$WORK/demo"
     json 'it["frames"] > 0 and it["checksums"] > 0 and it["orders"] > 0' <"$WORK/demo" || fail "demo: no feed or no orders"
-    json 'it["fills"] > 0' <"$WORK/demo" || fail "demo: no fills in 20 s"
+    json 'it["fills"] > 0' <"$WORK/demo" || fail "demo: no fills in 15 s"
     json 'it["open orders"] == 0' <"$WORK/demo" || fail "demo: orders stay open"
     ok "demo: $(tail -n 1 "$WORK/demo" | python3 -c 'import json, sys
 it = json.load(sys.stdin)

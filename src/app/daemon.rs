@@ -72,6 +72,8 @@ pub struct Daemon {
     shutdown: Shutdown,
     rest: Rest,
     tag: String,
+    /// For so long the venue may accept what has been sent.
+    ttl: Duration,
     _lock: DirLock,
 }
 
@@ -123,6 +125,7 @@ impl Daemon {
             shutdown,
             rest,
             tag,
+            ttl: config.orders.ttl,
             _lock: lock,
         })
     }
@@ -226,10 +229,11 @@ impl Daemon {
         self.supervisor
             .stop_phase(DRIVER, self.shutdown.drain)
             .await;
+        let parking = park(&self.rest, &self.tag, self.ttl, self.shutdown.park);
         let parked = tokio::select! {
             biased;
             () = self.stops.abandon.cancelled() => Parked::Unfinished,
-            parked = park(&self.rest, &self.tag, self.shutdown.park) => parked,
+            parked = parking => parked,
         };
         self.take_down().await;
         let finished = self.running.turning.finished.try_recv().ok();

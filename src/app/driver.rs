@@ -38,7 +38,7 @@ const BURST: usize = 64;
 pub struct Inlets {
     /// Reports, outcomes, answers: never dropped.
     pub account: mpsc::Receiver<Event>,
-    /// Books and trades, dropped when full and resynced by checksum; rules of instruments in their order among them.
+    /// Books and trades, dropped when full and taken anew; rules of instruments and the state of the feed in their order among them.
     pub market: mpsc::Receiver<Event>,
     /// The journal can no longer be trusted.
     pub journal: mpsc::Receiver<SyncFailure>,
@@ -170,7 +170,14 @@ impl Driver {
 
     /// Handles what the readers leave behind, until they are gone. Nothing is sent any more.
     async fn drain(&mut self) {
-        while let Some(event) = self.inlets.account.recv().await {
+        loop {
+            let event = tokio::select! {
+                biased;
+                Some(event) = self.inlets.account.recv() => event,
+                // A reader may wait for room here as well.
+                Some(event) = self.inlets.market.recv() => event,
+                else => return,
+            };
             let now = self.clock.now();
             self.out.clear();
             self.engine.handle(now, &event, &mut self.out);

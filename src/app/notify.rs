@@ -1,4 +1,4 @@
-//! The service manager: READY, STATUS, WATCHDOG, STOPPING, over the socket that it names.
+//! The service manager: READY, STATUS, WATCHDOG, STOPPING, and that a start takes longer, over the socket that it names.
 //!
 //! Always true: the watchdog is fed by an answer of the driver, never by a timer of its own; a driver that hangs feeds nobody.
 
@@ -82,6 +82,15 @@ impl Notify {
             tell(&[status]);
         }
     }
+}
+
+/// Tells the service manager why the start takes longer, and for how long from now at most.
+pub fn starting(why: &str, longest: Duration) {
+    let micros = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
+    tell(&[
+        NotifyState::ExtendTimeoutUsec(micros),
+        NotifyState::Status(why),
+    ]);
 }
 
 /// Tells the service manager that the daemon is stopping, and why.

@@ -1,11 +1,18 @@
 //! What is done when the engine is gone: cancel what carries our tag, over REST, and read back.
 //!
 //! For: a panicked engine or a broken invariant. Left out: everything that needs the engine.
-//! Always true: only orders that carry our tag are touched; it ends within its deadline and says what may still rest.
+//! Always true: only orders that carry our tag are touched; it ends within its deadline and says what may still rest. One empty
+//! list proves nothing: a create may still be under way, and the list may lag. The one that counts was asked for after both.
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::{
+    pin,
+    time::{sleep, timeout},
+};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -17,21 +24,25 @@ use crate::{
     },
 };
 
-/// Pause between two rounds.
+/// For so long the venue's list may lack an order that rests.
+const LAG: Duration = Duration::from_secs(3);
+/// Pause after a round that left something to do.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Pause after a list that was empty too early to count. Lists are rationed, and the last one must not have to wait.
+const WATCH: Duration = Duration::from_secs(1);
 
 /// How the parking ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Parked {
-    /// No order of ours is open, as read back.
+    /// No order of ours is open, as read back, and none can come any more.
     Clean,
-    /// The deadline passed first.
+    /// The deadline passed before that was certain.
     Unfinished,
 }
 
-/// Cancels every open order whose client id is ours.
-pub async fn park(rest: &Rest, tag: &str, deadline: Duration) -> Parked {
-    match timeout(deadline, rounds(rest, tag)).await {
+/// Cancels every open order whose client id is ours. Nothing may be sent any more; what was may be accepted for another `ttl`.
+pub async fn park(rest: &Rest, tag: &str, ttl: Duration, deadline: Duration) -> Parked {
+    match timeout(deadline, rounds(rest, tag, ttl + LAG)).await {
         Ok(()) => {
             info!("parked: no order of ours is open");
             Parked::Clean
@@ -43,18 +54,28 @@ pub async fn park(rest: &Rest, tag: &str, deadline: Duration) -> Parked {
     }
 }
 
-async fn rounds(rest: &Rest, tag: &str) {
+/// Reads and cancels until nothing is left. For as long as the `doubt` lasts, more may appear.
+async fn rounds(rest: &Rest, tag: &str, doubt: Duration) {
+    let over = sleep(doubt);
+    pin!(over);
+    let mut certain = false;
     loop {
-        match ours(rest, tag).await {
-            Some(open) if open.is_empty() => return,
+        let pause = match ours(rest, tag).await {
+            Some(open) if open.is_empty() && certain => return,
+            Some(open) if open.is_empty() => WATCH,
             Some(open) => {
                 for order in open {
                     cancel(rest, order).await;
                 }
+                PAUSE
             }
-            None => {}
+            None => PAUSE,
+        };
+        tokio::select! {
+            biased;
+            () = &mut over, if !certain => certain = true,
+            () = sleep(pause) => {}
         }
-        sleep(PAUSE).await;
     }
 }
 

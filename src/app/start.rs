@@ -1,5 +1,7 @@
 //! From a config to everything that a run needs, in order; nothing is sent on the way but questions.
 
+mod patience;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -7,12 +9,13 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::warn;
 
+use self::patience::{Lockout, Setback, within};
 use super::{
     embedded::Embedded,
     keys::{self, KeyError},
+    notify,
     plan::{self, PlanError},
     recover::{Past, RecoverError},
     runtimes::Handles,
@@ -42,6 +45,8 @@ use crate::{
 
 /// Pause between two rounds of start-up questions.
 const PAUSE: Duration = Duration::from_secs(1);
+/// From the venue's answers to a service that is ready.
+const READY: Duration = Duration::from_secs(30);
 
 /// Why a run did not begin.
 #[derive(Debug, Error)]
@@ -183,7 +188,8 @@ pub(super) async fn start(
             .collect::<Vec<_>>(),
     );
     let limit = config.network.start;
-    let facts = within(limit, || ask(&rest, &wanted, clock)).await;
+    let locked = |lockout: &Lockout| tell_locked(lockout, limit);
+    let facts = within(limit, || ask(&rest, &wanted, clock), locked).await;
     let facts = facts.map_err(|error| blamed(config, error))?;
     let settings = plan::settings(config, facts.instruments)?;
     let strategies = strategies.unwrap_or_else(|| {
@@ -292,19 +298,6 @@ async fn offset(rest: &Rest, clock: &Clock) -> Result<i64, Setback> {
     Ok(offset)
 }
 
-/// How one round of questions ended without an answer.
-enum Setback {
-    /// Later it may work.
-    Later {
-        said: String,
-        /// The venue was not asked: a breaker, for one, follows from failures and is none.
-        our_own: bool,
-        wait: Duration,
-    },
-    /// It will not.
-    Over(StartError),
-}
-
 fn refused(error: CallError) -> Setback {
     if let Some(Class::Denied(Denied::Key | Denied::Permission)) = error.class() {
         return Setback::Over(StartError::KeyRefused(error));
@@ -313,11 +306,24 @@ fn refused(error: CallError) -> Setback {
         Remedy::Retry(wait) => wait.max(PAUSE),
         Remedy::Reconcile | Remedy::GiveUp | Remedy::Stop => PAUSE,
     };
+    let said = Chain(&error).to_string();
+    if error.class() == Some(Class::Denied(Denied::Lockout)) {
+        return Setback::Locked(Lockout { said, wait });
+    }
+    let our_own = error.is_our_own();
     Setback::Later {
-        said: Chain(&error).to_string(),
-        our_own: error.is_our_own(),
+        said,
+        our_own,
         wait,
     }
+}
+
+/// The service manager must not take the wait for a hang: a new start would call the locked key, which prolongs the lockout.
+fn tell_locked(lockout: &Lockout, limit: Duration) {
+    let Lockout { said, wait } = lockout;
+    warn!(reason = %said, ?wait, "the venue has locked the key: waiting until that is over");
+    let status = format!("waiting {wait:?} for the end of a lockout: {said}");
+    notify::starting(&status, *wait + limit + READY);
 }
 
 fn catalog_error(error: CatalogError) -> Setback {
@@ -342,97 +348,5 @@ fn blamed(config: &Config, error: StartError) -> StartError {
         } else {
             keys.join(", ")
         },
-    }
-}
-
-/// Asks again until it works or the time is up. What will not get better is told at once.
-async fn within<T, F>(limit: Duration, mut ask: impl FnMut() -> F) -> Result<T, StartError>
-where
-    F: Future<Output = Result<T, Setback>>,
-{
-    let mut last = None;
-    let asking = async {
-        loop {
-            match ask().await {
-                Ok(answer) => return Ok(answer),
-                Err(Setback::Over(error)) => return Err(error),
-                Err(Setback::Later {
-                    said,
-                    our_own,
-                    wait,
-                }) => {
-                    info!(reason = %said, ?wait, "the venue does not answer yet");
-                    if !our_own || last.is_none() {
-                        last = Some(said);
-                    }
-                    sleep(wait).await;
-                }
-            }
-        }
-    };
-    let ended = timeout(limit, asking).await;
-    ended.unwrap_or_else(|_elapsed| {
-        Err(StartError::Unreachable {
-            after: limit,
-            last: last.unwrap_or_else(|| "no answer".to_owned()),
-        })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-    use crate::venue::kraken::error::NotSent;
-
-    async fn rounds(wait: Duration) -> u32 {
-        let asked = Cell::new(0);
-        let last = told(|| {
-            asked.set(asked.get() + 1);
-            Setback::Later {
-                said: "EGeneral:Temporary lockout".to_owned(),
-                our_own: false,
-                wait,
-            }
-        });
-        assert_eq!(last.await, "EGeneral:Temporary lockout");
-        asked.get()
-    }
-
-    /// What is told after a minute of setbacks.
-    async fn told(mut setback: impl FnMut() -> Setback) -> String {
-        let answer: Result<(), StartError> = within(Duration::from_secs(60), || {
-            std::future::ready(Err(setback()))
-        })
-        .await;
-        let Err(StartError::Unreachable { last, .. }) = answer else {
-            panic!("{answer:?}")
-        };
-        last
-    }
-
-    fn not_sent(why: NotSent) -> Setback {
-        let endpoint = "Time";
-        refused(CallError::NotSent { endpoint, why })
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_breaker_does_not_hide_what_opened_it() {
-        let refusal = || NotSent::Unreachable("connection refused".to_owned());
-        let mut whys = [NotSent::BreakerOpen, refusal()].into_iter();
-        let last = told(|| not_sent(whys.next().unwrap_or(NotSent::BreakerOpen)));
-        assert_eq!(
-            last.await,
-            "Time not sent: cannot connect: connection refused"
-        );
-        let last = told(|| not_sent(NotSent::BreakerOpen));
-        assert_eq!(last.await, "Time not sent: circuit breaker open");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_venue_that_asks_for_a_wait_is_not_asked_before_it_is_over() {
-        assert_eq!(rounds(Duration::from_secs(900)).await, 1);
-        assert_eq!(rounds(Duration::from_secs(25)).await, 3);
     }
 }

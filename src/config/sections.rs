@@ -96,7 +96,7 @@ impl Default for Feed {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// Longest time that the venue is asked before a run begins.
+    /// Longest time that the venue is asked before a run begins. A lockout of the key is waited out beside it.
     #[serde(with = "span")]
     pub start: Duration,
 }
@@ -193,7 +193,7 @@ pub struct Shutdown {
     /// Commands in flight get their answers.
     #[serde(with = "span")]
     pub settle: Duration,
-    /// Our orders are canceled and seen canceled.
+    /// Our orders are canceled and seen canceled. Without the engine that is certain only `orders.ttl` and three seconds later.
     #[serde(with = "span")]
     pub park: Duration,
     /// Queues are emptied and the journal is sealed.

@@ -22,7 +22,8 @@ pub enum Event {
     Trade(PublicTrade),
     /// An instrument's rules or status, whole. A change of precision starts its book anew; the pair stands still from then on.
     Instrument(InstrumentId, Box<Instrument>),
-    /// The public feed came up or went down. Down makes every book stale.
+    /// The public feed came up, or a connection of it went down, in its place among the books. Down makes every book stale, whether
+    /// or not the feed had come up.
     Feed(Link),
     /// What the venue as a whole allows.
     Venue(TradingStatus),

@@ -191,22 +191,25 @@ fn a_second_instance_on_one_state_directory_is_refused_and_names_the_first() {
     assert_eq!(first.exit_code(), Some(0));
 }
 
+/// The next message to the service manager with a line that begins so.
+fn heard(socket: &UnixDatagram, wanted: &str) -> String {
+    let mut buffer = [0; 4096];
+    loop {
+        let length = socket.recv(&mut buffer).unwrap();
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if text.lines().any(|line| line.starts_with(wanted)) {
+            return text;
+        }
+    }
+}
+
 #[test]
 fn the_service_manager_hears_ready_status_watchdog_and_stopping() {
     let state = tempfile::tempdir().unwrap();
     let path = state.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let heard = |wanted: &str| {
-        let mut buffer = [0; 4096];
-        loop {
-            let length = socket.recv(&mut buffer).unwrap();
-            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-            if text.lines().any(|line| line.starts_with(wanted)) {
-                return text;
-            }
-        }
-    };
+    let heard = |wanted| heard(&socket, wanted);
     let daemon = daemon(state.path(), Some(&path));
     heard("READY=1");
     let alive = heard("WATCHDOG=1");
@@ -267,6 +270,36 @@ fn a_start_that_waits_for_the_venue_hears_the_signal() {
         .env_remove("NOTIFY_SOCKET");
     let daemon = Daemon::start(command);
     let (_question, _from) = mute.accept().unwrap();
+    daemon.signal(Signal::TERM);
+    daemon.line("SIGTERM");
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
+#[test]
+fn a_locked_key_is_waited_for_with_the_service_managers_leave() {
+    let state = tempfile::tempdir().unwrap();
+    let notify = state.path().join("notify");
+    let socket = UnixDatagram::bind(&notify).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let path = state.path().join("tradingd.toml");
+    let config = format!(
+        "state.dir = '{}'\nnetwork.start = '2s'\n[[sim.faults]]\nkind = 'rest_error'\non = 'Balance'\n\
+         text = 'EGeneral:Temporary lockout'\n",
+        state.path().display()
+    );
+    std::fs::write(&path, config).unwrap();
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tradingd"));
+    command
+        .args(["run", "-c"])
+        .arg(&path)
+        .env("NOTIFY_SOCKET", &notify)
+        .env_remove("STATE_DIRECTORY");
+    let daemon = Daemon::start(command);
+    // Fifteen minutes, the time to ask and the time to become ready.
+    let told = heard(&socket, "EXTEND_TIMEOUT_USEC=932000000");
+    assert!(told.contains("STATUS=waiting 900s"), "{told}");
+    assert!(told.contains("EGeneral:Temporary lockout"), "{told}");
+    daemon.line("the venue has locked the key");
     daemon.signal(Signal::TERM);
     daemon.line("SIGTERM");
     assert_eq!(daemon.exit_code(), Some(0));

@@ -205,6 +205,24 @@ fn what_makes_an_order_leaves_only_once_it_is_recorded() {
     assert!(driver.finish().journal_failed);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_waits_for_room_among_the_books_is_heard_to_its_end() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut driver, _ends) = driver(state.path());
+    bring_up(&mut driver);
+    let (market, queue) = mpsc::channel(1);
+    driver.inlets.market = queue;
+    market.try_send(book()).unwrap();
+    let over = CancellationToken::new();
+    over.cancel();
+    let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
+    let driving = driver.run(stop, over, drained, Duration::from_secs(5));
+    let reading = async move { market.send(Event::Feed(Link::Down)).await };
+    let (finished, read) = tokio::join!(driving, reading);
+    read.unwrap();
+    assert_eq!(finished.unwrap().picture.feed, Link::Down);
+}
+
 #[test]
 fn an_order_that_is_not_recorded_is_over_at_once_and_the_stop_does_not_wait_for_it() {
     let state = tempfile::tempdir().unwrap();

@@ -5,6 +5,8 @@
 //!
 //! * Books and trades never wait: what finds no room in the market queue is dropped, counted, and its book taken anew.
 //! * Rules of an instrument stand in the market queue among the books that were read by them, and wait for room there.
+//! * So does the word that the feed is up or down: no book of a connection comes after the end of it. Every connection has an end,
+//!   one that never came up whole as well, since its books may have been verified one by one.
 //! * Everything else waits for room in the account queue, and the socket with it.
 //! * A frame that cannot be read harms nobody but the book that it was for.
 
@@ -52,7 +54,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub struct Queues {
     /// Books to be taken anew.
     pub resyncs: mpsc::Receiver<InstrumentId>,
-    /// Where books, trades and rules of instruments go.
+    /// Where books, trades, rules of instruments and the state of the feed go.
     pub market: mpsc::Sender<Event>,
     /// Where books come back once they have been applied, for their room.
     pub spares: mpsc::Receiver<BookUpdate>,
@@ -71,8 +73,6 @@ pub struct PublicSocket {
     counters: Arc<SocketCounters>,
     session: Session,
     intake: Intake,
-    /// Whether the engine was told that the feed is up.
-    up: bool,
 }
 
 /// Why the work over a connection ended.
@@ -125,7 +125,6 @@ impl PublicSocket {
             counters,
             intake,
             settings,
-            up: false,
         })
     }
 
@@ -152,9 +151,9 @@ impl PublicSocket {
             if closing.await.is_err() {
                 tracing::debug!("public socket does not close in time");
             }
-            if std::mem::take(&mut self.up)
-                && self.account.send(Event::Feed(Link::Down)).await.is_err()
-            {
+            // Nothing may keep the venue waiting while the queue is full.
+            drop(socket);
+            if self.tell(Event::Feed(Link::Down)).await.is_err() {
                 return;
             }
             match end {
@@ -211,6 +210,7 @@ impl PublicSocket {
     ) -> Result<std::convert::Infallible, End> {
         let alarm = sleep(Duration::ZERO);
         pin!(alarm);
+        let mut up = false;
         loop {
             tokio::select! {
                 biased;
@@ -231,8 +231,8 @@ impl PublicSocket {
                 () = &mut alarm => {}
             }
             self.send_wishes(socket).await?;
-            if !self.up && self.session.is_live() {
-                self.up = true;
+            if !up && self.session.is_live() {
+                up = true;
                 self.tell(Event::Feed(Link::Up)).await?;
             }
             let next = self.session.next_deadline();
@@ -267,8 +267,8 @@ impl PublicSocket {
     }
 
     async fn tell(&self, event: Event) -> Result<(), End> {
-        // Books that were read by the old rules must not come after the new ones.
-        let queue = if matches!(event, Event::Instrument(..)) {
+        // Books that were read by the old rules must not come after the new ones, nor those of a connection after its end.
+        let queue = if matches!(event, Event::Instrument(..) | Event::Feed(_)) {
             self.intake.market()
         } else {
             &self.account

@@ -220,6 +220,12 @@ impl Peer {
         self.0.send(Message::text(text)).await.unwrap_or_default();
     }
 
+    /// Closes, and waits until the client has closed as well.
+    pub(super) async fn close(&mut self) {
+        self.0.close(None).await.unwrap_or_default();
+        while let Some(Ok(_)) = self.0.next().await {}
+    }
+
     pub(super) async fn send_binary(&mut self, bytes: &'static [u8]) {
         self.0
             .send(Message::binary(bytes))

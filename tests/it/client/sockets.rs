@@ -132,16 +132,15 @@ impl Client {
         }
     }
 
-    /// Waits until both sockets are up.
+    /// Waits until the private socket is up.
     async fn up(&mut self) {
-        let (mut feed, mut account) = (false, false);
-        while !(feed && account) {
-            match within(self.account.recv()).await.unwrap() {
-                Event::Feed(Link::Up) => feed = true,
-                Event::Account(Link::Up) => account = true,
-                _ => {}
-            }
-        }
+        self.until(|event| (*event == Event::Account(Link::Up)).then_some(()))
+            .await;
+    }
+
+    /// Passes over what comes from the market before the word that the feed is so.
+    async fn feed(&mut self, link: Link) {
+        while within(self.market.recv()).await.unwrap() != Event::Feed(link) {}
     }
 
     /// Places an order that rests far below the market.
@@ -275,16 +274,13 @@ async fn dropped_sockets_come_back_with_fresh_books_and_open_orders() {
     client.up().await;
     client.rest_order("aa1").await;
     client.until(|event| report(event, "aa1")).await;
+    client.feed(Link::Up).await;
     client.sim.faults().arm(Fault::Drop(Role::Public), 1);
     client.sim.faults().arm(Fault::Drop(Role::Private), 1);
-    let (mut feed, mut account) = (false, false);
-    while !(feed && account) {
-        match within(client.account.recv()).await.unwrap() {
-            Event::Feed(Link::Down) => feed = true,
-            Event::Account(Link::Down) => account = true,
-            _ => {}
-        }
-    }
+    client.feed(Link::Down).await;
+    client
+        .until(|event| (*event == Event::Account(Link::Down)).then_some(()))
+        .await;
     client.until(|event| report(event, "aa1")).await;
     let mut book = Book::new(25);
     while client.market.try_recv().is_ok() {}

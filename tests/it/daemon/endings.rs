@@ -1,6 +1,6 @@
 //! How a run ends when a part of it fails, and that no order of ours outlives it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tradingd::{
     app::{Daemon, Handles, StartError, Stops, Verdict, clock},
@@ -10,7 +10,10 @@ use tradingd::{
     },
 };
 
-use super::rig::{Keys, Rig, busy, config};
+use super::{
+    faults::settled,
+    rig::{Keys, Rig, busy, config, still},
+};
 use crate::support::within;
 
 async fn trading() -> Rig {
@@ -43,7 +46,9 @@ async fn a_key_refused_while_trading_ends_the_run_with_that_reason_and_no_order(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_third_signal_leaves_at_once_and_names_what_may_rest() {
-    let mut rig = trading().await;
+    // Nothing fills between what the daemon knows last and what the venue is asked.
+    let mut rig = Rig::start(still(), config()).await;
+    rig.until("every quote rests", settled).await;
     // Nothing is canceled any more, whatever way it goes.
     let faults = rig.sim.faults();
     faults.arm(Fault::Ignore("cancel_order".to_owned()), u32::MAX);
@@ -54,8 +59,12 @@ async fn a_third_signal_leaves_at_once_and_names_what_may_rest() {
     let Verdict::Late(orders) = report.verdict else {
         panic!("{:?}", report.verdict)
     };
-    assert_eq!(orders.len(), rig.open_orders());
-    assert!(!orders.is_empty());
+    assert_eq!(orders.len(), 4);
+    let resting: BTreeSet<_> = rig.sim.venue().read(|view| {
+        let open = view.exchange.open_orders(rig.account());
+        open.filter_map(|order| order.state.cl_ord_id).collect()
+    });
+    assert_eq!(BTreeSet::from_iter(orders), resting);
     rig.shutdown().await;
 }
 

@@ -21,7 +21,7 @@ fn trades(picture: &Picture) -> bool {
 }
 
 /// All quotes rest, and nothing about any of them is in doubt.
-fn settled(picture: &Picture) -> bool {
+pub(super) fn settled(picture: &Picture) -> bool {
     let mut orders = picture.markets.iter().flat_map(|market| &market.orders);
     trades(picture) && picture.mode == Mode::Trading && orders.all(|order| order.state == "open")
 }

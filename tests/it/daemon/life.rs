@@ -195,13 +195,19 @@ async fn a_panicking_strategy_leaves_no_order_resting() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_daemon_without_orders_stops_at_once() {
+async fn a_daemon_without_orders_stops_on_one_answer_of_the_venue() {
     let mut config = config();
     config.strategy.clear();
     let mut rig = Rig::start(still(), config).await;
     rig.until("trading", |picture| picture.mode == Mode::Trading)
         .await;
     assert_eq!(rig.stop().await.verdict, Verdict::Clean);
+    let verified = journal::verify::<Replayed>(&rig.state_directory()).unwrap();
+    let [run] = &verified.runs[..] else {
+        panic!("{verified:?}")
+    };
+    // What is open at the start, and what at the stop.
+    assert_eq!(run.commands, 2, "questions to the venue");
     rig.shutdown().await;
 }
 

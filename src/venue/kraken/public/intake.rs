@@ -84,7 +84,7 @@ impl Intake {
         }
     }
 
-    /// The queue of books and trades.
+    /// The queue of books and trades, and of what must keep its place among them.
     pub(super) const fn market(&self) -> &mpsc::Sender<Event> {
         &self.market
     }

@@ -78,13 +78,18 @@ impl Edge {
         within(self.account.recv()).await.unwrap()
     }
 
-    async fn up(&mut self) {
-        while self.told().await != Event::Feed(Link::Up) {}
+    async fn market(&mut self) -> Event {
+        within(self.market.recv()).await.unwrap()
     }
 
-    async fn book(&mut self) -> crate::engine::event::BookUpdate {
+    /// Passes over what comes before the word that the feed is so.
+    async fn feed(&mut self, link: Link) {
+        while self.market().await != Event::Feed(link) {}
+    }
+
+    async fn book(&mut self) -> BookUpdate {
         loop {
-            if let Event::Book(book) = within(self.market.recv()).await.unwrap() {
+            if let Event::Book(book) = self.market().await {
                 return book;
             }
         }
@@ -149,19 +154,72 @@ async fn the_feed_is_up_once_every_snapshot_is_there() {
     .await;
     let mut edge = Edge::start(&server, 64);
     assert_eq!(edge.told().await, Event::Venue(TradingStatus::Online));
-    edge.up().await;
     let snapshot = edge.book().await;
     assert_eq!((snapshot.kind, snapshot.checksum), (BookKind::Snapshot, 7));
     assert_eq!(snapshot.bids[0].price.units(), 610_000);
+    assert_eq!(edge.market().await, Event::Feed(Link::Up));
     assert_eq!(edge.book().await.bids[0].price.units(), 610_001);
-    let Event::Trade(trade) = within(edge.market.recv()).await.unwrap() else {
+    let Event::Trade(trade) = edge.market().await else {
         panic!("no trade");
     };
     assert_eq!(trade.trade_id, 90_000_001);
     edge.stop.cancel();
     within(edge.tasks.join_next()).await.unwrap().unwrap();
+    assert_eq!(edge.market().await, Event::Feed(Link::Down));
     // The status came twice and was told once.
-    assert_eq!(edge.told().await, Event::Feed(Link::Down));
+    assert!(edge.account.recv().await.is_none());
+}
+
+/// Grants the book, so that it verifies; the rest is never acknowledged.
+async fn grant_the_book(peer: &mut Peer) {
+    for _ in 0..3 {
+        let Some(request) = peer.request().await else {
+            return;
+        };
+        if request["params"]["channel"] == "book" {
+            grant_at(peer, &request, 1).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_before_it_is_up_whole_takes_its_books_along() {
+    let server = Server::start(|mut peer, number| async move {
+        if number == 0 {
+            grant_the_book(&mut peer).await;
+        } else {
+            while peer.request().await.is_some() {}
+        }
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    let mut behind = Behind::new();
+    behind.until(&mut edge, (1, 610_000)).await;
+    let going_stale = async {
+        while behind.verified().is_some() {
+            behind.turn(&mut edge).await;
+        }
+    };
+    within(going_stale).await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_connection_waits_for_room_behind_its_books() {
+    let (left_in, mut left) = mpsc::channel(16);
+    let server = Server::start(move |mut peer, _| {
+        let left = left_in.clone();
+        async move {
+            grant_the_book(&mut peer).await;
+            peer.close().await;
+            left.try_send(()).unwrap_or_default();
+        }
+    })
+    .await;
+    // Room for the snapshot and no more.
+    let mut edge = Edge::start(&server, 1);
+    within(left.recv()).await.unwrap();
+    assert!(matches!(edge.market().await, Event::Book(_)));
+    assert_eq!(edge.market().await, Event::Feed(Link::Down));
 }
 
 #[tokio::test]
@@ -183,8 +241,7 @@ async fn a_resync_ends_one_book_and_asks_for_it_again() {
     })
     .await;
     let mut edge = Edge::start(&server, 64);
-    edge.up().await;
-    edge.book().await;
+    edge.feed(Link::Up).await;
     edge.resyncs.send(InstrumentId(0)).await.unwrap();
     assert_eq!(edge.book().await.kind, BookKind::Snapshot);
     let book = Value::from("book");
@@ -217,7 +274,6 @@ async fn a_full_market_queue_drops_and_takes_the_book_anew() {
     })
     .await;
     let mut edge = Edge::start(&server, 2);
-    edge.up().await;
     assert_eq!(within(seen.recv()).await.unwrap(), "unsubscribe");
     assert!(edge.counters.dropped.get() >= 1);
     // What was queued, then, at the latest, a fresh snapshot.
@@ -238,7 +294,8 @@ async fn rules_are_told_when_they_change_and_the_next_frame_is_read_by_them() {
     let mut edge = Edge::start(&server, 64);
     // In their place among the books.
     assert_eq!(edge.book().await.bids[0].price.units(), 610_000);
-    let Event::Instrument(InstrumentId(0), told) = within(edge.market.recv()).await.unwrap() else {
+    assert_eq!(edge.market().await, Event::Feed(Link::Up));
+    let Event::Instrument(InstrumentId(0), told) = edge.market().await else {
         panic!("no rules");
     };
     assert_eq!((told.price_precision, told.tick.units()), (2, 5));
@@ -394,9 +451,9 @@ async fn a_silent_socket_is_left_and_everything_is_asked_for_again() {
     })
     .await;
     let mut edge = Edge::start(&server, 64);
-    edge.up().await;
-    while edge.told().await != Event::Feed(Link::Down) {}
-    edge.up().await;
+    edge.feed(Link::Up).await;
+    edge.feed(Link::Down).await;
+    edge.feed(Link::Up).await;
     assert_eq!(edge.counters.lost_connections.get(), 1);
 }
 
@@ -412,10 +469,10 @@ async fn after_maintenance_the_next_connection_waits() {
     })
     .await;
     let mut edge = Edge::start(&server, 64);
-    edge.up().await;
-    while edge.told().await != Event::Feed(Link::Down) {}
+    edge.feed(Link::Up).await;
+    edge.feed(Link::Down).await;
     // Five seconds by rule, twenty milliseconds by the backoff of this test.
-    let early = timeout(Duration::from_millis(500), edge.up()).await;
+    let early = timeout(Duration::from_millis(500), edge.feed(Link::Up)).await;
     assert!(early.is_err(), "connected again at once");
 }
 
@@ -457,7 +514,7 @@ async fn a_subscription_that_is_acknowledged_and_stays_silent_ends_the_connectio
     })
     .await;
     let mut edge = Edge::start(&server, 64);
-    edge.up().await;
+    edge.feed(Link::Up).await;
     assert_eq!(edge.counters.connections.get(), 2);
 }
 
@@ -483,8 +540,7 @@ async fn garbage_is_counted_and_the_feed_goes_on() {
     })
     .await;
     let mut edge = Edge::start(&server, 64);
-    edge.up().await;
-    edge.book().await;
+    edge.feed(Link::Up).await;
     assert_eq!(edge.book().await.bids[0].price.units(), 610_002);
     assert_eq!(edge.counters.decode_errors.get(), 7);
     assert_eq!(edge.counters.unknown_frames.get(), 1);
