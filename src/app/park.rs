@@ -18,9 +18,12 @@ use tracing::{error, info, warn};
 use crate::{
     engine::orders::Orders,
     types::OrderId,
-    venue::kraken::rest::{
-        Rest,
-        calls::{CancelOrder, OpenOrders},
+    venue::kraken::{
+        error::{self, Class},
+        rest::{
+            Rest,
+            calls::{CancelOrder, OpenOrders},
+        },
     },
 };
 
@@ -36,16 +39,20 @@ const WATCH: Duration = Duration::from_secs(1);
 pub enum Parked {
     /// No order of ours is open, as read back, and none can come any more.
     Clean,
-    /// The deadline passed before that was certain.
+    /// The deadline passed before that was certain, or the venue refuses the key.
     Unfinished,
 }
 
 /// Cancels every open order whose client id is ours. Nothing may be sent any more; what was may be accepted for another `ttl`.
 pub async fn park(rest: &Rest, tag: &str, ttl: Duration, deadline: Duration) -> Parked {
     match timeout(deadline, rounds(rest, tag, ttl + LAG)).await {
-        Ok(()) => {
+        Ok(Some(())) => {
             info!("parked: no order of ours is open");
             Parked::Clean
+        }
+        Ok(None) => {
+            error!("not parked: the venue refuses the key; orders may rest");
+            Parked::Unfinished
         }
         Err(_elapsed) => {
             error!("not parked in time: orders may rest");
@@ -54,22 +61,29 @@ pub async fn park(rest: &Rest, tag: &str, ttl: Duration, deadline: Duration) -> 
     }
 }
 
-/// Reads and cancels until nothing is left. For as long as the `doubt` lasts, more may appear.
-async fn rounds(rest: &Rest, tag: &str, doubt: Duration) {
+/// Reads and cancels until nothing is left. For as long as the `doubt` lasts, more may appear. Nothing where nothing can be read: going
+/// on would lock the key.
+async fn rounds(rest: &Rest, tag: &str, doubt: Duration) -> Option<()> {
     let over = sleep(doubt);
     pin!(over);
     let mut certain = false;
     loop {
         let pause = match ours(rest, tag).await {
-            Some(open) if open.is_empty() && certain => return,
-            Some(open) if open.is_empty() => WATCH,
-            Some(open) => {
+            Ok(open) if open.is_empty() && certain => return Some(()),
+            Ok(open) if open.is_empty() => WATCH,
+            Ok(open) => {
                 for order in open {
                     cancel(rest, order).await;
                 }
                 PAUSE
             }
-            None => PAUSE,
+            Err(error) => {
+                warn!(%error, "open orders cannot be read");
+                if matches!(error.class(), Some(Class::Denied(_))) {
+                    return None;
+                }
+                PAUSE
+            }
         };
         tokio::select! {
             biased;
@@ -79,20 +93,13 @@ async fn rounds(rest: &Rest, tag: &str, doubt: Duration) {
     }
 }
 
-async fn ours(rest: &Rest, tag: &str) -> Option<Vec<OrderId>> {
-    match rest.read_urgently(&OpenOrders::default()).await {
-        Ok(answer) => {
-            let ours = answer.open.into_iter().filter_map(|(order_id, row)| {
-                let id = row.cl_ord_id?.parse().ok()?;
-                Orders::is_ours(tag, &id).then_some(order_id.parse().ok()?)
-            });
-            Some(ours.collect())
-        }
-        Err(error) => {
-            warn!(%error, "open orders cannot be read");
-            None
-        }
-    }
+async fn ours(rest: &Rest, tag: &str) -> Result<Vec<OrderId>, error::Error> {
+    let answer = rest.read_urgently(&OpenOrders::default()).await?;
+    let ours = answer.open.into_iter().filter_map(|(order_id, row)| {
+        let id = row.cl_ord_id?.parse().ok()?;
+        Orders::is_ours(tag, &id).then_some(order_id.parse().ok()?)
+    });
+    Ok(ours.collect())
 }
 
 async fn cancel(rest: &Rest, order: OrderId) {

@@ -65,6 +65,13 @@ fn paused() -> Clock {
     Clock::new(move || Timestamp::from_secs(1_788_249_600).after(start.elapsed()))
 }
 
+fn rest(venue: impl Transport + 'static, clock: Clock) -> Rest {
+    let credentials = Credentials::new("KEY".to_owned(), &"c2VjcmV0".into()).unwrap();
+    let nonces = Nonces::open(Box::new(Volatile), clock.clone()).unwrap();
+    let key = Some((credentials, nonces));
+    Rest::new(venue, key, &Settings::default(), clock, rng::stream(1, 1))
+}
+
 /// Parks while an order appears only after so long. Gives the verdict and the number of cancels.
 async fn parked(appears: Option<Duration>, budget: Duration) -> (Parked, u32) {
     let (clock, cancels) = (paused(), Arc::default());
@@ -73,11 +80,7 @@ async fn parked(appears: Option<Duration>, budget: Duration) -> (Parked, u32) {
         from: appears.map(|after| clock.now().after(after)),
         cancels: Arc::clone(&cancels),
     };
-    let credentials = Credentials::new("KEY".to_owned(), &"c2VjcmV0".into()).unwrap();
-    let nonces = Nonces::open(Box::new(Volatile), clock.clone()).unwrap();
-    let key = Some((credentials, nonces));
-    let rest = Rest::new(venue, key, &Settings::default(), clock, rng::stream(1, 1));
-    let parked = park(&rest, "td", TTL, budget).await;
+    let parked = park(&rest(venue, clock), "td", TTL, budget).await;
     (parked, cancels.load(Ordering::Relaxed))
 }
 
@@ -93,6 +96,44 @@ async fn an_order_that_appears_after_an_empty_list_is_canceled() {
         );
     }
     assert_eq!(parked(None, budget).await, (Parked::Clean, 0));
+}
+
+/// A venue that refuses everything, and counts.
+#[derive(Debug)]
+struct Refusing(&'static str, Arc<AtomicU32>);
+
+impl Transport for Refusing {
+    fn send(&self, _request: Request) -> BoxFuture<'_, Result<Response, Failure>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let body = format!(r#"{{"error":["{}"]}}"#, self.0).into_bytes();
+        Box::pin(async { Ok(Response { status: 200, body }) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_is_not_tried_until_it_is_locked() {
+    for text in ["EAPI:Invalid key", "EGeneral:Temporary lockout"] {
+        let asked = Arc::default();
+        let rest = rest(Refusing(text, Arc::clone(&asked)), paused());
+        let parked = park(&rest, "td", TTL, Duration::from_secs(10)).await;
+        assert_eq!(parked, Parked::Unfinished);
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "{text}");
+    }
+}
+
+/// What asks while the key is locked waits, and gives up unsent.
+#[tokio::test(start_paused = true)]
+async fn a_lockout_is_waited_out_by_everything_that_reads() {
+    let asked = Arc::default();
+    let clock = paused();
+    let venue = Refusing("EGeneral:Temporary lockout", Arc::clone(&asked));
+    let rest = rest(venue, clock.clone());
+    let begin = clock.now();
+    while clock.now().since(begin) < Duration::from_secs(800) {
+        let read = rest.read_urgently(&OpenOrders::default()).await;
+        assert!(read.is_err());
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

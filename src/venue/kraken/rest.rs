@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     auth::Credentials,
     breakers::{self, RestBreakers},
-    error::{Class, Error, NotSent, Transient, classify},
+    error::{AFTER_LOCKOUT, Class, Denied, Error, NotSent, Transient, classify},
     nonce::Nonces,
     rate_limit::Counter,
     settings::Settings,
@@ -338,9 +338,11 @@ impl Inner {
         match class {
             Class::Transient(Transient::RateLimited) => counter.refused(self.clock.now()),
             Class::Transient(Transient::Throttled(until)) => counter.pause(until),
+            // Each call into a lockout prolongs it.
+            Class::Denied(Denied::Lockout) => counter.pause(self.clock.now().after(AFTER_LOCKOUT)),
             Class::Transient(Transient::Nonce)
             | Class::Rejected(_)
-            | Class::Denied(_)
+            | Class::Denied(Denied::Key | Denied::Permission | Denied::Token)
             | Class::Ambiguous => {}
         }
     }
