@@ -16,14 +16,17 @@ use tradingd::{
 
 use super::rig::{Rig, busy, config, still};
 
+/// Every pair is quoted. Not always on both sides: at its largest position a quoter only leaves it.
 fn trades(picture: &Picture) -> bool {
-    picture.ready && picture.open_orders() >= 4
+    let mut markets = picture.markets.iter();
+    let quoted = markets.all(|market| !market.orders.is_empty());
+    quoted && picture.ready && picture.mode == Mode::Trading
 }
 
-/// All quotes rest, and nothing about any of them is in doubt.
+/// All quotes rest, and nothing about any of them is in doubt. Meant for a market that stands still, where nothing is filled.
 pub(super) fn settled(picture: &Picture) -> bool {
     let mut orders = picture.markets.iter().flat_map(|market| &market.orders);
-    trades(picture) && picture.mode == Mode::Trading && orders.all(|order| order.state == "open")
+    trades(picture) && picture.open_orders() >= 4 && orders.all(|order| order.state == "open")
 }
 
 /// Stops the rig and checks what must hold whatever happened.
