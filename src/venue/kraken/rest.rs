@@ -4,7 +4,7 @@
 //! Always true:
 //!
 //! * Private calls take turns, since nonces that overtake each other are refused. A cancel waits for other cancels only: it goes past
-//!   a read with the next nonce, and a read that it overtook is repeated ([`turns`]).
+//!   a read with the next nonce, and a read that it overtook is repeated (`turns`).
 //! * Reads are repeated within a small budget. An [`Order`] cannot be: it is consumed by its one send.
 //! * A failure says whether the call can have taken effect.
 
