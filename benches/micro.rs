@@ -26,10 +26,10 @@ use tradingd::{
     journal::record::{Kind, Place, encode_entry, write_record},
     resilience::circuit_breaker::{CircuitBreaker, Outcome, Settings},
     sim::matching::{
-        AccountId, Cancel, CancelTarget, Exchange, NewOrder, OrderKind, PairId, Reply, Request,
-        Rules, Universe,
+        AccountId, Cancel, CancelTarget, Conditions, Exchange, NewOrder, OrderKind, PairId, Reply,
+        Request, Rules, TimeInForce, Universe,
     },
-    types::{InstrumentId, Price, Quantity, Side, TimeInForce, Timestamp},
+    types::{InstrumentId, Price, Quantity, Side, Timestamp},
 };
 
 const NOON: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -134,6 +134,7 @@ fn matching(criterion: &mut Criterion) {
             qty: Quantity::new(10_000_000).unwrap(),
             time_in_force: TimeInForce::Gtc,
             post_only: true,
+            conditions: Conditions::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

@@ -13,6 +13,7 @@ pub mod matching;
 pub mod server;
 pub mod settings;
 mod simulator;
+mod timers;
 mod universe;
 mod venue;
 

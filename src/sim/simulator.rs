@@ -27,6 +27,7 @@ use super::{
         rest::{self, RestState},
         tokens::Tokens,
     },
+    timers,
 };
 use crate::{io::Clock, types::TradingStatus};
 
@@ -165,6 +166,7 @@ impl Simulator {
             sockets,
         };
         simulator.spawn_market(sources, settings.speed);
+        simulator.spawn_timers();
         simulator.spawn_servers(listeners, rest);
         Ok(simulator)
     }
@@ -174,6 +176,14 @@ impl Simulator {
         self.tasks.spawn(async move {
             market::run(venue, sources, speed, cancel).await;
             "sim_market"
+        });
+    }
+
+    fn spawn_timers(&mut self) {
+        let (venue, cancel) = (self.venue.clone(), self.cancel.clone());
+        self.tasks.spawn(async move {
+            timers::run(venue, cancel).await;
+            "sim_timers"
         });
     }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::{
     history::History,
@@ -36,6 +37,7 @@ pub type Listener = Box<dyn FnMut(Timestamp, View<'_>, &[Fact]) + Send>;
 pub struct Venue {
     state: Arc<Mutex<State>>,
     clock: Clock,
+    due: watch::Receiver<Option<Timestamp>>,
 }
 
 /// The venue at one instant.
@@ -68,6 +70,7 @@ struct State {
     prices: Vec<Option<Price>>,
     prices_at: Timestamp,
     failed: bool,
+    due: watch::Sender<Option<Timestamp>>,
 }
 
 impl fmt::Debug for Venue {
@@ -96,7 +99,9 @@ impl Venue {
                 Some(log)
             }
         };
+        let (told, due) = watch::channel(None);
         let mut state = State {
+            due: told,
             reserved: exchange.counters().clone(),
             prices: Vec::new(),
             prices_at: Timestamp::MIN,
@@ -109,10 +114,26 @@ impl Venue {
         };
         state.prices = state.last_prices();
         state.fold()?;
+        state.tell_due();
         Ok(Self {
             state: Arc::new(Mutex::new(state)),
             clock,
+            due,
         })
+    }
+
+    /// When something is due that nobody asks for, as it changes: then [`elapse`](Self::elapse) is to be called.
+    #[must_use]
+    pub fn due(&self) -> watch::Receiver<Option<Timestamp>> {
+        self.due.clone()
+    }
+
+    /// Does what is due by now.
+    pub fn elapse(&self) {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        state.elapse(now);
+        state.tell_due();
     }
 
     /// Decides a request.
@@ -138,7 +159,11 @@ impl Venue {
         let mut state = self.lock();
         // Read under the lock, so that time never goes backwards from one act to the next.
         let now = self.clock.now();
-        state.act(now, account, request, answer)
+        // What has expired by now meets nobody, however late its timer is.
+        state.elapse(now);
+        let result = state.act(now, account, request, answer);
+        state.tell_due();
+        result
     }
 
     /// Looks at the venue as it is between two acts.
@@ -191,7 +216,7 @@ impl State {
         let mut facts = std::mem::take(&mut self.facts);
         facts.clear();
         let mut result = self.exchange.act(now, account, request, &mut facts);
-        self.keep(|state| state.remember(now, account, &facts));
+        self.keep(|state| state.remember(now, Some(account), &facts));
         if self.failed {
             facts.clear();
             result = Err(Refusal::Unavailable);
@@ -201,6 +226,26 @@ impl State {
         self.tell(now, &facts);
         self.facts = facts;
         result
+    }
+
+    fn elapse(&mut self, now: Timestamp) {
+        if self.failed || self.exchange.next_due().is_none_or(|due| due > now) {
+            return;
+        }
+        let mut facts = Vec::new();
+        self.exchange.tick(now, &mut facts);
+        self.keep(|state| state.remember(now, None, &facts));
+        self.history.apply(now, self.exchange.universe(), &facts);
+        self.tell(now, &facts);
+    }
+
+    fn tell_due(&self) {
+        let next = self.exchange.next_due();
+        self.due.send_if_modified(|told| {
+            let changed = *told != next;
+            *told = next;
+            changed
+        });
     }
 
     fn tell(&mut self, now: Timestamp, facts: &[Fact]) {
@@ -227,7 +272,7 @@ impl State {
     fn remember(
         &mut self,
         now: Timestamp,
-        account: AccountId,
+        account: Option<AccountId>,
         facts: &[Fact],
     ) -> Result<(), LogError> {
         if self.log.is_none() {
@@ -239,11 +284,14 @@ impl State {
         if facts.is_empty() && reserved.is_none() && prices.is_empty() {
             return Ok(());
         }
-        let rates = self.exchange.rates(account);
+        let rates = account.into_iter().flat_map(|account| {
+            let rates = self.exchange.rates(account);
+            rates.map(move |(pair, rate)| (account, pair, rate))
+        });
         let entry = Entry {
             number: 0,
             at: now,
-            rates: rates.map(|(pair, rate)| (account, pair, rate)).collect(),
+            rates: rates.collect(),
             facts,
             prices,
             reserved,

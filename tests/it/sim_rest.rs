@@ -2,5 +2,6 @@
 
 mod access;
 mod life;
+mod lifetimes;
 mod market;
 mod rig;

@@ -4,5 +4,6 @@ mod errors;
 mod faults;
 mod feed;
 mod life;
+mod lifetimes;
 mod orders;
 mod rig;

@@ -2,8 +2,11 @@
 
 use super::listing::{Listing, Step};
 use crate::{
-    sim::matching::{AccountId, Cancel, CancelTarget, Exchange, NewOrder, OrderKind, Request},
-    types::{OrderId, Quantity, Side, TimeInForce, TradingStatus},
+    sim::matching::{
+        AccountId, Cancel, CancelTarget, Conditions, Exchange, NewOrder, OrderKind, Request,
+        SelfTrade, TimeInForce,
+    },
+    types::{OrderId, Quantity, Side, TradingStatus},
 };
 
 /// Requests in the making.
@@ -109,6 +112,9 @@ impl Scene<'_> {
             qty,
             time_in_force: TimeInForce::Ioc,
             post_only: false,
+            conditions: Conditions {
+                self_trade: SelfTrade::CancelNewest,
+            },
             cl_ord_id: None,
             userref: None,
             deadline: None,

@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::*;
 use crate::{
-    sim::matching::{Fact, LevelFact, NewOrder, OrderKind, Reply, Rules, Tier, TradeFact},
-    types::{AssetCode, Price, Quantity, Side, TimeInForce},
+    sim::matching::{
+        Conditions, Fact, LevelFact, NewOrder, OrderKind, Reply, Rules, Tier, TimeInForce,
+        TradeFact,
+    },
+    types::{AssetCode, Price, Quantity, Side},
 };
 
 const BTC: PairId = PairId(0);
@@ -93,6 +96,7 @@ impl Stage {
             qty: Quantity::new(qty).unwrap(),
             time_in_force: TimeInForce::Gtc,
             post_only: false,
+            conditions: Conditions::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

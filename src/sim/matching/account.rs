@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{FillFact, LedgerFact, OrderKey, PairId, limits::RateCounter, limits::Tier};
-use crate::types::{AssetCode, ClOrdId, Decimal};
+use crate::types::{AssetCode, ClOrdId, Decimal, Timestamp};
 
 /// A balance at the asset's digits.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -47,6 +47,8 @@ pub(super) struct Client {
     pub(super) closed: VecDeque<OrderKey>,
     pub(super) fills: VecDeque<FillFact>,
     pub(super) ledger: VecDeque<LedgerFact>,
+    /// When the dead man's switch goes off. It does not outlive a restart.
+    pub(super) switch: Option<Timestamp>,
 }
 
 impl Client {
@@ -60,6 +62,7 @@ impl Client {
             closed: VecDeque::new(),
             fills: VecDeque::new(),
             ledger: VecDeque::new(),
+            switch: None,
         }
     }
 

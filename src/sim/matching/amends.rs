@@ -139,6 +139,7 @@ impl Exchange {
         &mut self,
         now: Timestamp,
         account: AccountId,
+        reason: CancelReason,
         facts: &mut Vec<Fact>,
     ) -> Result<Reply, Refusal> {
         limits::admits_cancel(self.system)?;
@@ -154,7 +155,7 @@ impl Exchange {
             self.charge(now, account, pair, CANCEL_ALL);
         }
         for (key, _) in &open {
-            self.end(now, *key, CancelReason::User, facts);
+            self.end(now, *key, reason, facts);
         }
         let count = u32::try_from(open.len()).unwrap_or(u32::MAX);
         Ok(Reply::CanceledAll { count })

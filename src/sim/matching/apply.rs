@@ -10,8 +10,9 @@ use super::{
     exchange::{Order, OrderStatus},
     ids::Prefix,
     money::sum,
+    orders::rests,
 };
-use crate::types::{Price, Quantity, TimeInForce, Timestamp};
+use crate::types::{Price, Quantity, Timestamp};
 
 impl Exchange {
     /// Makes a fact true and tells it.
@@ -51,6 +52,7 @@ impl Exchange {
             }
         }
         let place = self.enter_book(state);
+        self.watch_expiry(state);
         self.hold_change(None, Some(state));
         let order = Order {
             state: state.clone(),
@@ -147,6 +149,7 @@ impl Exchange {
         };
         let (before, place) = (order.state.clone(), order.place);
         self.leave_book(&before, place);
+        self.forget_expiry(&before);
         self.hold_change(Some(&before), None);
         if let Some(order) = self.orders.get_mut(&last.key) {
             order.state = last.clone();
@@ -190,7 +193,7 @@ impl Exchange {
             return None;
         };
         let remaining = order.qty.saturating_sub(order.filled);
-        if order.time_in_force == TimeInForce::Ioc || remaining.is_zero() {
+        if !rests(order) || remaining.is_zero() {
             return None;
         }
         let resting = Resting {

@@ -3,7 +3,7 @@
 //! For: the state, how it is read, and the way in, [`Exchange::act`]. Left out: how requests are decided (`orders`, `amends`) and how facts change the state (`apply`).
 //! Always true: the state changes by facts only, the same ones that leave; funds and statuses set by the operator are the exception.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,10 @@ pub struct Exchange {
     pub(super) orders: HashMap<OrderKey, Order>,
     /// Levels that the present act changed, with their totals before it.
     pub(super) touched: BTreeMap<(PairId, Side, Price), Quantity>,
+    /// Open orders that expire, soonest first.
+    pub(super) expiries: BTreeSet<(Timestamp, OrderKey)>,
+    /// Dead man's switches that are wound, soonest first.
+    pub(super) switches: BTreeSet<(Timestamp, AccountId)>,
 }
 
 impl Exchange {
@@ -126,6 +130,8 @@ impl Exchange {
             accounts: BTreeMap::new(),
             orders: HashMap::new(),
             touched: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            switches: BTreeSet::new(),
             universe,
             rules,
             markets,
@@ -177,7 +183,8 @@ impl Exchange {
             Request::Place(order) => self.place(now, account, &order, facts),
             Request::Amend(amend) => self.amend(now, account, &amend, facts),
             Request::Cancel(cancel) => self.cancel(now, account, &cancel.target, facts),
-            Request::CancelAll => self.cancel_all(now, account, facts),
+            Request::CancelAll => self.cancel_all(now, account, CancelReason::User, facts),
+            Request::CancelAllAfter(timeout) => Ok(self.wind_switch(now, account, timeout)),
         };
         self.tell_levels(facts);
         result
@@ -338,7 +345,7 @@ impl Exchange {
     }
 
     /// Tells what became of the levels: those that shrank first, so that no reader sees a crossed book on the way.
-    fn tell_levels(&mut self, facts: &mut Vec<Fact>) {
+    pub(super) fn tell_levels(&mut self, facts: &mut Vec<Fact>) {
         let touched = std::mem::take(&mut self.touched);
         let total = |(pair, side, price): (PairId, Side, Price)| {
             self.market(pair)

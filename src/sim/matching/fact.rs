@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, OrderKey, OrderKind, PairId};
+use super::{AccountId, Conditions, OrderKey, OrderKind, PairId, TimeInForce};
 use crate::types::{
-    AssetCode, ClOrdId, Decimal, ExecId, Liquidity, OrderId, Price, Quantity, Side, TimeInForce,
-    Timestamp,
+    AssetCode, ClOrdId, Decimal, ExecId, Liquidity, OrderId, Price, Quantity, Side, Timestamp,
 };
 
 /// One thing that happened.
@@ -64,6 +63,9 @@ pub struct OrderState {
     pub time_in_force: TimeInForce,
     /// Post-only.
     pub post_only: bool,
+    /// What else was asked for.
+    #[serde(default)]
+    pub conditions: Conditions,
     /// Client's id.
     pub cl_ord_id: Option<ClOrdId>,
     /// Client's number.
@@ -189,6 +191,12 @@ pub enum CancelReason {
     SelfTrade,
     /// Amended to no more than its filled quantity.
     AmendedToFilled,
+    /// A fill-or-kill order that the book could not fill.
+    Unfillable,
+    /// Its time was over.
+    Expired,
+    /// The account's dead man's switch went off.
+    NotAlive,
 }
 
 impl CancelReason {
@@ -199,6 +207,9 @@ impl CancelReason {
             Self::User | Self::AmendedToFilled => "User requested",
             Self::PostOnly => "Post only order",
             Self::Immediate => "Immediate or cancel",
+            Self::Unfillable => "Fill or kill",
+            Self::Expired => "Order expired",
+            Self::NotAlive => "Cancel all orders after",
             Self::SelfTrade => "Self trade prevention",
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::types::{
     AssetCode, ClOrdId, Decimal, Fees, Instrument, OrderId, Price, Quantity, Side, Symbol,
-    TimeInForce, Timestamp, TradingStatus,
+    Timestamp, TradingStatus,
 };
 
 pub(in crate::sim) const BTC_USD: PairId = PairId(0);
@@ -104,6 +104,7 @@ pub(in crate::sim) fn limit(side: Side, at: i64, quantity: i64) -> NewOrder {
         qty: qty(quantity),
         time_in_force: TimeInForce::Gtc,
         post_only: false,
+        conditions: Conditions::default(),
         cl_ord_id: None,
         userref: None,
         deadline: None,
@@ -140,6 +141,15 @@ impl Bench {
 
     pub(in crate::sim) fn wait(&mut self, seconds: u64) {
         self.now = self.now.after(Duration::from_secs(seconds));
+    }
+
+    /// Lets what is due by now happen.
+    pub(in crate::sim) fn tick(&mut self) {
+        let mut facts = Vec::new();
+        self.exchange.tick(self.now, &mut facts);
+        self.facts
+            .extend(facts.into_iter().map(|fact| (self.now, fact)));
+        self.acts.push(self.facts.len());
     }
 
     pub(in crate::sim) fn act(

@@ -25,6 +25,7 @@ mod orders;
 mod request;
 mod saved;
 mod spec;
+mod timers;
 mod trading;
 
 pub use account::Balance;
@@ -36,7 +37,8 @@ pub use fact::{
 pub use ids::Counters;
 pub use limits::{RateCounter, Tier};
 pub use request::{
-    AccountId, Amend, Cancel, CancelTarget, NewOrder, OrderKey, OrderKind, Refusal, Reply, Request,
+    AccountId, Amend, Cancel, CancelTarget, Conditions, NewOrder, OrderKey, OrderKind, Refusal,
+    Reply, Request, SelfTrade, TimeInForce,
 };
 pub use saved::{LoadError, Saved, SavedAccount, SavedMarket};
 pub use spec::{AssetSpec, FeeTier, PairId, PairSpec, Universe};

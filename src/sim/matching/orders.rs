@@ -5,14 +5,14 @@
 
 use super::{
     AccountId, CancelReason, Exchange, Fact, NewOrder, OrderFact, OrderKey, OrderKind, OrderState,
-    PairId, PostOnlyRule, Refusal, Reply,
+    PairId, PostOnlyRule, Refusal, Reply, TimeInForce,
     book::crosses,
     exchange::Market,
     ids::Prefix,
     limits::{self, ADD, Tier},
 };
 use crate::types::{
-    AssetCode, Decimal, Instrument, Price, Quantity, Side, TimeInForce, Timestamp, TradingStatus,
+    AssetCode, Decimal, Instrument, Price, Quantity, Side, Timestamp, TradingStatus,
 };
 
 impl Exchange {
@@ -49,17 +49,45 @@ impl Exchange {
         let state = self.new_state(now, account, order);
         let (key, order_id) = (state.key, state.order_id);
         let bound = self.bound(order);
+        let refused = if takes {
+            Some(CancelReason::PostOnly)
+        } else {
+            self.unfillable(account, order, bound)
+        };
         let accepted = OrderFact {
             order: state,
             at: now,
         };
         self.commit(now, Fact::Accepted(accepted), facts);
-        if takes {
-            self.end(now, key, CancelReason::PostOnly, facts);
-        } else {
-            self.trade(now, key, bound, facts);
+        match refused {
+            Some(reason) => {
+                self.end(now, key, reason, facts);
+            }
+            None => self.trade(now, key, bound, facts),
         }
         Ok(Reply::Placed { order_id })
+    }
+
+    /// Whether a fill-or-kill order finds too little to be filled whole. Orders of its own account fill nothing.
+    fn unfillable(
+        &self,
+        account: AccountId,
+        order: &NewOrder,
+        bound: Option<Price>,
+    ) -> Option<CancelReason> {
+        if order.time_in_force != TimeInForce::Fok {
+            return None;
+        }
+        let mut missing = order.qty;
+        for (price, _, owner, offered) in self.resting(order.pair, order.side.opposite()) {
+            if missing.is_zero() || !bound.is_some_and(|bound| crosses(order.side, bound, price)) {
+                break;
+            }
+            if owner != account {
+                missing = missing.saturating_sub(offered);
+            }
+        }
+        (!missing.is_zero()).then_some(CancelReason::Unfillable)
     }
 
     fn new_state(&self, now: Timestamp, account: AccountId, order: &NewOrder) -> OrderState {
@@ -81,6 +109,7 @@ impl Exchange {
             fee: zero,
             time_in_force: order.time_in_force,
             post_only: order.post_only,
+            conditions: order.conditions,
             cl_ord_id: order.cl_ord_id,
             userref: order.userref,
             amended: false,
@@ -288,5 +317,6 @@ fn market_cost(market: &Market, qty: Quantity, bound: Price) -> Option<Decimal> 
 
 /// Whether what an order does not take at once stays in the book.
 pub(super) fn rests(order: &OrderState) -> bool {
-    order.kind != OrderKind::Market && order.time_in_force == TimeInForce::Gtc
+    let may = matches!(order.time_in_force, TimeInForce::Gtc | TimeInForce::Gtd(_));
+    may && order.kind != OrderKind::Market
 }

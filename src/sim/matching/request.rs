@@ -1,9 +1,11 @@
 //! What can be asked of the matching engine, and what it answers at once.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::PairId;
-use crate::types::{ClOrdId, OrderId, Price, Quantity, Side, TimeInForce, Timestamp};
+use crate::types::{ClOrdId, OrderId, Price, Quantity, Side, Timestamp};
 
 /// Who asks. Agents of the market have accounts too, with funds that never end.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -24,6 +26,8 @@ pub enum Request {
     Cancel(Cancel),
     /// Cancels every order of the account.
     CancelAll,
+    /// Winds the account's dead man's switch: cancels everything after this time, unless it is wound again; none takes it off.
+    CancelAllAfter(Option<Duration>),
 }
 
 /// How an order prices itself.
@@ -33,6 +37,39 @@ pub enum OrderKind {
     Limit(Price),
     /// At whatever price is there; what finds none within the protection band is canceled.
     Market,
+}
+
+/// How long an order works.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum TimeInForce {
+    /// Until it is canceled.
+    Gtc,
+    /// Until this instant.
+    Gtd(Timestamp),
+    /// At once, as much as there is.
+    Ioc,
+    /// At once and whole, or not at all.
+    Fok,
+}
+
+/// Who leaves when an order would trade with one of its own account.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum SelfTrade {
+    /// The order that comes.
+    #[default]
+    CancelNewest,
+    /// The order that rests.
+    CancelOldest,
+    /// Both.
+    CancelBoth,
+}
+
+/// What an order can ask for beyond side, size and price. The default asks for nothing.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Conditions {
+    /// What happens when it meets its own account.
+    pub self_trade: SelfTrade,
 }
 
 /// A new order. The account comes beside it.
@@ -50,6 +87,8 @@ pub struct NewOrder {
     pub time_in_force: TimeInForce,
     /// Canceled rather than taking.
     pub post_only: bool,
+    /// What it asks for beyond that.
+    pub conditions: Conditions,
     /// The client's id, unique among the account's open orders.
     pub cl_ord_id: Option<ClOrdId>,
     /// The client's free number.
@@ -117,6 +156,11 @@ pub enum Reply {
     CanceledAll {
         /// How many.
         count: u32,
+    },
+    /// The dead man's switch is wound, or off.
+    Wound {
+        /// When it cancels everything.
+        at: Option<Timestamp>,
     },
 }
 

@@ -187,6 +187,7 @@ impl Exchange {
 
     fn load_open(&mut self, mut order: Order) {
         order.place = self.enter_book(&order.state);
+        self.watch_expiry(&order.state);
         self.hold_change(None, Some(&order.state));
         let (key, pair) = (order.state.key, order.state.pair);
         if let Some(account) = self.accounts.get_mut(&order.state.account) {

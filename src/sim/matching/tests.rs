@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{fixture::*, *};
-use crate::types::{Side, TimeInForce, TradingStatus};
+use crate::types::{Side, TradingStatus};
 
 const CENT: i64 = 1_000_000; // 0.01 BTC
 
@@ -115,6 +115,106 @@ fn an_immediate_order_never_rests() {
     assert_eq!(bench.filled(id), CENT);
     assert_eq!(bench.exchange.best(BTC_USD, Side::Buy), None);
     assert_eq!(bench.balance(ALICE, "USD").held, decimal("0"));
+}
+
+#[test]
+fn a_fill_or_kill_order_is_filled_whole_or_not_at_all() {
+    let mut bench = Bench::new();
+    bench
+        .place(ALICE, limit(Side::Sell, 609_900, CENT))
+        .unwrap();
+    bench
+        .place(AGENT, limit(Side::Sell, 610_000, 2 * CENT))
+        .unwrap();
+    let order = |at, cents| NewOrder {
+        time_in_force: TimeInForce::Fok,
+        conditions: Conditions {
+            self_trade: SelfTrade::CancelOldest,
+        },
+        ..limit(Side::Buy, at, cents * CENT)
+    };
+    for missing in [order(610_000, 3), order(609_900, 1), order(609_999, 2)] {
+        let id = bench.place(ALICE, missing).unwrap();
+        assert_eq!(bench.status(id), canceled(CancelReason::Unfillable));
+    }
+    assert!(bench.trades().is_empty(), "its own order fills nothing");
+    let id = bench.place(ALICE, order(610_000, 2)).unwrap();
+    assert_eq!(bench.status(id), OrderStatus::Closed);
+}
+
+#[test]
+fn an_order_rests_until_its_time_is_over() {
+    let mut bench = Bench::new();
+    let until = bench.now.after(Duration::from_secs(10));
+    let order = NewOrder {
+        time_in_force: TimeInForce::Gtd(until),
+        ..limit(Side::Buy, 610_000, CENT)
+    };
+    let (id, other) = (
+        bench.place(ALICE, order.clone()).unwrap(),
+        bench.place(ALICE, order).unwrap(),
+    );
+    assert_eq!(bench.exchange.next_due(), Some(until));
+    bench.cancel(ALICE, other).unwrap();
+    bench.wait(9);
+    bench.tick();
+    assert_eq!(bench.status(id), OrderStatus::Open);
+    bench.wait(1);
+    bench.tick();
+    assert_eq!(bench.status(id), canceled(CancelReason::Expired));
+    assert_eq!(bench.balance(ALICE, "USD").held, decimal("0"));
+    assert_eq!(bench.exchange.next_due(), None);
+}
+
+#[test]
+fn self_trade_prevention_cancels_whom_the_order_that_comes_names() {
+    for (self_trade, resting, coming) in [
+        (SelfTrade::CancelNewest, false, true),
+        (SelfTrade::CancelOldest, true, false),
+        (SelfTrade::CancelBoth, true, true),
+    ] {
+        let mut bench = Bench::new();
+        let old = bench
+            .place(ALICE, limit(Side::Sell, 610_000, CENT))
+            .unwrap();
+        let order = NewOrder {
+            conditions: Conditions { self_trade },
+            ..limit(Side::Buy, 610_000, CENT)
+        };
+        let new = bench.place(ALICE, order).unwrap();
+        let gone = |id| bench.status(id) == canceled(CancelReason::SelfTrade);
+        assert_eq!((gone(old), gone(new)), (resting, coming), "{self_trade:?}");
+        assert!(bench.trades().is_empty());
+    }
+}
+
+#[test]
+fn a_dead_mans_switch_cancels_everything_once_unless_it_is_wound_again() {
+    let mut bench = Bench::new();
+    let wind = |bench: &mut Bench, seconds: Option<u64>| {
+        let timeout = seconds.map(Duration::from_secs);
+        bench.act(ALICE, Request::CancelAllAfter(timeout)).unwrap()
+    };
+    let id = bench.place(ALICE, limit(Side::Buy, 600_000, CENT)).unwrap();
+    let others = bench.place(BOB, limit(Side::Buy, 600_000, CENT)).unwrap();
+    wind(&mut bench, Some(10));
+    bench.wait(9);
+    let at = bench.now.after(Duration::from_secs(10));
+    assert_eq!(wind(&mut bench, Some(10)), Reply::Wound { at: Some(at) });
+    bench.wait(9);
+    bench.tick();
+    assert_eq!(bench.status(id), OrderStatus::Open);
+    bench.wait(1);
+    bench.tick();
+    assert_eq!(bench.status(id), canceled(CancelReason::NotAlive));
+    assert_eq!(bench.status(others), OrderStatus::Open);
+    let id = bench.place(ALICE, limit(Side::Buy, 600_000, CENT)).unwrap();
+    bench.wait(20);
+    bench.tick();
+    assert_eq!(bench.status(id), OrderStatus::Open, "it is off now");
+    wind(&mut bench, Some(5));
+    assert_eq!(wind(&mut bench, None), Reply::Wound { at: None });
+    assert_eq!(bench.exchange.next_due(), None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Always true: every trade is at the resting order's price; after the last one no side crosses the other.
 
 use super::{
-    CancelReason, Exchange, Fact, FillFact, LedgerFact, OrderKey, OrderState, TradeFact,
+    CancelReason, Exchange, Fact, FillFact, LedgerFact, OrderKey, OrderState, SelfTrade, TradeFact,
     book::{Resting, crosses},
     ids::Prefix,
     money::{Asset, booked, sum},
@@ -21,12 +21,11 @@ impl Exchange {
         facts: &mut Vec<Fact>,
     ) {
         while let Some((order, price, maker)) = self.next_match(taker, bound) {
-            // Cancel the newest: the order that comes meets its own account and leaves.
             if maker.account == order.account && self.client(order.account).is_some() {
-                self.end(now, taker, CancelReason::SelfTrade, facts);
-                return;
+                self.prevent(now, &order, maker.key, facts);
+            } else {
+                self.execute(now, &order, price, maker, facts);
             }
-            self.execute(now, &order, price, maker, facts);
         }
         let over = self
             .orders
@@ -34,6 +33,24 @@ impl Exchange {
             .is_some_and(|order| order.closed_at.is_none() && !rests(&order.state));
         if over {
             self.end(now, taker, CancelReason::Immediate, facts);
+        }
+    }
+
+    /// An order meets one of its own account: whom it names leaves.
+    fn prevent(
+        &mut self,
+        now: Timestamp,
+        taker: &OrderState,
+        maker: OrderKey,
+        facts: &mut Vec<Fact>,
+    ) {
+        let leaving: &[OrderKey] = match taker.conditions.self_trade {
+            SelfTrade::CancelNewest => &[taker.key],
+            SelfTrade::CancelOldest => &[maker],
+            SelfTrade::CancelBoth => &[maker, taker.key],
+        };
+        for key in leaving {
+            self.end(now, *key, CancelReason::SelfTrade, facts);
         }
     }
 

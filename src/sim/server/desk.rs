@@ -2,10 +2,13 @@
 //!
 //! Always true: each order of a request gets its own decision; a reply that comes first leaves before the venue tells what happened.
 
+use std::time::Duration;
+
 use super::{
     encode::Json,
     refusal,
     reply::Envelope,
+    switch::SwitchTimes,
     validate::{AmendOrder, CancelOrder, Target, VenueError, resolve_price, resolve_quantity},
 };
 use crate::{
@@ -36,6 +39,7 @@ pub(super) enum Job {
     Amend(AmendOrder, Timestamp),
     Cancel(CancelOrder),
     CancelAll,
+    CancelAfter(Option<Duration>),
     BatchAdd(Vec<(NewOrder, Echo)>),
     BatchCancel(CancelOrder),
 }
@@ -66,6 +70,11 @@ impl Task {
             Job::Amend(amend, deadline) => desk.amend(amend, *deadline, sink),
             Job::Cancel(cancel) => desk.cancel(cancel, sink),
             Job::CancelAll => desk.act(Request::CancelAll, sink, counted),
+            Job::CancelAfter(timeout) => {
+                let now = venue.clock().now();
+                let request = Request::CancelAllAfter(*timeout);
+                desk.act(request, sink, |_wound| wound(now, *timeout));
+            }
             Job::BatchAdd(orders) => desk.batch_add(orders, sink),
             Job::BatchCancel(cancel) => desk.batch_cancel(cancel, sink),
         }
@@ -290,9 +299,21 @@ fn amended(reply: &Reply, target: &Target) -> String {
 fn counted(reply: &Reply) -> String {
     let count = match reply {
         Reply::CanceledAll { count } => *count,
-        Reply::Placed { .. } | Reply::Valid | Reply::Amended { .. } | Reply::Canceled { .. } => 0,
+        Reply::Placed { .. }
+        | Reply::Valid
+        | Reply::Amended { .. }
+        | Reply::Canceled { .. }
+        | Reply::Wound { .. } => 0,
     };
     format!("{{\"count\":{count}}}")
+}
+
+fn wound(now: Timestamp, timeout: Option<Duration>) -> String {
+    let SwitchTimes { current, trigger } = SwitchTimes::new(now, timeout);
+    let mut json = Json::object();
+    json.text("currentTime", &current)
+        .text("triggerTime", &trigger);
+    json.finish()
 }
 
 fn id(reply: &Reply) -> Option<&str> {
@@ -300,6 +321,6 @@ fn id(reply: &Reply) -> Option<&str> {
         Reply::Placed { order_id }
         | Reply::Amended { order_id, .. }
         | Reply::Canceled { order_id } => Some(order_id),
-        Reply::Valid | Reply::CanceledAll { .. } => None,
+        Reply::Valid | Reply::CanceledAll { .. } | Reply::Wound { .. } => None,
     }
 }

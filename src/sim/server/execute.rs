@@ -4,7 +4,7 @@
 //! Always true: the reply leaves before or after the reports, as the settings say.
 //! With a delay, a reply that comes first makes the request wait, and one that comes last waits itself.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use rand::RngExt as _;
 
@@ -12,7 +12,8 @@ use super::{
     desk::{Echo, Job, Task},
     reply::Envelope,
     session::Session,
-    validate::{self, AddOrder, AmendOrder, Call, CancelOrder, Method, VenueError},
+    switch,
+    validate::{self, AddOrder, AmendOrder, Call, CancelOrder, Method, VenueError, required},
 };
 use crate::{
     sim::{faults::MethodFault, matching::Universe, settings::ReplyOrder},
@@ -120,6 +121,7 @@ enum Shape {
     Amend(AmendOrder),
     Cancel(CancelOrder),
     CancelAll,
+    CancelAfter(Option<Duration>),
     BatchAdd(Vec<AddOrder>),
     BatchCancel(CancelOrder),
     NotSimulated,
@@ -137,11 +139,17 @@ impl Shape {
             Method::CancelAll => fields
                 .only(&["token"], call.method.name())
                 .map(|()| Self::CancelAll),
-            Method::EditOrder
-            | Method::CancelAfter
-            | Method::Ping
-            | Method::Subscribe
-            | Method::Unsubscribe => Ok(Self::NotSimulated),
+            Method::CancelAfter => {
+                fields.only(&["timeout", "token"], call.method.name())?;
+                let seconds = required(fields.integer("timeout")?, "timeout")?;
+                let seconds = u64::try_from(seconds)
+                    .map_err(|_negative| VenueError::of("EGeneral:Invalid arguments:timeout"))?;
+                let timeout = switch::timeout(seconds).map_err(VenueError::of)?;
+                Ok(Self::CancelAfter(timeout))
+            }
+            Method::EditOrder | Method::Ping | Method::Subscribe | Method::Unsubscribe => {
+                Ok(Self::NotSimulated)
+            }
         }
     }
 
@@ -165,6 +173,7 @@ impl Shape {
             }
             Self::Cancel(cancel) => Job::Cancel(cancel),
             Self::CancelAll => Job::CancelAll,
+            Self::CancelAfter(timeout) => Job::CancelAfter(timeout),
             Self::BatchAdd(orders) => {
                 let orders: Result<Vec<_>, VenueError> = orders.into_iter().map(new).collect();
                 Job::BatchAdd(orders?)

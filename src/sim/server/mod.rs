@@ -23,6 +23,7 @@ mod report;
 pub mod rest;
 mod rest_limits;
 mod session;
+mod switch;
 pub mod tokens;
 mod validate;
 mod window;

@@ -9,9 +9,10 @@ use serde_json::value::RawValue;
 use super::names;
 use crate::{
     sim::matching::{
-        FillFact, LedgerFact, Order, OrderKind, OrderState, OrderStatus, PairSpec, Universe,
+        CancelReason, FillFact, LedgerFact, Order, OrderKind, OrderState, OrderStatus, PairSpec,
+        TimeInForce, Universe,
     },
-    types::{Decimal, ExecId, Liquidity, OrderId, Price, TimeInForce, Timestamp},
+    types::{Decimal, ExecId, Liquidity, OrderId, Price, Timestamp},
 };
 
 /// A decimal as a JSON number.
@@ -131,7 +132,7 @@ pub(super) struct OrderRow<'a> {
     status: &'static str,
     opentm: Seconds,
     starttm: u8,
-    expiretm: u8,
+    expiretm: i64,
     time_in_force: &'static str,
     descr: Descr<'a>,
     vol: String,
@@ -174,6 +175,9 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
     let (status, reason) = match order.status {
         OrderStatus::Open => ("open", None),
         OrderStatus::Closed => ("closed", Some(None)),
+        OrderStatus::Canceled {
+            reason: reason @ CancelReason::Expired,
+        } => ("expired", Some(Some(reason.text()))),
         OrderStatus::Canceled { reason } => ("canceled", Some(Some(reason.text()))),
     };
     OrderRow {
@@ -183,10 +187,15 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
         status,
         opentm: Seconds(state.opened),
         starttm: 0,
-        expiretm: 0,
+        expiretm: match state.time_in_force {
+            TimeInForce::Gtd(at) => at.as_secs(),
+            TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => 0,
+        },
         time_in_force: match state.time_in_force {
             TimeInForce::Gtc => "gtc",
+            TimeInForce::Gtd(_) => "gtd",
             TimeInForce::Ioc => "ioc",
+            TimeInForce::Fok => "fok",
         },
         descr: description(pair, state),
         vol: instrument.quantity_decimal(state.qty).to_string(),

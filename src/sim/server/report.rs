@@ -9,10 +9,10 @@ use crate::{
         View,
         matching::{
             AmendFact, CancelReason, FillFact, LedgerFact, Order, OrderKind, OrderState,
-            OrderStatus, Universe,
+            OrderStatus, TimeInForce, Universe,
         },
     },
-    types::{AssetCode, Decimal, Instrument, Liquidity, TimeInForce, Timestamp},
+    types::{AssetCode, Decimal, Instrument, Liquidity, Timestamp},
 };
 
 /// Fraction digits of amounts in USD.
@@ -118,7 +118,8 @@ impl<'a> Scribe<'a> {
         json.text("reason", reason.text())
             .text("cancel_reason", reason.text());
         self.totals(&mut json, of, order);
-        Some(tail(json, "canceled", "canceled", self.now))
+        let status = ended(reason);
+        Some(tail(json, status, status, self.now))
     }
 
     /// An open order in a snapshot, with all that is known of it.
@@ -238,12 +239,17 @@ fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
         json.price("limit_price", of, price)
             .text("limit_price_type", "static");
     }
-    let time_in_force = match order.time_in_force {
-        TimeInForce::Gtc => "GTC",
-        TimeInForce::Ioc => "IOC",
+    let (time_in_force, expires) = match order.time_in_force {
+        TimeInForce::Gtc => ("GTC", None),
+        TimeInForce::Gtd(at) => ("GTD", Some(at)),
+        TimeInForce::Ioc => ("IOC", None),
+        TimeInForce::Fok => ("FOK", None),
     };
     json.decimal("stop_price", Decimal::ZERO, of.price_precision)
         .text("time_in_force", time_in_force);
+    if let Some(at) = expires {
+        json.time("expire_time", at);
+    }
     if order.post_only {
         json.plain("post_only", true);
     }
@@ -268,7 +274,21 @@ fn present_status(order: &Order) -> &'static str {
     match order.status {
         OrderStatus::Open => resting(&order.state),
         OrderStatus::Closed => "filled",
-        OrderStatus::Canceled { .. } => "canceled",
+        OrderStatus::Canceled { reason } => ended(reason),
+    }
+}
+
+/// The status of an order that left the book for a reason.
+const fn ended(reason: CancelReason) -> &'static str {
+    match reason {
+        CancelReason::Expired => "expired",
+        CancelReason::User
+        | CancelReason::PostOnly
+        | CancelReason::Immediate
+        | CancelReason::SelfTrade
+        | CancelReason::AmendedToFilled
+        | CancelReason::Unfillable
+        | CancelReason::NotAlive => "canceled",
     }
 }
 

@@ -1,7 +1,7 @@
 //! The simulated Kraken's REST server.
 //!
 //! For: clients of `https://api.kraken.com/0`, unchanged: the same paths, bodies, signatures, counters, errors and types.
-//! Left out: endpoints that need what the simulator has not (funding, margin, exports, the dead man's switch); they say `EAPI:Feature disabled`.
+//! Left out: endpoints that need what the simulator has not (funding, margin, exports); they say `EAPI:Feature disabled`.
 //! Always true: an application error has HTTP status 200; a call is decided at once or not at all, delays come after.
 
 mod account;
@@ -160,6 +160,7 @@ impl<'a> Route<'a> {
             "CancelOrder",
             "CancelOrderBatch",
             "CancelAll",
+            "CancelAllOrdersAfter",
         ];
         self.private && trading.contains(&self.endpoint)
     }
@@ -275,16 +276,11 @@ fn private_endpoint(name: &str) -> Result<Endpoint, Failure> {
         "CancelOrder" => changes::cancel,
         "CancelOrderBatch" => changes::cancel_batch,
         "CancelAll" => changes::cancel_all,
-        "CancelAllOrdersAfter"
-        | "EditOrder"
-        | "OrderAmends"
-        | "Level3"
-        | "CreditLines"
-        | "ListWalletAccounts"
-        | "AddExport"
-        | "ExportStatus"
-        | "RetrieveExport"
-        | "RemoveExport" => return Err(Failure::FEATURE),
+        "CancelAllOrdersAfter" => changes::cancel_all_after,
+        "EditOrder" | "OrderAmends" | "Level3" | "CreditLines" | "ListWalletAccounts"
+        | "AddExport" | "ExportStatus" | "RetrieveExport" | "RemoveExport" => {
+            return Err(Failure::FEATURE);
+        }
         _ => return Err(Failure::UNKNOWN_METHOD),
     })
 }

@@ -23,7 +23,8 @@ use tradingd::{
         faults::{FaultHandle, RestFault},
         history::History,
         matching::{
-            AccountId, Exchange, NewOrder, OrderKind, Request, Rules, Tier as SimTier, Universe,
+            self, AccountId, Conditions, Exchange, NewOrder, OrderKind, Request, Rules,
+            Tier as SimTier, Universe,
         },
         server::{
             auth::{ApiKey, Keys},
@@ -162,8 +163,9 @@ impl Sim {
             side: Side::Sell,
             kind: OrderKind::Limit(Price::new(price_units).unwrap()),
             qty: Quantity::new(qty_units).unwrap(),
-            time_in_force: TimeInForce::Gtc,
+            time_in_force: matching::TimeInForce::Gtc,
             post_only: false,
+            conditions: Conditions::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

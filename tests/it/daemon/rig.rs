@@ -13,12 +13,12 @@ use tradingd::{
     sim::{
         Settings, Simulator,
         matching::{
-            AccountId, Cancel, CancelTarget, NewOrder, OrderKind, OrderState, PairId, Reply,
-            Request,
+            AccountId, Cancel, CancelTarget, Conditions, NewOrder, OrderKind, OrderState, PairId,
+            Reply, Request, TimeInForce,
         },
         server::Role,
     },
-    types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side, TimeInForce},
+    types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side},
     venue::kraken::counters::SocketCounters,
 };
 
@@ -240,6 +240,7 @@ impl Rig {
             qty: Quantity::new(10_000_000).unwrap(),
             time_in_force: TimeInForce::Gtc,
             post_only: true,
+            conditions: Conditions::default(),
             cl_ord_id: Some(ClOrdId::new("by-hand-1").unwrap()),
             userref: None,
             deadline: None,
@@ -280,6 +281,7 @@ impl Rig {
             qty: Quantity::new(qty).unwrap(),
             time_in_force: TimeInForce::Ioc,
             post_only: false,
+            conditions: Conditions::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

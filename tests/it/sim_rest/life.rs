@@ -351,7 +351,15 @@ async fn what_the_venue_refuses_is_refused_in_its_words() {
             "ordertype=market&oflags=post",
             "EGeneral:Invalid arguments:oflags",
         ),
-        ("timeinforce=FOK", "EAPI:Feature disabled"),
+        (
+            "ordertype=market&timeinforce=FOK",
+            "EGeneral:Invalid arguments:timeinforce",
+        ),
+        (
+            "timeinforce=FOK&oflags=post",
+            "EGeneral:Invalid arguments:timeinforce",
+        ),
+        ("timeinforce=GTD", "EGeneral:Invalid arguments:expiretm"),
         (
             "timeinforce=never",
             "EGeneral:Invalid arguments:timeinforce",
@@ -362,7 +370,9 @@ async fn what_the_venue_refuses_is_refused_in_its_words() {
             "close[ordertype]=limit&close[price]=1",
             "EAPI:Feature disabled",
         ),
-        ("expiretm=%2b10", "EAPI:Feature disabled"),
+        ("expiretm=%2b4", "EGeneral:Invalid arguments:expiretm"),
+        ("starttm=%2b10", "EAPI:Feature disabled"),
+        ("stptype=nope", "EGeneral:Invalid arguments:stptype"),
         (
             "userref=5&cl_ord_id=a",
             "EGeneral:Invalid arguments:cl_ord_id",
@@ -485,7 +495,7 @@ async fn positions_and_what_is_not_built_say_so() {
         rig.call("OpenPositions", "consolidation=market").await,
         json!([])
     );
-    for endpoint in ["CancelAllOrdersAfter", "EditOrder", "OrderAmends"] {
+    for endpoint in ["EditOrder", "OrderAmends"] {
         assert_eq!(
             rig.refused(endpoint, "timeout=60").await,
             "EAPI:Feature disabled"

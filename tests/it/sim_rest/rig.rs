@@ -23,14 +23,17 @@ use tradingd::{
         Venue,
         faults::FaultHandle,
         history::History,
-        matching::{AccountId, Exchange, NewOrder, OrderKind, Request, Rules, Tier, Universe},
+        matching::{
+            AccountId, Conditions, Exchange, NewOrder, OrderKind, Request, Rules, Tier,
+            TimeInForce, Universe,
+        },
         server::{
             auth::{ApiKey, Keys, Permission},
             rest::{self, RestState},
             tokens::Tokens,
         },
     },
-    types::{AssetCode, Side, TimeInForce, Timestamp},
+    types::{AssetCode, Side, Timestamp},
 };
 
 pub(crate) const SECRET: &str =
@@ -149,6 +152,7 @@ impl Rig {
             qty: instrument.quantity(qty).unwrap(),
             time_in_force: TimeInForce::Gtc,
             post_only: false,
+            conditions: Conditions::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

@@ -9,18 +9,18 @@ use tradingd::{
 use super::rig::{Rig, of, quiet, rows};
 use crate::support::ws::Client;
 
-fn request(method: &str, params: &str, token: &str) -> String {
+pub(super) fn request(method: &str, params: &str, token: &str) -> String {
     format!(r#"{{"method":"{method}","params":{{{params},"token":"{token}"}},"req_id":1}}"#)
 }
 
-fn limit(side: &str, price: &str, qty: &str, more: &str) -> String {
+pub(super) fn limit(side: &str, price: &str, qty: &str, more: &str) -> String {
     format!(
         r#""order_type":"limit","side":"{side}","symbol":"BTC/USD","order_qty":{qty},"limit_price":{price}{more}"#
     )
 }
 
 /// The reply's position among the frames, and the reports in their order.
-fn split(frames: &[Value]) -> (usize, &Value, Vec<&Value>) {
+pub(super) fn split(frames: &[Value]) -> (usize, &Value, Vec<&Value>) {
     let at = frames
         .iter()
         .position(|frame| frame.get("method").is_some())
@@ -37,14 +37,14 @@ fn one_row(frame: &Value) -> &Value {
     &frame["data"][0]
 }
 
-fn kinds<'a>(reports: &[&'a Value]) -> Vec<&'a str> {
+pub(super) fn kinds<'a>(reports: &[&'a Value]) -> Vec<&'a str> {
     reports
         .iter()
         .map(|row| row["exec_type"].as_str().unwrap())
         .collect()
 }
 
-async fn exchange(client: &mut Client, text: &str) -> Vec<Value> {
+pub(super) async fn exchange(client: &mut Client, text: &str) -> Vec<Value> {
     client.send(text).await;
     client.drain().await
 }

@@ -8,9 +8,9 @@ use tradingd::{
     io::rng,
     sim::{
         Settings, Simulator,
-        matching::{AccountId, NewOrder, OrderKind, PairId, Request},
+        matching::{AccountId, Conditions, NewOrder, OrderKind, PairId, Request, TimeInForce},
     },
-    types::{Price, Quantity, Side, TimeInForce},
+    types::{Price, Quantity, Side},
 };
 
 use crate::support::{clock, ws::Client};
@@ -98,6 +98,7 @@ impl Rig {
             qty: Quantity::new(qty).unwrap(),
             time_in_force,
             post_only: false,
+            conditions: Conditions::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

@@ -1,4 +1,4 @@
-//! Changing and canceling orders: `AmendOrder`, `CancelOrder`, `CancelOrderBatch`, `CancelAll`.
+//! Changing and canceling orders: `AmendOrder`, `CancelOrder`, `CancelOrderBatch`, `CancelAll`, `CancelAllOrdersAfter`.
 //!
 //! Always true: an answer counts only what the venue accepted; where nothing was, the first refusal is the answer.
 
@@ -12,7 +12,10 @@ use super::{
 use crate::{
     sim::{
         matching::{Amend, Cancel, CancelTarget, PairSpec, Refusal, Reply, Request},
-        server::auth::Permission,
+        server::{
+            auth::Permission,
+            switch::{self, SwitchTimes},
+        },
     },
     types::{ExecId, OrderId},
 };
@@ -60,7 +63,8 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
         Reply::Placed { .. }
         | Reply::Valid
         | Reply::Canceled { .. }
-        | Reply::CanceledAll { .. } => Err(Failure::INTERNAL),
+        | Reply::CanceledAll { .. }
+        | Reply::Wound { .. } => Err(Failure::INTERNAL),
     }
 }
 
@@ -111,10 +115,33 @@ pub(super) fn cancel_all(call: &Call<'_>) -> Answer {
         Reply::CanceledAll { count } => result(&Count {
             count: usize::try_from(count).unwrap_or(usize::MAX),
         }),
-        Reply::Placed { .. } | Reply::Valid | Reply::Amended { .. } | Reply::Canceled { .. } => {
-            Err(Failure::INTERNAL)
-        }
+        Reply::Placed { .. }
+        | Reply::Valid
+        | Reply::Amended { .. }
+        | Reply::Canceled { .. }
+        | Reply::Wound { .. } => Err(Failure::INTERNAL),
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wound {
+    current_time: String,
+    trigger_time: String,
+}
+
+/// `CancelAllOrdersAfter`.
+pub(super) fn cancel_all_after(call: &Call<'_>) -> Answer {
+    call.require_any(&CHANGE)?;
+    let seconds: Option<u64> = call.number("timeout")?;
+    let seconds = seconds.ok_or_else(|| Failure::argument("timeout"))?;
+    let timeout = switch::timeout(seconds).map_err(Failure::text)?;
+    call.act(Request::CancelAllAfter(timeout))?;
+    let SwitchTimes { current, trigger } = SwitchTimes::new(call.now, timeout);
+    result(&Wound {
+        current_time: current,
+        trigger_time: trigger,
+    })
 }
 
 fn cancel_each(call: &Call<'_>, ids: &[&str], names: &[&str]) -> Answer {

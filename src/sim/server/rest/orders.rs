@@ -15,15 +15,18 @@ use super::{
 };
 use crate::{
     sim::{
-        matching::{NewOrder, OrderKind, PairSpec, Reply, Request},
+        matching::{
+            Conditions, NewOrder, OrderKind, PairSpec, Reply, Request, SelfTrade, TimeInForce,
+        },
         server::{
             auth::Permission,
             names,
             refusal::too_many_decimals,
             render::{OrderLine, order_text},
+            validate::is_expiry,
         },
     },
-    types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side, TimeInForce, Timestamp},
+    types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side, Timestamp},
 };
 
 /// Least time from now to a deadline on REST.
@@ -128,7 +131,8 @@ const fn placed(reply: &Reply) -> Option<OrderId> {
         Reply::Valid
         | Reply::Amended { .. }
         | Reply::Canceled { .. }
-        | Reply::CanceledAll { .. } => None,
+        | Reply::CanceledAll { .. }
+        | Reply::Wound { .. } => None,
     }
 }
 
@@ -150,14 +154,17 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
         side,
         kind: kind(params, &spec, market)?,
         qty: volume(params, "volume", &spec)?,
-        time_in_force: time_in_force(params)?,
+        time_in_force: time_in_force(params, market, call.now)?,
         post_only,
+        conditions: Conditions {
+            self_trade: self_trade(params)?,
+        },
         cl_ord_id,
         userref,
         deadline: deadline(params, call.now)?,
         validate: params.flag("validate"),
     };
-    if post_only && order.time_in_force == TimeInForce::Ioc {
+    if post_only && matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok) {
         return Err(Failure::argument("timeinforce"));
     }
     let line = OrderLine {
@@ -207,15 +214,17 @@ fn refuse_unsupported(params: &Params) -> Result<(), Failure> {
             Failure::FEATURE
         });
     }
-    let scheduled = ["starttm", "expiretm"]
-        .iter()
-        .any(|name| !matches!(params.text(name), None | Some("0" | "+0")));
-    if scheduled {
+    if !matches!(params.text("starttm"), None | Some("0" | "+0")) {
         return Err(Failure::FEATURE);
     }
+    Ok(())
+}
+
+fn self_trade(params: &Params) -> Result<SelfTrade, Failure> {
     match params.text("stptype") {
-        None | Some("cancel-newest") => Ok(()),
-        Some("cancel-oldest" | "cancel-both") => Err(Failure::FEATURE),
+        None | Some("cancel-newest") => Ok(SelfTrade::CancelNewest),
+        Some("cancel-oldest") => Ok(SelfTrade::CancelOldest),
+        Some("cancel-both") => Ok(SelfTrade::CancelBoth),
         Some(_) => Err(Failure::argument("stptype")),
     }
 }
@@ -260,15 +269,42 @@ fn post_only(params: &Params, market: bool) -> Result<bool, Failure> {
     Ok(post_only)
 }
 
-fn time_in_force(params: &Params) -> Result<TimeInForce, Failure> {
-    let Some(text) = params.text("timeinforce") else {
-        return Ok(TimeInForce::Gtc);
-    };
-    match text.to_ascii_uppercase().as_str() {
-        "GTC" => Ok(TimeInForce::Gtc),
-        "IOC" => Ok(TimeInForce::Ioc),
-        "GTD" | "FOK" => Err(Failure::FEATURE),
+fn time_in_force(params: &Params, market: bool, now: Timestamp) -> Result<TimeInForce, Failure> {
+    let expiry = expiry(params, now)?;
+    let named = params.text("timeinforce").map(str::to_ascii_uppercase);
+    match (named.as_deref(), expiry) {
+        // A time of expiry says it all.
+        (Some("GTD") | None, Some(at)) => Ok(TimeInForce::Gtd(at)),
+        (Some("GTC") | None, None) => Ok(TimeInForce::Gtc),
+        (Some("IOC"), None) => Ok(TimeInForce::Ioc),
+        (Some("FOK"), None) if !market => Ok(TimeInForce::Fok),
+        (Some("GTD"), None) | (Some("GTC" | "IOC" | "FOK"), Some(_)) => {
+            Err(Failure::argument("expiretm"))
+        }
         _ => Err(Failure::argument("timeinforce")),
+    }
+}
+
+/// When the order expires: in Unix seconds, or so many seconds from now. Zero is never.
+fn expiry(params: &Params, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let Some(text) = params.text("expiretm") else {
+        return Ok(None);
+    };
+    let (from, digits) = match text.strip_prefix('+') {
+        Some(digits) => (now, digits),
+        None => (Timestamp::from_secs(0), text),
+    };
+    let seconds: u32 = digits
+        .parse()
+        .map_err(|_no_number| Failure::argument("expiretm"))?;
+    if seconds == 0 {
+        return Ok(None);
+    }
+    let at = from.after(Duration::from_secs(u64::from(seconds)));
+    if is_expiry(at, now) {
+        Ok(Some(at))
+    } else {
+        Err(Failure::argument("expiretm"))
     }
 }
 

@@ -13,7 +13,9 @@ pub(crate) use changes::{
     AmendOrder, CancelOrder, Target, amend_order, batch_cancel, cancel_order,
 };
 pub(crate) use fields::{Fields, VenueError, required};
-pub(crate) use orders::{AddOrder, add_order, batch_add, resolve_price, resolve_quantity};
+pub(crate) use orders::{
+    AddOrder, add_order, batch_add, is_expiry, resolve_price, resolve_quantity,
+};
 pub(crate) use subscribe::{
     Channel, Executions, Subscription, Trigger, is_private, subscription, unsubscription,
 };
@@ -63,7 +65,7 @@ pub(crate) enum Method {
     CancelOrder,
     /// `cancel_all`
     CancelAll,
-    /// `cancel_all_orders_after`, which is not simulated.
+    /// `cancel_all_orders_after`
     CancelAfter,
     /// `batch_add`
     BatchAdd,

@@ -3,13 +3,14 @@
 //! Two steps, as at the venue: members and types first, then (after the token) names and values.
 //! What exists at the venue and not here is refused as `EAPI:Feature disabled`: certainly not placed.
 
+use std::time::Duration;
+
 use super::{Fields, VenueError, deadline, required};
 use crate::{
-    sim::matching::{NewOrder, OrderKind, Universe},
+    sim::matching::{Conditions, NewOrder, OrderKind, SelfTrade, TimeInForce, Universe},
     sim::server::refusal,
     types::{
-        ClOrdId, Instrument, InvalidDigits, InvalidPrice, Price, Quantity, Side, TimeInForce,
-        Timestamp, digits,
+        ClOrdId, Instrument, InvalidDigits, InvalidPrice, Price, Quantity, Side, Timestamp, digits,
     },
 };
 
@@ -53,10 +54,9 @@ const ORDER_TYPES: [&str; 8] = [
     "settle-position",
 ];
 /// Members that ask for something which is not simulated.
-const NOT_SIMULATED: [&str; 7] = [
+const NOT_SIMULATED: [&str; 6] = [
     "triggers",
     "effective_time",
-    "expire_time",
     "display_qty",
     "cash_order_qty",
     "sender_sub_id",
@@ -70,8 +70,9 @@ pub(crate) struct AddOrder {
     side: Side,
     limit: Option<String>,
     qty: String,
-    time_in_force: TimeInForce,
+    lifetime: Lifetime,
     post_only: bool,
+    conditions: Conditions,
     /// The client's id, to be echoed.
     pub(crate) cl_ord_id: Option<String>,
     /// The client's number, to be echoed.
@@ -119,8 +120,11 @@ fn order(
         side,
         limit: limit(fields, market)?,
         qty: required(fields.number("order_qty")?, "order_qty")?.to_owned(),
-        time_in_force: time_in_force(fields)?,
+        lifetime: lifetime(fields, market)?,
         post_only: post_only(fields, market)?,
+        conditions: Conditions {
+            self_trade: self_trade(fields)?,
+        },
         cl_ord_id,
         userref,
         deadline,
@@ -170,13 +174,34 @@ pub(super) fn limit_price_type(fields: &Fields<'_>) -> Result<(), VenueError> {
     }
 }
 
-fn time_in_force(fields: &Fields<'_>) -> Result<TimeInForce, VenueError> {
-    match fields.text("time_in_force")?.as_deref() {
-        None | Some("gtc") => Ok(TimeInForce::Gtc),
-        Some("ioc") => Ok(TimeInForce::Ioc),
-        Some("gtd" | "fok") => Err(VenueError::DISABLED),
-        Some(_) => Err(VenueError::of("EGeneral:Invalid arguments:time_in_force")),
+/// A time in force whose expiry still has to be held against the clock.
+#[derive(Clone, Copy, Debug)]
+enum Lifetime {
+    Sure(TimeInForce),
+    Until(Timestamp),
+}
+
+fn lifetime(fields: &Fields<'_>, market: bool) -> Result<Lifetime, VenueError> {
+    const EXPIRY: VenueError = VenueError::of("EGeneral:Invalid arguments:expire_time");
+    let expiry = fields.text("expire_time")?;
+    let expiry = expiry
+        .map(|text| Timestamp::parse(&text).map_err(|_malformed| EXPIRY))
+        .transpose()?;
+    match (fields.text("time_in_force")?.as_deref(), expiry) {
+        (Some("gtd"), Some(at)) => Ok(Lifetime::Until(at)),
+        (Some("gtd"), None) | (_, Some(_)) => Err(EXPIRY),
+        (None | Some("gtc"), None) => Ok(Lifetime::Sure(TimeInForce::Gtc)),
+        (Some("ioc"), None) => Ok(Lifetime::Sure(TimeInForce::Ioc)),
+        (Some("fok"), None) if !market => Ok(Lifetime::Sure(TimeInForce::Fok)),
+        (Some(_), None) => Err(VenueError::of("EGeneral:Invalid arguments:time_in_force")),
     }
+}
+
+/// Whether an order may expire then: at least five seconds and at most a month ahead.
+pub(crate) fn is_expiry(at: Timestamp, now: Timestamp) -> bool {
+    const LEAST: Duration = Duration::from_secs(5);
+    const MOST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+    (now.after(LEAST)..=now.after(MOST)).contains(&at)
 }
 
 fn post_only(fields: &Fields<'_>, market: bool) -> Result<bool, VenueError> {
@@ -202,9 +227,14 @@ fn check_options(fields: &Fields<'_>) -> Result<(), VenueError> {
         None | Some("base" | "quote") => {}
         Some(_) => return Err(VenueError::of("EGeneral:Invalid arguments:fee_preference")),
     }
+    Ok(())
+}
+
+fn self_trade(fields: &Fields<'_>) -> Result<SelfTrade, VenueError> {
     match fields.text("stp_type")?.as_deref() {
-        None | Some("cancel_newest") => Ok(()),
-        Some("cancel_oldest" | "cancel_both") => Err(VenueError::DISABLED),
+        None | Some("cancel_newest") => Ok(SelfTrade::CancelNewest),
+        Some("cancel_oldest") => Ok(SelfTrade::CancelOldest),
+        Some("cancel_both") => Ok(SelfTrade::CancelBoth),
         Some(_) => Err(VenueError::of("EGeneral:Invalid arguments:stp_type")),
     }
 }
@@ -250,13 +280,22 @@ impl AddOrder {
             side: self.side,
             kind,
             qty,
-            time_in_force: self.time_in_force,
+            time_in_force: self.time_in_force(now)?,
             post_only: self.post_only,
+            conditions: self.conditions,
             cl_ord_id,
             userref: self.userref,
             deadline: Some(deadline),
             validate: self.validate,
         })
+    }
+
+    fn time_in_force(&self, now: Timestamp) -> Result<TimeInForce, VenueError> {
+        match self.lifetime {
+            Lifetime::Sure(time_in_force) => Ok(time_in_force),
+            Lifetime::Until(at) if is_expiry(at, now) => Ok(TimeInForce::Gtd(at)),
+            Lifetime::Until(_) => Err(VenueError::of("EGeneral:Invalid arguments:expire_time")),
+        }
     }
 }
 
@@ -386,8 +425,8 @@ mod tests {
             (("\"limit\"", "\"stop-loss\""), "EAPI:Feature disabled"),
             (("\"limit\"", "\"market\""), "EOrder:Invalid limit price"),
             (
-                ("1,", "1,\"time_in_force\":\"fok\","),
-                "EAPI:Feature disabled",
+                ("1,", "1,\"time_in_force\":\"gtd\","),
+                "EGeneral:Invalid arguments:expire_time",
             ),
             (
                 ("1,", "1,\"leverage\":2,"),

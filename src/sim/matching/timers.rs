@@ -1,0 +1,78 @@
+//! What happens because time passes: orders expire, dead man's switches go off.
+//!
+//! Left out: waiting for it; whoever drives the exchange asks [`Exchange::next_due`] and calls [`Exchange::tick`].
+//! Always true: an order that is told expired was in the book until then; a switch goes off once.
+
+use std::time::Duration;
+
+use super::{AccountId, CancelReason, Exchange, Fact, OrderKey, OrderState, Reply, TimeInForce};
+use crate::types::Timestamp;
+
+impl Exchange {
+    /// The earliest instant at which something is due without being asked for.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let expiry = self.expiries.first().map(|(at, _)| *at);
+        let switch = self.switches.first().map(|(at, _)| *at);
+        expiry.into_iter().chain(switch).min()
+    }
+
+    /// Does what is due by `now` and appends what became of it to `facts`.
+    pub fn tick(&mut self, now: Timestamp, facts: &mut Vec<Fact>) {
+        while let Some((at, key)) = self.expiries.first().copied()
+            && at <= now
+        {
+            self.expiries.remove(&(at, key));
+            self.end(now, key, CancelReason::Expired, facts);
+        }
+        while let Some((at, account)) = self.switches.first().copied()
+            && at <= now
+        {
+            self.set_switch(account, None);
+            // Where nothing can be canceled now, nothing is: the switch is off all the same.
+            let _refused = self.cancel_all(now, account, CancelReason::NotAlive, facts);
+        }
+        self.tell_levels(facts);
+    }
+
+    /// Winds an account's switch anew, or takes it off.
+    pub(super) fn wind_switch(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        timeout: Option<Duration>,
+    ) -> Reply {
+        let at = timeout.map(|timeout| now.after(timeout));
+        self.set_switch(account, at);
+        Reply::Wound { at }
+    }
+
+    fn set_switch(&mut self, account: AccountId, at: Option<Timestamp>) {
+        let Some(client) = self.client_mut(account) else {
+            return;
+        };
+        let before = std::mem::replace(&mut client.switch, at);
+        if let Some(before) = before {
+            self.switches.remove(&(before, account));
+        }
+        self.switches.extend(at.map(|at| (at, account)));
+    }
+
+    /// Notes when an open order expires.
+    pub(super) fn watch_expiry(&mut self, order: &OrderState) {
+        self.expiries.extend(expiry(order));
+    }
+
+    pub(super) fn forget_expiry(&mut self, order: &OrderState) {
+        if let Some(entry) = expiry(order) {
+            self.expiries.remove(&entry);
+        }
+    }
+}
+
+const fn expiry(order: &OrderState) -> Option<(Timestamp, OrderKey)> {
+    match order.time_in_force {
+        TimeInForce::Gtd(at) => Some((at, order.key)),
+        TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => None,
+    }
+}
