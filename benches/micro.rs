@@ -26,8 +26,8 @@ use tradingd::{
     journal::record::{Kind, Place, encode_entry, write_record},
     resilience::circuit_breaker::{CircuitBreaker, Outcome, Settings},
     sim::matching::{
-        AccountId, Cancel, CancelTarget, Conditions, Exchange, NewOrder, OrderKind, PairId, Reply,
-        Request, Rules, TimeInForce, Universe,
+        AccountId, Cancel, CancelTarget, Exchange, NewOrder, OrderKind, PairId, Reply, Request,
+        Rules, SelfTrade, TimeInForce, Universe,
     },
     types::{InstrumentId, Price, Quantity, Side, Timestamp},
 };
@@ -134,7 +134,8 @@ fn matching(criterion: &mut Criterion) {
             qty: Quantity::new(10_000_000).unwrap(),
             time_in_force: TimeInForce::Gtc,
             post_only: true,
-            conditions: Conditions::default(),
+            trigger: None,
+            self_trade: SelfTrade::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

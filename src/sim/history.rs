@@ -82,6 +82,7 @@ impl History {
                     }
                 }
                 Fact::Accepted(_)
+                | Fact::Changed(_)
                 | Fact::Fill(_)
                 | Fact::Filled { .. }
                 | Fact::Amended(_)

@@ -312,6 +312,7 @@ impl State {
             let keep = match fact {
                 Fact::Accepted(accepted) => own(accepted.order.account),
                 Fact::Amended(amended) => own(amended.order.account),
+                Fact::Changed(changed) => own(changed.order.account),
                 Fact::Filled { order } | Fact::Canceled { order, .. } => own(order.account),
                 Fact::Ledger(_) => true,
                 // A trade is a client's if a fill follows it.
@@ -588,6 +589,7 @@ mod tests {
                 target,
                 qty: Some(qty(units)),
                 price: Some(price(at)),
+                trigger: None,
                 post_only: false,
                 deadline: None,
             }),

@@ -3,8 +3,8 @@
 use super::listing::{Listing, Step};
 use crate::{
     sim::matching::{
-        AccountId, Cancel, CancelTarget, Conditions, Exchange, NewOrder, OrderKind, Request,
-        SelfTrade, TimeInForce,
+        AccountId, Cancel, CancelTarget, Exchange, NewOrder, OrderKind, Request, SelfTrade,
+        TimeInForce,
     },
     types::{OrderId, Quantity, Side, TradingStatus},
 };
@@ -112,9 +112,8 @@ impl Scene<'_> {
             qty,
             time_in_force: TimeInForce::Ioc,
             post_only: false,
-            conditions: Conditions {
-                self_trade: SelfTrade::CancelNewest,
-            },
+            trigger: None,
+            self_trade: SelfTrade::CancelNewest,
             cl_ord_id: None,
             userref: None,
             deadline: None,

@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::*;
 use crate::{
     sim::matching::{
-        Conditions, Fact, LevelFact, NewOrder, OrderKind, Reply, Rules, Tier, TimeInForce,
-        TradeFact,
+        Fact, LevelFact, NewOrder, OrderKind, Reply, Rules, SelfTrade, Tier, TimeInForce, TradeFact,
     },
     types::{AssetCode, Price, Quantity, Side},
 };
@@ -96,7 +95,8 @@ impl Stage {
             qty: Quantity::new(qty).unwrap(),
             time_in_force: TimeInForce::Gtc,
             post_only: false,
-            conditions: Conditions::default(),
+            trigger: None,
+            self_trade: SelfTrade::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

@@ -4,13 +4,13 @@
 //! Always true: an amend keeps the order's ids and fills; a refused one leaves the order as it was.
 
 use super::{
-    AccountId, Amend, AmendFact, CancelReason, CancelTarget, Exchange, Fact, OrderKey, OrderKind,
-    OrderState, PairId, Refusal, Reply,
+    AccountId, Amend, AmendFact, CancelReason, CancelTarget, Conditions, Exchange, Fact,
+    NewTrigger, OrderKey, OrderKind, OrderState, PairId, Refusal, Reply, Trigger,
     ids::Prefix,
     limits::{self, AMEND, CANCEL_ALL, amend_penalty, cancel_penalty},
     orders::check_price,
 };
-use crate::types::{Decimal, Timestamp};
+use crate::types::{Decimal, Price, Timestamp};
 
 impl Exchange {
     pub(super) fn amend(
@@ -23,7 +23,8 @@ impl Exchange {
         limits::admits_amend(self.system)?;
         let before = self.find_open(account, &amend.target)?.clone();
         limits::admits_amend(self.pair_status(before.pair))?;
-        let after = amended(now, &before, amend);
+        let trigger = self.amended_trigger(&before, amend)?;
+        let after = amended(now, &before, amend, trigger);
         let ends = after.qty <= after.filled;
         let penalty = penalty(now, &before, ends);
         let room = self.has_room(now, account, before.pair, AMEND + penalty);
@@ -38,7 +39,8 @@ impl Exchange {
         if amend.deadline.is_some_and(|deadline| now > deadline) {
             return Err(Refusal::DeadlineElapsed);
         }
-        let takes = !ends && self.takes(after.pair, after.side, after.kind);
+        let waits = after.is_waiting();
+        let takes = !ends && !waits && self.takes(after.pair, after.side, after.kind);
         if takes && (amend.post_only || after.post_only) {
             return Err(Refusal::PostOnly);
         }
@@ -57,10 +59,8 @@ impl Exchange {
         facts: &mut Vec<Fact>,
     ) -> Reply {
         let (key, order_id, amend_id) = (after.key, after.order_id, self.next_exec());
-        let bound = match after.kind {
-            OrderKind::Limit(price) => Some(price),
-            OrderKind::Market => None,
-        };
+        let (pair, waits) = (after.pair, after.is_waiting());
+        let bound = self.bound(pair, after.side, after.kind);
         let amended = AmendFact {
             order: after,
             amend_id,
@@ -69,6 +69,8 @@ impl Exchange {
         self.commit(now, Fact::Amended(amended), facts);
         if ends {
             self.end(now, key, CancelReason::AmendedToFilled, facts);
+        } else if waits {
+            self.traded.insert(pair);
         } else {
             self.trade(now, key, bound, facts);
         }
@@ -80,19 +82,51 @@ impl Exchange {
             .universe
             .pair(before.pair)
             .ok_or(Refusal::Unavailable)?;
-        let (OrderKind::Limit(old), OrderKind::Limit(new)) = (before.kind, after.kind) else {
-            return Err(Refusal::InvalidPrice);
+        let prices = |order: &OrderState| {
+            let trigger = order.conditions.trigger.map(|trigger| trigger.price);
+            (order.kind.limit(), trigger)
         };
-        let step = (old.units() - new.units()).abs();
+        let (old, new) = (prices(before), prices(after));
+        if old.0.is_none() && new.0.is_some() {
+            return Err(Refusal::InvalidLimitPrice);
+        }
         // A change of less than a tick is none.
-        if step < pair.instrument.tick.units() && after.qty == before.qty {
+        let tick = pair.instrument.tick;
+        let moved = is_moved(old.0, new.0, tick) || is_moved(old.1, new.1, tick);
+        if !moved && after.qty == before.qty {
             return Err(Refusal::NothingToAmend);
         }
-        check_price(&pair.instrument, new)?;
+        for price in new.0.into_iter().chain(new.1) {
+            check_price(&pair.instrument, price)?;
+        }
+        let reference = new.0.or(new.1);
         if after.qty <= after.filled && !after.filled.is_zero() {
             return Ok(());
         }
-        self.check_quantity(after.pair, after.qty, Some(new))
+        self.check_quantity(after.pair, after.qty, reference)
+    }
+
+    /// The trigger as the amend wants it. One that has fired, or never was, cannot be changed.
+    fn amended_trigger(
+        &self,
+        before: &OrderState,
+        amend: &Amend,
+    ) -> Result<Option<Trigger>, Refusal> {
+        let (trigger, Some(asked)) = (before.conditions.trigger, amend.trigger) else {
+            return Ok(before.conditions.trigger);
+        };
+        let waiting = trigger.filter(|_| before.is_waiting());
+        let trigger = waiting.ok_or(Refusal::InvalidPrice)?;
+        let new = NewTrigger {
+            kind: trigger.kind,
+            reference: trigger.reference,
+            price: asked,
+            limit: trigger.limit,
+        };
+        let grid = self.grid(before.pair).ok_or(Refusal::Unavailable)?;
+        let placed = new.placed(before.side, self.last_price(before.pair), grid);
+        let (trigger, _limit) = placed.ok_or(Refusal::InvalidPrice)?;
+        Ok(Some(trigger))
     }
 
     fn check_amended_funds(&self, before: &OrderState, after: &OrderState) -> Result<(), Refusal> {
@@ -186,13 +220,29 @@ impl Exchange {
 }
 
 /// The order as the amend wants it. A quantity below what is filled becomes what is filled.
-fn amended(now: Timestamp, before: &OrderState, amend: &Amend) -> OrderState {
+fn amended(
+    now: Timestamp,
+    before: &OrderState,
+    amend: &Amend,
+    trigger: Option<Trigger>,
+) -> OrderState {
     OrderState {
         qty: amend.qty.map_or(before.qty, |qty| qty.max(before.filled)),
         kind: amend.price.map_or(before.kind, OrderKind::Limit),
+        conditions: Conditions {
+            trigger,
+            ..before.conditions
+        },
         amended: true,
         touched: now,
         ..before.clone()
+    }
+}
+
+fn is_moved(old: Option<Price>, new: Option<Price>, tick: Price) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => (old.units() - new.units()).abs() >= tick.units(),
+        _ => old != new,
     }
 }
 

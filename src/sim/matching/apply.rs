@@ -3,8 +3,8 @@
 //! Always true: applying the facts of an account's orders, in order, to the state before them gives the state after them.
 
 use super::{
-    AccountId, AmendFact, Exchange, Fact, FillFact, LedgerFact, OrderFact, OrderKey, OrderKind,
-    OrderState, TradeFact,
+    AccountId, AmendFact, ChangeFact, Exchange, Fact, FillFact, LedgerFact, OrderFact, OrderKey,
+    OrderKind, OrderState, TradeFact,
     account::remember,
     book::{Book, Place, Resting},
     exchange::{Order, OrderStatus},
@@ -28,6 +28,7 @@ impl Exchange {
             Fact::Trade(trade) => self.apply_trade(trade),
             Fact::Fill(fill) => self.apply_fill(fill),
             Fact::Amended(amend) => self.apply_amended(amend),
+            Fact::Changed(change) => self.apply_changed(change),
             Fact::Ledger(entry) => self.apply_ledger(entry),
             Fact::Filled { order } => self.close(at, order, OrderStatus::Closed),
             Fact::Canceled { order, reason } => {
@@ -53,6 +54,7 @@ impl Exchange {
         }
         let place = self.enter_book(state);
         self.watch_expiry(state);
+        self.watch_trigger(state);
         self.hold_change(None, Some(state));
         let order = Order {
             state: state.clone(),
@@ -68,6 +70,7 @@ impl Exchange {
         if let Some(market) = self.market_mut(trade.pair) {
             market.last = Some(trade.price);
         }
+        self.traded.insert(trade.pair);
         let index = usize::try_from(trade.pair.0).unwrap_or(usize::MAX);
         if let Some(next) = self.next.trades.get_mut(index) {
             *next = (*next).max(trade.trade_id);
@@ -130,11 +133,28 @@ impl Exchange {
         let (before, place) = (order.state.clone(), order.place);
         let place = if after.kind != before.kind || after.qty > before.qty {
             self.leave_book(&before, place);
+            // One that waits enters nothing.
             self.enter_book(after)
         } else {
             self.resize(after, place);
             place
         };
+        self.hold_change(Some(&before), Some(after));
+        if let Some(order) = self.orders.get_mut(&after.key) {
+            order.state = after.clone();
+            order.place = place;
+        }
+    }
+
+    fn apply_changed(&mut self, change: &ChangeFact) {
+        let after = &change.order;
+        let Some(order) = self.orders.get(&after.key) else {
+            return;
+        };
+        let before = order.state.clone();
+        self.forget_trigger(&before);
+        let place = self.enter_book(after);
+        self.watch_trigger(after);
         self.hold_change(Some(&before), Some(after));
         if let Some(order) = self.orders.get_mut(&after.key) {
             order.state = after.clone();
@@ -150,6 +170,7 @@ impl Exchange {
         let (before, place) = (order.state.clone(), order.place);
         self.leave_book(&before, place);
         self.forget_expiry(&before);
+        self.forget_trigger(&before);
         self.hold_change(Some(&before), None);
         if let Some(order) = self.orders.get_mut(&last.key) {
             order.state = last.clone();

@@ -91,6 +91,8 @@ pub(super) struct Market {
     pub(super) terms: Terms,
     pub(super) status: TradingStatus,
     pub(super) last: Option<Price>,
+    /// Open orders that wait for a price, oldest first.
+    pub(super) waiting: BTreeSet<OrderKey>,
 }
 
 /// The matching engine. See the module's documentation.
@@ -106,6 +108,8 @@ pub struct Exchange {
     pub(super) orders: HashMap<OrderKey, Order>,
     /// Levels that the present act changed, with their totals before it.
     pub(super) touched: BTreeMap<(PairId, Side, Price), Quantity>,
+    /// Pairs that traded in the present act.
+    pub(super) traded: BTreeSet<PairId>,
     /// Open orders that expire, soonest first.
     pub(super) expiries: BTreeSet<(Timestamp, OrderKey)>,
     /// Dead man's switches that are wound, soonest first.
@@ -121,6 +125,7 @@ impl Exchange {
             terms: Terms::new(&universe, pair),
             status: pair.instrument.status,
             last: None,
+            waiting: BTreeSet::new(),
         };
         let markets: Vec<Market> = universe.pairs.iter().map(market).collect();
         Self {
@@ -130,6 +135,7 @@ impl Exchange {
             accounts: BTreeMap::new(),
             orders: HashMap::new(),
             touched: BTreeMap::new(),
+            traded: BTreeSet::new(),
             expiries: BTreeSet::new(),
             switches: BTreeSet::new(),
             universe,
@@ -186,6 +192,7 @@ impl Exchange {
             Request::CancelAll => self.cancel_all(now, account, CancelReason::User, facts),
             Request::CancelAllAfter(timeout) => Ok(self.wind_switch(now, account, timeout)),
         };
+        self.fire_triggers(now, facts);
         self.tell_levels(facts);
         result
     }

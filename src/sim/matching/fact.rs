@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Conditions, OrderKey, OrderKind, PairId, TimeInForce};
+use super::{AccountId, Conditions, OrderKey, OrderKind, PairId, TimeInForce, Trigger};
 use crate::types::{
     AssetCode, ClOrdId, Decimal, ExecId, Liquidity, OrderId, Price, Quantity, Side, Timestamp,
 };
@@ -23,6 +23,8 @@ pub enum Fact {
     },
     /// An order was changed by its owner.
     Amended(AmendFact),
+    /// An order was changed by the engine.
+    Changed(ChangeFact),
     /// An order left the book unfilled, in whole or part.
     Canceled {
         /// The order as it ended.
@@ -76,6 +78,14 @@ pub struct OrderState {
     pub opened: Timestamp,
     /// When it was accepted or last amended; the age of the rate penalties.
     pub touched: Timestamp,
+}
+
+impl OrderState {
+    /// Whether it waits for a price, in no book.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        matches!(self.conditions.trigger, Some(Trigger { fired: None, .. }))
+    }
 }
 
 /// An accepted order.
@@ -144,6 +154,26 @@ pub struct AmendFact {
     pub at: Timestamp,
 }
 
+/// A change by the engine.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ChangeFact {
+    /// The order after the change.
+    pub order: OrderState,
+    /// What was done.
+    pub change: Change,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the engine did to an order.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Change {
+    /// The price that it waited for came.
+    Triggered,
+    /// The price that it waits for moved with the market.
+    Trailed,
+}
+
 /// A ledger entry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LedgerFact {
@@ -197,6 +227,8 @@ pub enum CancelReason {
     Expired,
     /// The account's dead man's switch went off.
     NotAlive,
+    /// When its price came, the account could not pay for it.
+    Funds,
 }
 
 impl CancelReason {
@@ -210,6 +242,7 @@ impl CancelReason {
             Self::Unfillable => "Fill or kill",
             Self::Expired => "Order expired",
             Self::NotAlive => "Cancel all orders after",
+            Self::Funds => "Insufficient funds",
             Self::SelfTrade => "Self trade prevention",
         }
     }

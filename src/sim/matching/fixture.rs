@@ -104,7 +104,8 @@ pub(in crate::sim) fn limit(side: Side, at: i64, quantity: i64) -> NewOrder {
         qty: qty(quantity),
         time_in_force: TimeInForce::Gtc,
         post_only: false,
-        conditions: Conditions::default(),
+        trigger: None,
+        self_trade: SelfTrade::default(),
         cl_ord_id: None,
         userref: None,
         deadline: None,
@@ -188,6 +189,7 @@ impl Bench {
             target: CancelTarget::Order(id),
             qty: new_qty.map(qty),
             price: new_price.map(price),
+            trigger: None,
             post_only: false,
             deadline: None,
         };

@@ -27,12 +27,14 @@ mod saved;
 mod spec;
 mod timers;
 mod trading;
+mod trigger;
+mod waiting;
 
 pub use account::Balance;
 pub use exchange::{Exchange, Order, OrderStatus, PostOnlyRule, Rules};
 pub use fact::{
-    AmendFact, CancelReason, Fact, FillFact, LedgerFact, LevelFact, OrderFact, OrderState,
-    TradeFact,
+    AmendFact, CancelReason, Change, ChangeFact, Fact, FillFact, LedgerFact, LevelFact, OrderFact,
+    OrderState, TradeFact,
 };
 pub use ids::Counters;
 pub use limits::{RateCounter, Tier};
@@ -42,6 +44,7 @@ pub use request::{
 };
 pub use saved::{LoadError, Saved, SavedAccount, SavedMarket};
 pub use spec::{AssetSpec, FeeTier, PairId, PairSpec, Universe};
+pub use trigger::{NewTrigger, Offset, Reference, Trigger, TriggerKind};
 
 #[cfg(test)]
 pub(in crate::sim) mod fixture;

@@ -95,11 +95,18 @@ impl Terms {
     /// When the sum does not fit.
     pub(super) fn hold(&self, order: &OrderState) -> Result<(AssetCode, Decimal), InvalidDecimal> {
         let remaining = order.qty.saturating_sub(order.filled);
-        match (order.side, order.kind) {
-            // A market order is over before anyone else acts.
-            (_, OrderKind::Market) => Ok((self.quote.code, Decimal::ZERO)),
-            (Side::Sell, OrderKind::Limit(_)) => Ok((self.base.code, self.base_hold(remaining)?)),
-            (Side::Buy, OrderKind::Limit(price)) => {
+        let waiting = order.conditions.trigger.filter(|_| order.is_waiting());
+        match (order.side, order.kind, waiting) {
+            // A market order is over before anyone else acts, unless it waits for its price.
+            (_, OrderKind::Market, None) => Ok((self.quote.code, Decimal::ZERO)),
+            (Side::Buy, OrderKind::Market, Some(trigger)) => {
+                let cost = self.notional(trigger.price, remaining)?;
+                Ok((self.quote.code, self.quote_hold(cost, false)?))
+            }
+            (Side::Sell, OrderKind::Market | OrderKind::Limit(_), _) => {
+                Ok((self.base.code, self.base_hold(remaining)?))
+            }
+            (Side::Buy, OrderKind::Limit(price), _) => {
                 let cost = self.notional(price, remaining)?;
                 Ok((self.quote.code, self.quote_hold(cost, order.post_only)?))
             }

@@ -4,8 +4,8 @@
 //! Always true: an order that is accepted can be paid in full, whatever it trades with.
 
 use super::{
-    AccountId, CancelReason, Exchange, Fact, NewOrder, OrderFact, OrderKey, OrderKind, OrderState,
-    PairId, PostOnlyRule, Refusal, Reply, TimeInForce,
+    AccountId, CancelReason, Conditions, Exchange, Fact, NewOrder, OrderFact, OrderKey, OrderKind,
+    OrderState, PairId, PostOnlyRule, Refusal, Reply, TimeInForce,
     book::crosses,
     exchange::Market,
     ids::Prefix,
@@ -29,110 +29,144 @@ impl Exchange {
         if room && !order.validate {
             self.charge(now, account, order.pair, ADD);
         }
-        self.check_values(account, order)?;
-        self.check_name(account, order)?;
+        let state = self.new_state(now, account, order)?;
+        self.check_values(&state)?;
+        self.check_name(&state)?;
         if !room {
             return Err(Refusal::RateLimit);
         }
         self.check_open_orders(account, order.pair)?;
-        self.check_funds(account, order)?;
+        self.check_funds(&state)?;
         if order.deadline.is_some_and(|deadline| now > deadline) {
             return Err(Refusal::DeadlineElapsed);
         }
-        let takes = order.post_only && self.takes(order.pair, order.side, order.kind);
+        let takes = self.is_refused_post_only(&state);
         if takes && self.rules.post_only == PostOnlyRule::Refuse {
             return Err(Refusal::PostOnly);
         }
         if order.validate {
             return Ok(Reply::Valid);
         }
-        let state = self.new_state(now, account, order);
-        let (key, order_id) = (state.key, state.order_id);
-        let bound = self.bound(order);
+        let order_id = state.order_id;
         let refused = if takes {
             Some(CancelReason::PostOnly)
         } else {
-            self.unfillable(account, order, bound)
+            self.unfillable(&state)
         };
-        let accepted = OrderFact {
-            order: state,
-            at: now,
-        };
-        self.commit(now, Fact::Accepted(accepted), facts);
+        self.enter(now, state, refused, facts);
+        Ok(Reply::Placed { order_id })
+    }
+
+    /// An accepted order goes where it belongs: out again, into the book, or to those that wait.
+    fn enter(
+        &mut self,
+        now: Timestamp,
+        order: OrderState,
+        refused: Option<CancelReason>,
+        facts: &mut Vec<Fact>,
+    ) {
+        let (key, pair, waits) = (order.key, order.pair, order.is_waiting());
+        let bound = self.bound(pair, order.side, order.kind);
+        self.commit(now, Fact::Accepted(OrderFact { order, at: now }), facts);
         match refused {
             Some(reason) => {
                 self.end(now, key, reason, facts);
             }
+            // Its price may be there already.
+            None if waits => {
+                self.traded.insert(pair);
+            }
             None => self.trade(now, key, bound, facts),
         }
-        Ok(Reply::Placed { order_id })
+    }
+
+    fn is_refused_post_only(&self, order: &OrderState) -> bool {
+        order.post_only && !order.is_waiting() && self.takes(order.pair, order.side, order.kind)
     }
 
     /// Whether a fill-or-kill order finds too little to be filled whole. Orders of its own account fill nothing.
-    fn unfillable(
-        &self,
-        account: AccountId,
-        order: &NewOrder,
-        bound: Option<Price>,
-    ) -> Option<CancelReason> {
+    fn unfillable(&self, order: &OrderState) -> Option<CancelReason> {
         if order.time_in_force != TimeInForce::Fok {
             return None;
         }
+        let bound = self.bound(order.pair, order.side, order.kind);
         let mut missing = order.qty;
         for (price, _, owner, offered) in self.resting(order.pair, order.side.opposite()) {
             if missing.is_zero() || !bound.is_some_and(|bound| crosses(order.side, bound, price)) {
                 break;
             }
-            if owner != account {
+            if owner != order.account {
                 missing = missing.saturating_sub(offered);
             }
         }
         (!missing.is_zero()).then_some(CancelReason::Unfillable)
     }
 
-    fn new_state(&self, now: Timestamp, account: AccountId, order: &NewOrder) -> OrderState {
-        let zero = self
-            .universe
-            .pair(order.pair)
-            .and_then(|pair| Decimal::new(0, pair.instrument.cost_precision).ok())
-            .unwrap_or(Decimal::ZERO);
-        OrderState {
+    /// The order as it will stand. A trigger gets its price; one that has none is refused.
+    fn new_state(
+        &self,
+        now: Timestamp,
+        account: AccountId,
+        order: &NewOrder,
+    ) -> Result<OrderState, Refusal> {
+        let pair = self.universe.pair(order.pair).ok_or(Refusal::Unavailable)?;
+        let zero = Decimal::new(0, pair.instrument.cost_precision).unwrap_or(Decimal::ZERO);
+        let (trigger, kind) = match order.trigger {
+            None => (None, order.kind),
+            Some(new) => {
+                let last = self.last_price(order.pair);
+                let grid = self.grid(order.pair).ok_or(Refusal::Unavailable)?;
+                let placed = new.placed(order.side, last, grid);
+                let (trigger, limit) = placed.ok_or(Refusal::InvalidPrice)?;
+                (
+                    Some(trigger),
+                    limit.map_or(OrderKind::Market, OrderKind::Limit),
+                )
+            }
+        };
+        Ok(OrderState {
             key: OrderKey(self.next.orders),
             order_id: self.ids.encode(Prefix::Order, self.next.orders),
             account,
             pair: order.pair,
             side: order.side,
-            kind: order.kind,
+            kind,
             qty: order.qty,
             filled: Quantity::ZERO,
             cost: zero,
             fee: zero,
             time_in_force: order.time_in_force,
             post_only: order.post_only,
-            conditions: order.conditions,
+            conditions: Conditions {
+                self_trade: order.self_trade,
+                trigger,
+            },
             cl_ord_id: order.cl_ord_id,
             userref: order.userref,
             amended: false,
             opened: now,
             touched: now,
-        }
+        })
     }
 
-    fn check_values(&self, account: AccountId, order: &NewOrder) -> Result<(), Refusal> {
+    fn check_values(&self, order: &OrderState) -> Result<(), Refusal> {
         let pair = self.universe.pair(order.pair).ok_or(Refusal::Unavailable)?;
-        let reference = match order.kind {
+        let trigger = order.conditions.trigger.map(|trigger| trigger.price);
+        let limit = match order.kind {
             OrderKind::Limit(price) => Some(price),
-            OrderKind::Market => self
-                .best(order.pair, order.side.opposite())
-                .map(|(price, _)| price)
-                .or_else(|| self.last_price(order.pair)),
+            OrderKind::Market => None,
         };
-        if let OrderKind::Limit(price) = order.kind {
+        for price in limit.into_iter().chain(trigger) {
             check_price(&pair.instrument, price)?;
         }
-        if self.client(account).is_none() {
+        if self.client(order.account).is_none() {
             return check_lot(&pair.instrument, order.qty);
         }
+        let reference = limit.or(trigger).or_else(|| {
+            self.best(order.pair, order.side.opposite())
+                .map(|(price, _)| price)
+                .or_else(|| self.last_price(order.pair))
+        });
         self.check_quantity(order.pair, order.qty, reference)
     }
 
@@ -162,8 +196,8 @@ impl Exchange {
         Ok(())
     }
 
-    fn check_name(&self, account: AccountId, order: &NewOrder) -> Result<(), Refusal> {
-        let (Some(client), Some(name)) = (self.client(account), order.cl_ord_id) else {
+    fn check_name(&self, order: &OrderState) -> Result<(), Refusal> {
+        let (Some(client), Some(name)) = (self.client(order.account), order.cl_ord_id) else {
             return Ok(());
         };
         let open = client
@@ -188,8 +222,9 @@ impl Exchange {
         Ok(())
     }
 
-    fn check_funds(&self, account: AccountId, order: &NewOrder) -> Result<(), Refusal> {
-        let (Some(client), Some(market)) = (self.client(account), self.market(order.pair)) else {
+    fn check_funds(&self, order: &OrderState) -> Result<(), Refusal> {
+        let (Some(client), Some(market)) = (self.client(order.account), self.market(order.pair))
+        else {
             return Ok(());
         };
         let (asset, needed) = self
@@ -202,17 +237,28 @@ impl Exchange {
     }
 
     /// The most that an order can take out of the account; nothing if that is no number.
-    fn needed(&self, market: &Market, order: &NewOrder) -> Option<(AssetCode, Decimal)> {
+    fn needed(&self, market: &Market, order: &OrderState) -> Option<(AssetCode, Decimal)> {
         let terms = &market.terms;
-        if order.side == Side::Sell {
-            return Some((terms.base.code, terms.base_hold(order.qty).ok()?));
+        match (order.side, order.kind) {
+            (Side::Sell, _) => Some((terms.base.code, terms.base_hold(order.qty).ok()?)),
+            (Side::Buy, OrderKind::Market) if !order.is_waiting() => {
+                let hold = self.market_hold(market, order.pair, order.qty)?;
+                Some((terms.quote.code, hold))
+            }
+            (Side::Buy, OrderKind::Market | OrderKind::Limit(_)) => terms.hold(order).ok(),
         }
-        let cost = match order.kind {
-            OrderKind::Limit(price) => terms.notional(price, order.qty).ok()?,
-            OrderKind::Market => market_cost(market, order.qty, self.bound(order)?)?,
-        };
-        let hold = terms.quote_hold(cost, order.post_only).ok()?;
-        Some((terms.quote.code, hold))
+    }
+
+    /// What buying at the market now takes at most.
+    pub(super) fn market_hold(
+        &self,
+        market: &Market,
+        pair: PairId,
+        qty: Quantity,
+    ) -> Option<Decimal> {
+        let bound = self.bound(pair, Side::Buy, OrderKind::Market);
+        let cost = bound.map_or(Some(Decimal::ZERO), |bound| market_cost(market, qty, bound))?;
+        market.terms.quote_hold(cost, false).ok()
     }
 
     /// Whether an order of this kind would take from the book as it stands.
@@ -226,10 +272,10 @@ impl Exchange {
 
     /// The worst price at which an order may trade: its limit, or the edge of the protection band.
     /// A market order that finds an empty side has none.
-    fn bound(&self, order: &NewOrder) -> Option<Price> {
-        let OrderKind::Limit(price) = order.kind else {
-            let (best, _) = self.best(order.pair, order.side.opposite())?;
-            return Some(self.band_edge(order.side, best));
+    pub(super) fn bound(&self, pair: PairId, side: Side, kind: OrderKind) -> Option<Price> {
+        let OrderKind::Limit(price) = kind else {
+            let (best, _) = self.best(pair, side.opposite())?;
+            return Some(self.band_edge(side, best));
         };
         Some(price)
     }
@@ -318,5 +364,5 @@ fn market_cost(market: &Market, qty: Quantity, bound: Price) -> Option<Decimal> 
 /// Whether what an order does not take at once stays in the book.
 pub(super) fn rests(order: &OrderState) -> bool {
     let may = matches!(order.time_in_force, TimeInForce::Gtc | TimeInForce::Gtd(_));
-    may && order.kind != OrderKind::Market
+    may && order.kind != OrderKind::Market && !order.is_waiting()
 }

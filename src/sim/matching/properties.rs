@@ -123,6 +123,7 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
                 target: CancelTarget::Order(id),
                 qty: new.map(qty),
                 price: offset.map(|offset| at(pair, offset)),
+                trigger: None,
                 post_only,
                 deadline: None,
             };
@@ -153,12 +154,11 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
                     _ => TimeInForce::Gtc,
                 },
                 post_only: flavor == 2,
-                conditions: Conditions {
-                    self_trade: match flavor {
-                        6 => SelfTrade::CancelOldest,
-                        7 => SelfTrade::CancelBoth,
-                        _ => SelfTrade::CancelNewest,
-                    },
+                trigger: trigger(flavor, tag, at(pair, offset)),
+                self_trade: match flavor {
+                    6 => SelfTrade::CancelOldest,
+                    7 => SelfTrade::CancelBoth,
+                    _ => SelfTrade::CancelNewest,
                 },
                 cl_ord_id: tag.map(|tag| name(&format!("n{tag}"))),
                 ..limit(side, 1, quantity)
@@ -166,6 +166,35 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
             Some((who, Request::Place(order)))
         }
     }
+}
+
+/// Stops and profits, with and without a limit, and stops that trail.
+fn trigger(flavor: u8, tag: Option<u8>, price: Price) -> Option<NewTrigger> {
+    let (kind, price, limit) = match (flavor, tag) {
+        (8, None | Some(0)) => (TriggerKind::StopLoss, Offset::At(price), None),
+        (8, Some(1)) => (TriggerKind::TakeProfit, Offset::At(price), None),
+        (8, Some(_)) => (TriggerKind::StopLoss, Offset::At(price), Some(price)),
+        (9, None | Some(0)) => (
+            TriggerKind::TrailingStop,
+            Offset::Percent(decimal("0.001")),
+            None,
+        ),
+        (9, Some(_)) => (
+            TriggerKind::TrailingStop,
+            Offset::Percent(decimal("0.001")),
+            Some(price),
+        ),
+        _ => return None,
+    };
+    Some(NewTrigger {
+        kind,
+        reference: Reference::Last,
+        price,
+        limit: limit.map(|limit| match kind {
+            TriggerKind::TrailingStop => Offset::Quote(decimal("0")),
+            TriggerKind::StopLoss | TriggerKind::TakeProfit => Offset::At(limit),
+        }),
+    })
 }
 
 /// The largest quantity that the account can pay to the last digit.
@@ -236,6 +265,7 @@ impl Turns {
             let order = match fact {
                 Fact::Accepted(accepted) => &accepted.order,
                 Fact::Amended(amend) => &amend.order,
+                Fact::Changed(change) => &change.order,
                 Fact::Trade(_)
                 | Fact::Fill(_)
                 | Fact::Filled { .. }
@@ -246,7 +276,10 @@ impl Turns {
             let stays = self
                 .orders
                 .get(&order.key)
-                .filter(|(old, _)| old.kind == order.kind && old.qty >= order.qty)
+                .filter(|(old, _)| {
+                    let waited = old.is_waiting() && !order.is_waiting();
+                    !waited && old.kind == order.kind && old.qty >= order.qty
+                })
                 .map(|(_, turn)| *turn);
             self.next += 1;
             let turn = stays.unwrap_or(self.next);
@@ -288,6 +321,11 @@ impl Queues {
     }
 
     fn are_served_in_order(mut self, facts: &[(Timestamp, Fact)]) {
+        // An order that goes to the market in the middle of an act stands in no queue of before it.
+        let triggered = |fact: &Fact| matches!(fact, Fact::Changed(change) if change.change == Change::Triggered);
+        if facts.iter().any(|(_, fact)| triggered(fact)) {
+            return;
+        }
         for (_, fact) in facts {
             if let Fact::Canceled { order, .. } = fact
                 && let Some(queue) = self.0.get_mut(&(order.pair.0, order.side))
@@ -369,8 +407,10 @@ impl Shadow {
 
 /// What an open order must hold, computed in integers of the asset's last digit.
 fn hold(order: &OrderState) -> (AssetCode, Decimal) {
-    let OrderKind::Limit(at) = order.kind else {
-        panic!("an open market order");
+    let (at, taker) = match (order.kind, order.conditions.trigger) {
+        (OrderKind::Limit(at), _) => (at, !order.post_only),
+        (OrderKind::Market, Some(trigger)) if order.is_waiting() => (trigger.price, true),
+        (OrderKind::Market, _) => panic!("an open market order"),
     };
     let remaining = i128::from(order.qty.units() - order.filled.units());
     let btc_usd = order.pair == BTC_USD;
@@ -383,7 +423,7 @@ fn hold(order: &OrderState) -> (AssetCode, Decimal) {
     } else {
         ("BTC", 13, 10)
     };
-    let rate = if order.post_only { 10_025 } else { 10_040 };
+    let rate = if taker { 10_040 } else { 10_025 };
     let exact = i128::from(at.units()) * remaining * rate;
     let unit = 10_i128.pow(scale + 4 - u32::from(digits));
     let rounded_up = exact.div_euclid(unit) + i128::from(exact.rem_euclid(unit) != 0);
@@ -470,6 +510,7 @@ fn of_clients(facts: &[(Timestamp, Fact)]) -> Vec<(Timestamp, Fact)> {
     let keep = |fact: &Fact| match fact {
         Fact::Accepted(accepted) => client(accepted.order.account),
         Fact::Amended(amend) => client(amend.order.account),
+        Fact::Changed(change) => client(change.order.account),
         Fact::Filled { order } | Fact::Canceled { order, .. } => client(order.account),
         Fact::Trade(_) | Fact::Fill(_) | Fact::Ledger(_) => true,
         Fact::Level(_) => false,
@@ -546,7 +587,11 @@ proptest! {
                 Fact::Fill(fill) => fill.exec_id,
                 Fact::Amended(amend) => amend.amend_id,
                 Fact::Ledger(entry) => entry.ledger_id,
-                Fact::Trade(_) | Fact::Filled { .. } | Fact::Canceled { .. } | Fact::Level(_) => continue,
+                Fact::Trade(_)
+                | Fact::Changed(_)
+                | Fact::Filled { .. }
+                | Fact::Canceled { .. }
+                | Fact::Level(_) => continue,
             };
             prop_assert!(ids.insert(id), "{} twice", id);
         }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::PairId;
+use super::{
+    PairId,
+    trigger::{NewTrigger, Offset, Trigger},
+};
 use crate::types::{ClOrdId, OrderId, Price, Quantity, Side, Timestamp};
 
 /// Who asks. Agents of the market have accounts too, with funds that never end.
@@ -39,6 +42,17 @@ pub enum OrderKind {
     Market,
 }
 
+impl OrderKind {
+    /// The limit, if there is one.
+    #[must_use]
+    pub const fn limit(self) -> Option<Price> {
+        match self {
+            Self::Limit(price) => Some(price),
+            Self::Market => None,
+        }
+    }
+}
+
 /// How long an order works.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum TimeInForce {
@@ -64,12 +78,14 @@ pub enum SelfTrade {
     CancelBoth,
 }
 
-/// What an order can ask for beyond side, size and price. The default asks for nothing.
+/// What an order asks for beyond side, size and price. The default asks for nothing.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Conditions {
     /// What happens when it meets its own account.
     pub self_trade: SelfTrade,
+    /// The price that it waits for.
+    pub trigger: Option<Trigger>,
 }
 
 /// A new order. The account comes beside it.
@@ -87,8 +103,10 @@ pub struct NewOrder {
     pub time_in_force: TimeInForce,
     /// Canceled rather than taking.
     pub post_only: bool,
-    /// What it asks for beyond that.
-    pub conditions: Conditions,
+    /// The price that it waits for. Its limit then is what the trigger says, and the kind tells whether there is one.
+    pub trigger: Option<NewTrigger>,
+    /// What happens when it meets its own account.
+    pub self_trade: SelfTrade,
     /// The client's id, unique among the account's open orders.
     pub cl_ord_id: Option<ClOrdId>,
     /// The client's free number.
@@ -117,6 +135,8 @@ pub struct Amend {
     pub qty: Option<Quantity>,
     /// New limit price.
     pub price: Option<Price>,
+    /// New price to wait for.
+    pub trigger: Option<Offset>,
     /// Refuse the change if the new price would take.
     pub post_only: bool,
     /// The change must not take effect after this instant.
@@ -191,8 +211,10 @@ pub enum Refusal {
     InvalidOrder,
     /// `EOrder:No amendable parameters specified`
     NothingToAmend,
-    /// `EOrder:Invalid price`: too many decimals, or a limit price where none belongs.
+    /// `EOrder:Invalid price`: one that leads nowhere.
     InvalidPrice,
+    /// `EOrder:Invalid limit price`: one where none belongs.
+    InvalidLimitPrice,
     /// `EService:Market in cancel_only mode`
     CancelOnly,
     /// `EService:Market in post_only mode`

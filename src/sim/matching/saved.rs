@@ -114,10 +114,13 @@ impl Exchange {
             .markets
             .iter()
             .flat_map(|market| [Side::Buy, Side::Sell].map(|side| (market, side)));
-        sides
-            .flat_map(|(market, side)| market.book.orders(side))
-            .filter(|(_, resting)| self.client(resting.account).is_some())
-            .filter_map(|(_, resting)| self.orders.get(&resting.key))
+        let resting = sides.flat_map(|(market, side)| market.book.orders(side));
+        let waiting = self.markets.iter().flat_map(|market| &market.waiting);
+        resting
+            .map(|(_, resting)| &resting.key)
+            .chain(waiting)
+            .filter_map(|key| self.orders.get(key))
+            .filter(|order| self.is_client(order.state.account))
             .map(|order| Order {
                 place: None,
                 ..order.clone()
@@ -145,6 +148,7 @@ impl Exchange {
             self.load_open(order);
         }
         self.touched.clear();
+        self.traded.clear();
         Ok(())
     }
 
@@ -188,6 +192,7 @@ impl Exchange {
     fn load_open(&mut self, mut order: Order) {
         order.place = self.enter_book(&order.state);
         self.watch_expiry(&order.state);
+        self.watch_trigger(&order.state);
         self.hold_change(None, Some(&order.state));
         let (key, pair) = (order.state.key, order.state.pair);
         if let Some(account) = self.accounts.get_mut(&order.state.account) {
@@ -207,6 +212,7 @@ impl Exchange {
             self.apply(at, &fact);
         }
         self.touched.clear();
+        self.traded.clear();
     }
 
     /// Sets an account's trading rate counters, which no fact tells.

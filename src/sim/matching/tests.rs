@@ -94,6 +94,7 @@ fn shape(fact: &Fact) -> String {
         Fact::Fill(fill) => format!("fill {}", fill.order.account.0),
         Fact::Filled { order } => format!("filled {}", order.account.0),
         Fact::Amended(amend) => format!("amended {}", amend.order.account.0),
+        Fact::Changed(change) => format!("changed {}", change.order.account.0),
         Fact::Canceled { order, .. } => format!("canceled {}", order.account.0),
         Fact::Ledger(entry) => format!("ledger {} {}", entry.account.0, entry.asset),
         Fact::Level(_) => "level".to_owned(),
@@ -128,9 +129,7 @@ fn a_fill_or_kill_order_is_filled_whole_or_not_at_all() {
         .unwrap();
     let order = |at, cents| NewOrder {
         time_in_force: TimeInForce::Fok,
-        conditions: Conditions {
-            self_trade: SelfTrade::CancelOldest,
-        },
+        self_trade: SelfTrade::CancelOldest,
         ..limit(Side::Buy, at, cents * CENT)
     };
     for missing in [order(610_000, 3), order(609_900, 1), order(609_999, 2)] {
@@ -178,7 +177,7 @@ fn self_trade_prevention_cancels_whom_the_order_that_comes_names() {
             .place(ALICE, limit(Side::Sell, 610_000, CENT))
             .unwrap();
         let order = NewOrder {
-            conditions: Conditions { self_trade },
+            self_trade,
             ..limit(Side::Buy, 610_000, CENT)
         };
         let new = bench.place(ALICE, order).unwrap();
@@ -347,6 +346,7 @@ fn an_amend_that_crosses_takes_unless_it_says_post_only() {
         target: CancelTarget::Order(id),
         qty: None,
         price: Some(price(610_000)),
+        trigger: None,
         post_only: true,
         deadline: None,
     };

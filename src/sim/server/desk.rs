@@ -142,6 +142,7 @@ impl Desk<'_> {
             target,
             qty: None,
             price: None,
+            trigger: None,
             post_only: amend.post_only,
             deadline: Some(deadline),
         };
@@ -155,6 +156,8 @@ impl Desk<'_> {
             let of = &spec.instrument;
             let price = amend.price.as_deref();
             request.price = price.map(|digits| resolve_price(of, digits)).transpose()?;
+            let trigger = amend.trigger.as_ref();
+            request.trigger = trigger.map(|asked| asked.resolve(of)).transpose()?;
             let qty = amend.qty.as_deref();
             request.qty = qty.map(|digits| resolve_quantity(of, digits)).transpose()?;
             Ok::<(), VenueError>(())

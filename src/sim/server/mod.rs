@@ -13,6 +13,7 @@ mod execute;
 mod feed;
 mod market_frames;
 pub mod names;
+mod order_type;
 mod outbox;
 mod pair_feed;
 mod private;

@@ -345,6 +345,7 @@ pub(super) fn touched(facts: &[Fact]) -> BTreeMap<PairId, Touched<'_>> {
             }
             Fact::Trade(trade) => pairs.entry(trade.pair).or_default().trades.push(trade),
             Fact::Accepted(_)
+            | Fact::Changed(_)
             | Fact::Fill(_)
             | Fact::Filled { .. }
             | Fact::Amended(_)

@@ -288,6 +288,7 @@ const fn account(fact: &Fact) -> Option<AccountId> {
         Fact::Fill(fill) => Some(fill.order.account),
         Fact::Filled { order } | Fact::Canceled { order, .. } => Some(order.account),
         Fact::Amended(amended) => Some(amended.order.account),
+        Fact::Changed(changed) => Some(changed.order.account),
         Fact::Ledger(entry) => Some(entry.account),
         Fact::Trade(_) | Fact::Level(_) => None,
     }
@@ -299,6 +300,7 @@ fn hidden(faults: &FaultHandle, fact: &Fact) -> bool {
         Fact::Accepted(_) => faults.hides("add_order"),
         Fact::Amended(_) => faults.hides("amend_order"),
         Fact::Fill(_)
+        | Fact::Changed(_)
         | Fact::Filled { .. }
         | Fact::Canceled { .. }
         | Fact::Ledger(_)
@@ -326,6 +328,7 @@ fn rows(scribe: Scribe<'_>, fact: &Fact) -> Vec<Row> {
         Fact::Fill(fill) => [row(&fill.order, scribe.trade(fill), true), None],
         Fact::Filled { order } => [row(order, scribe.filled(order), true), None],
         Fact::Amended(amended) => [row(&amended.order, scribe.amended(amended), false), None],
+        Fact::Changed(changed) => [row(&changed.order, scribe.changed(changed), false), None],
         Fact::Canceled { order, reason } => {
             [row(order, scribe.canceled(order, *reason), true), None]
         }

@@ -6,11 +6,11 @@
 use serde::{Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
 
-use super::names;
+use super::{names, order_type::OrderType};
 use crate::{
     sim::matching::{
-        CancelReason, FillFact, LedgerFact, Order, OrderKind, OrderState, OrderStatus, PairSpec,
-        TimeInForce, Universe,
+        CancelReason, FillFact, LedgerFact, NewTrigger, Offset, Order, OrderKind, OrderState,
+        OrderStatus, PairSpec, Reference, TimeInForce, TriggerKind, Universe,
     },
     types::{Decimal, ExecId, Liquidity, OrderId, Price, Timestamp},
 };
@@ -93,31 +93,103 @@ fn average(pair: &PairSpec, total: Decimal, quantity: Decimal) -> Option<Decimal
 /// An order in one line, in the grammar that clients split at blanks: `buy 0.02000000 XBTUSD @ limit 61000.0`.
 pub(super) fn order_text(pair: &PairSpec, order: &OrderLine) -> String {
     let quantity = pair.instrument.quantity_decimal(order.qty);
-    let side = order.side;
-    let name = &pair.altname;
-    match order.kind {
-        OrderKind::Limit(limit) => {
-            let limit = price(pair, limit);
-            format!("{side} {quantity} {name} @ limit {limit}")
+    let (side, name) = (order.side, &pair.altname);
+    let kind = order.kind.name().replace('-', " ");
+    let Told { first, second } = &order.prices;
+    let prices = match (order.kind.trigger, order.kind.limit) {
+        (None, false) => kind,
+        (None, true) | (Some(_), false) => format!("{kind} {first}"),
+        (Some(_), true) => {
+            let waits = kind.trim_end_matches(" limit");
+            format!("{waits} {first} -> limit {second}")
         }
-        OrderKind::Market => format!("{side} {quantity} {name} @ market"),
-    }
+    };
+    format!("{side} {quantity} {name} @ {prices}")
 }
 
 /// What [`order_text`] tells.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OrderLine {
     pub(super) side: crate::types::Side,
     pub(super) qty: crate::types::Quantity,
-    pub(super) kind: OrderKind,
+    pub(super) kind: OrderType,
+    pub(super) prices: Told,
 }
 
-impl From<&OrderState> for OrderLine {
-    fn from(state: &OrderState) -> Self {
+/// An order's prices as its owner told them: limit or trigger, and the limit of one with both. Relative ones stay relative.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    first: String,
+    second: String,
+}
+
+impl Told {
+    /// The prices of an order that is asked for.
+    pub(super) fn asked(
+        pair: &PairSpec,
+        limit: Option<Price>,
+        trigger: Option<&NewTrigger>,
+    ) -> Self {
+        match trigger {
+            None => Self::limit(pair, limit),
+            Some(trigger) => Self {
+                first: offset(pair, trigger.price),
+                second: trigger.limit.map_or_else(none, |limit| offset(pair, limit)),
+            },
+        }
+    }
+
+    /// The prices of an order that is there.
+    fn of(pair: &PairSpec, state: &OrderState) -> Self {
+        let limit = state.kind.limit();
+        let Some(trigger) = &state.conditions.trigger else {
+            return Self::limit(pair, limit);
+        };
+        let second = trigger.limit.or(limit.map(Offset::At));
+        Self {
+            first: match trigger.asked {
+                Offset::At(_) => price(pair, trigger.price),
+                relative @ (Offset::Percent(_) | Offset::Quote(_)) => offset(pair, relative),
+            },
+            second: second.map_or_else(none, |limit| offset(pair, limit)),
+        }
+    }
+
+    fn limit(pair: &PairSpec, limit: Option<Price>) -> Self {
+        Self {
+            first: limit.map_or_else(none, |limit| price(pair, limit)),
+            second: none(),
+        }
+    }
+}
+
+fn none() -> String {
+    "0".to_owned()
+}
+
+fn offset(pair: &PairSpec, offset: Offset) -> String {
+    let sign = |amount: Decimal| if amount.is_negative() { "" } else { "+" };
+    match offset {
+        Offset::At(at) => price(pair, at),
+        Offset::Percent(percent) => {
+            let percent = percent.rounded_toward_zero(4).unwrap_or(percent);
+            format!("{}{percent}%", sign(percent))
+        }
+        Offset::Quote(amount) => {
+            let digits = pair.instrument.price_precision;
+            let amount = amount.rounded_toward_zero(digits).unwrap_or(amount);
+            format!("{}{amount}", sign(amount))
+        }
+    }
+}
+
+impl OrderLine {
+    fn of(pair: &PairSpec, state: &OrderState) -> Self {
         Self {
             side: state.side,
             qty: state.qty,
-            kind: state.kind,
+            kind: OrderType::of(state),
+            prices: Told::of(pair, state),
         }
     }
 }
@@ -140,9 +212,11 @@ pub(super) struct OrderRow<'a> {
     cost: String,
     fee: String,
     price: String,
-    stopprice: &'static str,
-    limitprice: &'static str,
-    misc: &'static str,
+    stopprice: String,
+    limitprice: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trigger: Option<&'static str>,
+    misc: String,
     oflags: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     trades: Option<&'a [ExecId]>,
@@ -161,7 +235,7 @@ struct Descr<'a> {
     side: &'static str,
     ordertype: &'static str,
     price: String,
-    price2: &'static str,
+    price2: String,
     leverage: &'static str,
     order: String,
     close: &'static str,
@@ -172,6 +246,8 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
     let state = &order.state;
     let instrument = &pair.instrument;
     let filled = instrument.quantity_decimal(state.filled);
+    let trigger = state.conditions.trigger;
+    let fired = trigger.is_some_and(|trigger| trigger.fired.is_some());
     let (status, reason) = match order.status {
         OrderStatus::Open => ("open", None),
         OrderStatus::Closed => ("closed", Some(None)),
@@ -203,8 +279,15 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
         cost: cost(pair, state.cost),
         fee: cost(pair, state.fee),
         price: average(pair, state.cost, filled).map_or_else(zero, |price| price.to_string()),
-        stopprice: ZERO,
-        limitprice: ZERO,
+        stopprice: trigger.map_or_else(zero, |trigger| long_price(pair, trigger.price)),
+        limitprice: match (fired, state.kind) {
+            (true, OrderKind::Limit(limit)) => long_price(pair, limit),
+            (true | false, OrderKind::Limit(_) | OrderKind::Market) => zero(),
+        },
+        trigger: trigger.map(|trigger| match trigger.reference {
+            Reference::Last => "last",
+            Reference::Index => "index",
+        }),
         misc: misc(state),
         oflags: if state.post_only { "fciq,post" } else { "fciq" },
         trades: (with_trades && !order.trades.is_empty()).then_some(&order.trades),
@@ -220,37 +303,38 @@ fn zero() -> String {
 }
 
 fn description<'a>(pair: &'a PairSpec, state: &OrderState) -> Descr<'a> {
+    let line = OrderLine::of(pair, state);
+    let order = order_text(pair, &line);
+    let Told { first, second } = line.prices;
     Descr {
         pair: &pair.altname,
         aclass: "forex",
         side: state.side.as_str(),
-        ordertype: kind(state.kind),
-        price: match state.kind {
-            OrderKind::Limit(limit) => price(pair, limit),
-            OrderKind::Market => "0".to_owned(),
-        },
-        price2: "0",
+        ordertype: line.kind.name(),
+        price: first,
+        price2: second,
         leverage: "none",
-        order: order_text(pair, &state.into()),
+        order,
         close: "",
     }
 }
 
-const fn kind(kind: OrderKind) -> &'static str {
-    match kind {
-        OrderKind::Limit(_) => "limit",
-        OrderKind::Market => "market",
-    }
-}
-
-fn misc(state: &OrderState) -> &'static str {
+fn misc(state: &OrderState) -> String {
+    let fired = state
+        .conditions
+        .trigger
+        .filter(|trigger| trigger.fired.is_some());
+    let fired = fired.map(|trigger| match trigger.kind {
+        TriggerKind::StopLoss | TriggerKind::TrailingStop => "stopped",
+        TriggerKind::TakeProfit => "touched",
+    });
     let partial = !state.filled.is_zero() && state.filled < state.qty;
-    match (partial, state.amended) {
-        (true, true) => "partial,amended",
-        (true, false) => "partial",
-        (false, true) => "amended",
-        (false, false) => "",
-    }
+    let words = [
+        fired,
+        partial.then_some("partial"),
+        state.amended.then_some("amended"),
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(",")
 }
 
 /// The trade object of `TradesHistory` and `QueryTrades`.
@@ -335,8 +419,8 @@ impl<'a> Trade<'a> {
             aclass: "forex",
             time: Seconds(fill.at),
             side: fill.order.side.as_str(),
-            ordertype: kind(fill.order.kind),
-            tradeordertype: kind(fill.order.kind),
+            ordertype: OrderType::of(&fill.order).name(),
+            tradeordertype: OrderType::of(&fill.order).executed().name(),
             price,
             cost: cost(pair, self.cost),
             fee: cost(pair, self.fee),

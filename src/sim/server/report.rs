@@ -3,13 +3,13 @@
 //! For: what the venue tells an account (`kraken-api.md` §2.2, §2.3). Left out: who subscribed, sequence numbers.
 //! Always true: rows are sparse as the venue's are; follow-up reports leave out symbol, side and quantity.
 
-use super::encode::Json;
+use super::{encode::Json, order_type::OrderType};
 use crate::{
     sim::{
         View,
         matching::{
-            AmendFact, CancelReason, FillFact, LedgerFact, Order, OrderKind, OrderState,
-            OrderStatus, TimeInForce, Universe,
+            AmendFact, CancelReason, ChangeFact, FillFact, LedgerFact, Offset, Order, OrderKind,
+            OrderState, OrderStatus, Reference, TimeInForce, Trigger, Universe,
         },
     },
     types::{AssetCode, Decimal, Instrument, Liquidity, Timestamp},
@@ -71,7 +71,7 @@ impl<'a> Scribe<'a> {
             .plain("trade_id", fill.trade_id)
             .text("symbol", &of.symbol)
             .text("side", order.side.as_str())
-            .text("order_type", type_name(order.kind))
+            .text("order_type", OrderType::of(order).name())
             .qty("last_qty", of, fill.qty)
             .price("last_price", of, fill.price)
             .text("liquidity_ind", indicator)
@@ -109,6 +109,20 @@ impl<'a> Scribe<'a> {
         }
         json.qty("cum_qty", of, order.filled);
         Some(tail(json, "amended", resting(order), amended.at))
+    }
+
+    /// Changed by the engine: its trigger moved or fired.
+    pub(super) fn changed(&self, changed: &ChangeFact) -> Option<String> {
+        let order = &changed.order;
+        let of = self.instrument(order)?;
+        let mut json = head(order);
+        if let Some(trigger) = &order.conditions.trigger {
+            triggers(&mut json, of, trigger);
+        }
+        if let OrderKind::Limit(price) = order.kind {
+            json.price("limit_price", of, price);
+        }
+        Some(tail(json, "status", resting(order), changed.at))
     }
 
     /// Gone, unfilled in whole or part.
@@ -233,7 +247,7 @@ fn tail(mut json: Json, exec_type: &str, order_status: &str, at: Timestamp) -> S
 fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
     json.text("symbol", &of.symbol)
         .text("side", order.side.as_str())
-        .text("order_type", type_name(order.kind))
+        .text("order_type", OrderType::of(order).name())
         .qty("order_qty", of, order.qty);
     if let OrderKind::Limit(price) = order.kind {
         json.price("limit_price", of, price)
@@ -245,8 +259,16 @@ fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
         TimeInForce::Ioc => ("IOC", None),
         TimeInForce::Fok => ("FOK", None),
     };
-    json.decimal("stop_price", Decimal::ZERO, of.price_precision)
-        .text("time_in_force", time_in_force);
+    match &order.conditions.trigger {
+        Some(trigger) => {
+            json.price("stop_price", of, trigger.price);
+            triggers(json, of, trigger);
+        }
+        None => {
+            json.decimal("stop_price", Decimal::ZERO, of.price_precision);
+        }
+    }
+    json.text("time_in_force", time_in_force);
     if let Some(at) = expires {
         json.time("expire_time", at);
     }
@@ -255,11 +277,37 @@ fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
     }
 }
 
-const fn type_name(kind: OrderKind) -> &'static str {
-    match kind {
-        OrderKind::Limit(_) => "limit",
-        OrderKind::Market => "market",
+/// What an order waits for.
+fn triggers(json: &mut Json, of: &Instrument, trigger: &Trigger) {
+    json.open_object("triggers").text(
+        "reference",
+        match trigger.reference {
+            Reference::Last => "last",
+            Reference::Index => "index",
+        },
+    );
+    let (kind, asked) = match trigger.asked {
+        Offset::At(_) => ("static", None),
+        Offset::Percent(percent) => ("pct", Some(percent)),
+        Offset::Quote(amount) => ("quote", Some(amount)),
+    };
+    match asked {
+        Some(asked) => json.plain("price", asked),
+        None => json.price("price", of, trigger.price),
+    };
+    json.text("price_type", kind)
+        .price("actual_price", of, trigger.price);
+    if let Some(peak) = trigger.peak {
+        json.price("peak_price", of, peak);
     }
+    match trigger.fired {
+        Some((last, at)) => json
+            .price("last_price", of, last)
+            .text("status", "triggered")
+            .time("timestamp", at),
+        None => json.text("status", "untriggered"),
+    };
+    json.close();
 }
 
 const fn resting(order: &OrderState) -> &'static str {
@@ -288,6 +336,7 @@ const fn ended(reason: CancelReason) -> &'static str {
         | CancelReason::SelfTrade
         | CancelReason::AmendedToFilled
         | CancelReason::Unfillable
+        | CancelReason::Funds
         | CancelReason::NotAlive => "canceled",
     }
 }

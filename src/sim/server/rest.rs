@@ -12,6 +12,7 @@ mod lists;
 mod market;
 mod orders;
 mod params;
+mod prices;
 mod public;
 mod reply;
 mod valuation;

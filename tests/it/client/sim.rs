@@ -23,7 +23,7 @@ use tradingd::{
         faults::{FaultHandle, RestFault},
         history::History,
         matching::{
-            self, AccountId, Conditions, Exchange, NewOrder, OrderKind, Request, Rules,
+            self, AccountId, Exchange, NewOrder, OrderKind, Request, Rules, SelfTrade,
             Tier as SimTier, Universe,
         },
         server::{
@@ -165,7 +165,8 @@ impl Sim {
             qty: Quantity::new(qty_units).unwrap(),
             time_in_force: matching::TimeInForce::Gtc,
             post_only: false,
-            conditions: Conditions::default(),
+            trigger: None,
+            self_trade: SelfTrade::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

@@ -24,8 +24,8 @@ use tradingd::{
         faults::FaultHandle,
         history::History,
         matching::{
-            AccountId, Conditions, Exchange, NewOrder, OrderKind, Request, Rules, Tier,
-            TimeInForce, Universe,
+            AccountId, Exchange, NewOrder, OrderKind, Request, Rules, SelfTrade, Tier, TimeInForce,
+            Universe,
         },
         server::{
             auth::{ApiKey, Keys, Permission},
@@ -152,7 +152,8 @@ impl Rig {
             qty: instrument.quantity(qty).unwrap(),
             time_in_force: TimeInForce::Gtc,
             post_only: false,
-            conditions: Conditions::default(),
+            trigger: None,
+            self_trade: SelfTrade::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

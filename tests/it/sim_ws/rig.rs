@@ -8,7 +8,7 @@ use tradingd::{
     io::rng,
     sim::{
         Settings, Simulator,
-        matching::{AccountId, Conditions, NewOrder, OrderKind, PairId, Request, TimeInForce},
+        matching::{AccountId, NewOrder, OrderKind, PairId, Request, SelfTrade, TimeInForce},
     },
     types::{Price, Quantity, Side},
 };
@@ -98,7 +98,8 @@ impl Rig {
             qty: Quantity::new(qty).unwrap(),
             time_in_force,
             post_only: false,
-            conditions: Conditions::default(),
+            trigger: None,
+            self_trade: SelfTrade::default(),
             cl_ord_id: None,
             userref: None,
             deadline: None,

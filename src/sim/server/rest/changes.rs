@@ -6,14 +6,16 @@ use serde::Serialize;
 
 use super::{
     call::Call,
-    orders::{client_id, deadline, limit_price, volume},
+    orders::{client_id, deadline, volume},
+    prices::{self, Setting},
     reply::{Answer, Failure, result},
 };
 use crate::{
     sim::{
-        matching::{Amend, Cancel, CancelTarget, PairSpec, Refusal, Reply, Request},
+        matching::{Amend, Cancel, CancelTarget, OrderState, PairSpec, Refusal, Reply, Request},
         server::{
             auth::Permission,
+            order_type::OrderType,
             switch::{self, SwitchTimes},
         },
     },
@@ -40,23 +42,41 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
         (Some(_), Some(_)) => return Err(Failure::argument("cl_ord_id")),
         (None, None) => return Err(Failure::argument("txid")),
     };
-    let other = ["display_qty", "trigger_price"];
-    if other.iter().any(|name| params.text(name).is_some()) {
+    if params.text("display_qty").is_some() {
         return Err(Failure::FEATURE);
     }
     let mut amend = Amend {
         target,
         qty: None,
         price: None,
+        trigger: None,
         post_only: params.flag("post_only"),
         deadline: deadline(params, call.now)?,
     };
     // Digits have a meaning only in a pair. Without an open order there is none, and the engine says why.
-    if let Some(pair) = pair_of(call, &target) {
+    if let Some((order, pair)) = found(call, &target) {
         if params.text("order_qty").is_some() {
             amend.qty = Some(volume(params, "order_qty", &pair)?);
         }
-        amend.price = limit_price(params, "limit_price", &pair)?;
+        let last = call
+            .state
+            .venue
+            .read(|view| view.exchange.last_price(order.pair));
+        let setting = Setting {
+            pair: &pair,
+            side: order.side,
+            kind: OrderType::of(&order),
+            last,
+        };
+        let limit = params.text("limit_price");
+        let limit = limit.map(|text| prices::offset(text, "limit_price", setting));
+        amend.price = limit
+            .transpose()?
+            .map(|limit| setting.settled(limit))
+            .transpose()?;
+        let trigger = params.text("trigger_price");
+        let trigger = trigger.map(|text| prices::offset(text, "trigger_price", setting));
+        amend.trigger = trigger.transpose()?;
     }
     match call.act(Request::Amend(amend))? {
         Reply::Amended { amend_id, .. } => result(&Amended { amend_id }),
@@ -68,15 +88,16 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
     }
 }
 
-/// The pair of an open order of the caller.
-fn pair_of(call: &Call<'_>, target: &CancelTarget) -> Option<PairSpec> {
+/// An open order of the caller, with its pair.
+fn found(call: &Call<'_>, target: &CancelTarget) -> Option<(OrderState, PairSpec)> {
     call.state.venue.read(|view| {
         let mut open = view.exchange.open_orders(call.account());
         let order = open.find(|order| match target {
             CancelTarget::Order(id) => order.state.order_id == *id,
             CancelTarget::Client(name) => order.state.cl_ord_id == Some(*name),
         })?;
-        view.exchange.universe().pair(order.state.pair).cloned()
+        let pair = view.exchange.universe().pair(order.state.pair)?;
+        Some((order.state.clone(), pair.clone()))
     })
 }
 

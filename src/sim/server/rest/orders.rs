@@ -11,40 +11,27 @@ use serde::Serialize;
 use super::{
     call::Call,
     params::{Param, Params},
+    prices::{self, Setting},
     reply::{Answer, Failure, result},
 };
 use crate::{
     sim::{
-        matching::{
-            Conditions, NewOrder, OrderKind, PairSpec, Reply, Request, SelfTrade, TimeInForce,
-        },
+        matching::{NewOrder, OrderKind, PairSpec, Reply, Request, SelfTrade, TimeInForce},
         server::{
             auth::Permission,
             names,
-            refusal::too_many_decimals,
-            render::{OrderLine, order_text},
+            order_type::{OrderType, Unusable},
+            render::{OrderLine, Told, order_text},
             validate::is_expiry,
         },
     },
-    types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side, Timestamp},
+    types::{ClOrdId, Decimal, OrderId, Quantity, Side, Timestamp},
 };
 
 /// Least time from now to a deadline on REST.
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(2);
 /// Most time from now to a deadline.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(60);
-
-/// Order types that the venue has and the simulator has not.
-const OTHER_TYPES: [&str; 8] = [
-    "iceberg",
-    "stop-loss",
-    "stop-loss-limit",
-    "take-profit",
-    "take-profit-limit",
-    "trailing-stop",
-    "trailing-stop-limit",
-    "settle-position",
-];
 
 #[derive(Serialize)]
 struct Descr {
@@ -145,20 +132,27 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
         Ok::<_, Failure>((named.id, named.spec.clone()))
     })?;
     let side = side(params)?;
-    let market = is_market(params)?;
+    let kind = order_type(params)?;
     refuse_unsupported(params)?;
     let (cl_ord_id, userref) = own_ids(params)?;
-    let post_only = post_only(params, market)?;
+    let post_only = post_only(params, !kind.limit)?;
+    let last = call.state.venue.read(|view| view.exchange.last_price(pair));
+    let setting = Setting {
+        pair: &spec,
+        side,
+        kind,
+        last,
+    };
+    let prices = prices::read(params, setting)?;
     let order = NewOrder {
         pair,
         side,
-        kind: kind(params, &spec, market)?,
+        kind: prices.limit.map_or(OrderKind::Market, OrderKind::Limit),
         qty: volume(params, "volume", &spec)?,
-        time_in_force: time_in_force(params, market, call.now)?,
+        time_in_force: time_in_force(params, kind, call.now)?,
         post_only,
-        conditions: Conditions {
-            self_trade: self_trade(params)?,
-        },
+        trigger: prices.trigger,
+        self_trade: self_trade(params)?,
         cl_ord_id,
         userref,
         deadline: deadline(params, call.now)?,
@@ -170,7 +164,8 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
     let line = OrderLine {
         side,
         qty: order.qty,
-        kind: order.kind,
+        kind,
+        prices: Told::asked(&spec, order.kind.limit(), order.trigger.as_ref()),
     };
     let text = order_text(&spec, &line);
     Ok(Parsed { order, text })
@@ -184,13 +179,12 @@ fn side(params: &Params) -> Result<Side, Failure> {
     }
 }
 
-fn is_market(params: &Params) -> Result<bool, Failure> {
-    match params.text("ordertype") {
-        Some("limit") => Ok(false),
-        Some("market") => Ok(true),
-        Some(other) if OTHER_TYPES.contains(&other) => Err(Failure::FEATURE),
-        Some(_) | None => Err(Failure::argument("ordertype")),
-    }
+fn order_type(params: &Params) -> Result<OrderType, Failure> {
+    let name = params.text("ordertype").unwrap_or_default();
+    OrderType::read(name).map_err(|unusable| match unusable {
+        Unusable::NotSimulated => Failure::FEATURE,
+        Unusable::Unknown => Failure::argument("ordertype"),
+    })
 }
 
 /// What a cash account may not ask for, and what the simulator does not do.
@@ -269,7 +263,7 @@ fn post_only(params: &Params, market: bool) -> Result<bool, Failure> {
     Ok(post_only)
 }
 
-fn time_in_force(params: &Params, market: bool, now: Timestamp) -> Result<TimeInForce, Failure> {
+fn time_in_force(params: &Params, kind: OrderType, now: Timestamp) -> Result<TimeInForce, Failure> {
     let expiry = expiry(params, now)?;
     let named = params.text("timeinforce").map(str::to_ascii_uppercase);
     match (named.as_deref(), expiry) {
@@ -277,7 +271,7 @@ fn time_in_force(params: &Params, market: bool, now: Timestamp) -> Result<TimeIn
         (Some("GTD") | None, Some(at)) => Ok(TimeInForce::Gtd(at)),
         (Some("GTC") | None, None) => Ok(TimeInForce::Gtc),
         (Some("IOC"), None) => Ok(TimeInForce::Ioc),
-        (Some("FOK"), None) if !market => Ok(TimeInForce::Fok),
+        (Some("FOK"), None) if kind == OrderType::LIMIT => Ok(TimeInForce::Fok),
         (Some("GTD"), None) | (Some("GTC" | "IOC" | "FOK"), Some(_)) => {
             Err(Failure::argument("expiretm"))
         }
@@ -308,43 +302,6 @@ fn expiry(params: &Params, now: Timestamp) -> Result<Option<Timestamp>, Failure>
     }
 }
 
-fn kind(params: &Params, pair: &PairSpec, market: bool) -> Result<OrderKind, Failure> {
-    if market {
-        return Ok(OrderKind::Market);
-    }
-    let price = limit_price(params, "price", pair)?;
-    price
-        .map(OrderKind::Limit)
-        .ok_or_else(|| Failure::argument("price"))
-}
-
-/// An optional limit price.
-pub(super) fn limit_price(
-    params: &Params,
-    name: &str,
-    pair: &PairSpec,
-) -> Result<Option<Price>, Failure> {
-    let Some(text) = params.text(name) else {
-        return Ok(None);
-    };
-    if text.starts_with(['+', '-', '#']) || text.ends_with('%') {
-        return Err(Failure::FEATURE);
-    }
-    let price = plain(text).ok_or_else(|| Failure::argument(name))?;
-    if price.is_zero() {
-        return Err(Failure::text("EOrder:Invalid price:Invalid price argument"));
-    }
-    let digits = pair.instrument.price_precision;
-    if price.normalized().scale() > digits {
-        return Err(Failure(too_many_decimals(&pair.instrument).into()));
-    }
-    let units = price
-        .mantissa_at(digits)
-        .and_then(|units| i64::try_from(units).ok());
-    let price = units.and_then(|units| Price::new(units).ok());
-    price.map(Some).ok_or_else(|| Failure::argument(name))
-}
-
 /// A quantity; surplus decimals are cut, as the venue does.
 pub(super) fn volume(params: &Params, name: &str, pair: &PairSpec) -> Result<Quantity, Failure> {
     let read = |text| {
@@ -360,7 +317,7 @@ pub(super) fn volume(params: &Params, name: &str, pair: &PairSpec) -> Result<Qua
 }
 
 /// An amount in plain notation. The venue refuses exponents and signs.
-fn plain(text: &str) -> Option<Decimal> {
+pub(super) fn plain(text: &str) -> Option<Decimal> {
     let digits = text
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');

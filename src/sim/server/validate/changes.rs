@@ -1,6 +1,6 @@
 //! Changes of orders that are there: amends and cancels, alone and in batches.
 
-use super::{Fields, VenueError, deadline, orders::limit_price_type, required};
+use super::{Asked, Fields, PriceType, VenueError, deadline, required};
 use crate::{
     sim::matching::CancelTarget,
     types::{ClOrdId, OrderId, Timestamp},
@@ -15,6 +15,8 @@ pub(crate) struct AmendOrder {
     pub(crate) qty: Option<String>,
     /// New limit price's digits.
     pub(crate) price: Option<String>,
+    /// New price to wait for.
+    pub(crate) trigger: Option<Asked>,
     /// Refuse if it would take.
     pub(crate) post_only: bool,
     deadline: Option<String>,
@@ -87,15 +89,20 @@ pub(crate) fn amend_order(fields: &Fields<'_>) -> Result<AmendOrder, VenueError>
         (None, None) => return Err(VenueError::of("Order_id(s) not found")),
     };
     fields.text("symbol")?;
-    limit_price_type(fields)?;
-    let other = ["display_qty", "trigger_price", "trigger_price_type"];
-    if other.iter().any(|name| fields.has(name)) {
+    if !matches!(
+        PriceType::read(fields, "limit_price_type")?,
+        None | Some(PriceType::Static)
+    ) || fields.has("display_qty")
+    {
         return Err(VenueError::DISABLED);
     }
+    let trigger_type = PriceType::read(fields, "trigger_price_type")?;
+    let trigger = fields.number("trigger_price")?;
     Ok(AmendOrder {
         target,
         qty: fields.number("order_qty")?.map(str::to_owned),
         price: fields.number("limit_price")?.map(str::to_owned),
+        trigger: trigger.map(|price| Asked::new(price, trigger_type.unwrap_or(PriceType::Static))),
         post_only: fields.flag("post_only")?.unwrap_or(false),
         deadline: fields.text("deadline")?,
     })

@@ -119,6 +119,12 @@ impl<'a> Fields<'a> {
             .map_err(|_no_object| wrong_type(name, "an object"))
     }
 
+    /// An object.
+    pub(crate) fn object(&self, name: &str) -> Result<Option<Fields<'a>>, VenueError> {
+        let read = |raw| Self::parse(raw).map_err(|_no_object| wrong_type(name, "an object"));
+        self.raw(name).map(read).transpose()
+    }
+
     /// A number's digits, exactly as sent.
     pub(crate) fn number(&self, name: &str) -> Result<Option<&'a str>, VenueError> {
         let Some(raw) = self.raw(name) else {

@@ -8,6 +8,7 @@ mod changes;
 mod fields;
 mod orders;
 mod subscribe;
+mod triggers;
 
 pub(crate) use changes::{
     AmendOrder, CancelOrder, Target, amend_order, batch_cancel, cancel_order,
@@ -19,6 +20,7 @@ pub(crate) use orders::{
 pub(crate) use subscribe::{
     Channel, Executions, Subscription, Trigger, is_private, subscription, unsubscription,
 };
+pub(crate) use triggers::{Asked, AskedTrigger, PriceType};
 
 use std::time::Duration;
 

@@ -5,10 +5,13 @@
 
 use std::time::Duration;
 
-use super::{Fields, VenueError, deadline, required};
+use super::{Asked, AskedTrigger, Fields, PriceType, VenueError, deadline, required};
 use crate::{
-    sim::matching::{Conditions, NewOrder, OrderKind, SelfTrade, TimeInForce, Universe},
-    sim::server::refusal,
+    sim::matching::{NewOrder, Offset, OrderKind, SelfTrade, TimeInForce, TriggerKind, Universe},
+    sim::server::{
+        order_type::{OrderType, Unusable},
+        refusal,
+    },
     types::{
         ClOrdId, Instrument, InvalidDigits, InvalidPrice, Price, Quantity, Side, Timestamp, digits,
     },
@@ -43,19 +46,8 @@ const ADD_ORDER: [&str; 26] = [
     "token",
 ];
 const NOT_IN_BATCH: [&str; 4] = ["symbol", "token", "validate", "deadline"];
-const ORDER_TYPES: [&str; 8] = [
-    "iceberg",
-    "stop-loss",
-    "stop-loss-limit",
-    "take-profit",
-    "take-profit-limit",
-    "trailing-stop",
-    "trailing-stop-limit",
-    "settle-position",
-];
 /// Members that ask for something which is not simulated.
-const NOT_SIMULATED: [&str; 6] = [
-    "triggers",
+const NOT_SIMULATED: [&str; 5] = [
     "effective_time",
     "display_qty",
     "cash_order_qty",
@@ -68,11 +60,12 @@ const NOT_SIMULATED: [&str; 6] = [
 pub(crate) struct AddOrder {
     symbol: String,
     side: Side,
-    limit: Option<String>,
+    limit: Option<Asked>,
+    trigger: Option<AskedTrigger>,
     qty: String,
     lifetime: Lifetime,
     post_only: bool,
-    conditions: Conditions,
+    self_trade: SelfTrade,
     /// The client's id, to be echoed.
     pub(crate) cl_ord_id: Option<String>,
     /// The client's number, to be echoed.
@@ -103,7 +96,8 @@ fn order(
     validate: bool,
     deadline: Option<String>,
 ) -> Result<AddOrder, VenueError> {
-    let market = is_market(fields)?;
+    let kind = order_type(fields)?;
+    let market = !kind.limit;
     let side = side(fields)?;
     let symbol = symbol(fields)?;
     for name in ["cash_order_qty", "display_qty", "stop_price"] {
@@ -118,13 +112,12 @@ fn order(
     Ok(AddOrder {
         symbol,
         side,
-        limit: limit(fields, market)?,
+        limit: limit(fields, kind)?,
+        trigger: trigger(fields, kind)?,
         qty: required(fields.number("order_qty")?, "order_qty")?.to_owned(),
-        lifetime: lifetime(fields, market)?,
+        lifetime: lifetime(fields, kind)?,
         post_only: post_only(fields, market)?,
-        conditions: Conditions {
-            self_trade: self_trade(fields)?,
-        },
+        self_trade: self_trade(fields)?,
         cl_ord_id,
         userref,
         deadline,
@@ -134,14 +127,12 @@ fn order(
     })
 }
 
-fn is_market(fields: &Fields<'_>) -> Result<bool, VenueError> {
+fn order_type(fields: &Fields<'_>) -> Result<OrderType, VenueError> {
     let name = required(fields.text("order_type")?, "order_type")?;
-    match name.as_str() {
-        "limit" => Ok(false),
-        "market" => Ok(true),
-        known if ORDER_TYPES.contains(&known) => Err(VenueError::DISABLED),
-        _ => Err(VenueError::of("EGeneral:Invalid arguments:order_type")),
-    }
+    OrderType::read(&name).map_err(|unusable| match unusable {
+        Unusable::NotSimulated => VenueError::DISABLED,
+        Unusable::Unknown => VenueError::of("EGeneral:Invalid arguments:order_type"),
+    })
 }
 
 fn side(fields: &Fields<'_>) -> Result<Side, VenueError> {
@@ -152,25 +143,30 @@ fn side(fields: &Fields<'_>) -> Result<Side, VenueError> {
     }
 }
 
-fn limit(fields: &Fields<'_>, market: bool) -> Result<Option<String>, VenueError> {
+fn limit(fields: &Fields<'_>, kind: OrderType) -> Result<Option<Asked>, VenueError> {
     let price = fields.number("limit_price")?;
-    limit_price_type(fields)?;
-    if !market {
-        return required(price, "limit_price").map(|price| Some(price.to_owned()));
+    let price_type = PriceType::read(fields, "limit_price_type")?;
+    if !kind.limit {
+        return match price {
+            Some(_) => Err(VenueError::of("EOrder:Invalid limit price")),
+            None => Ok(None),
+        };
     }
-    if price.is_some() {
-        return Err(VenueError::of("EOrder:Invalid limit price"));
-    }
-    Ok(None)
+    let usual = match kind.trigger {
+        Some(TriggerKind::TrailingStop) => PriceType::Quote,
+        Some(TriggerKind::StopLoss | TriggerKind::TakeProfit) | None => PriceType::Static,
+    };
+    let price = required(price, "limit_price")?;
+    Ok(Some(Asked::new(price, price_type.unwrap_or(usual))))
 }
 
-pub(super) fn limit_price_type(fields: &Fields<'_>) -> Result<(), VenueError> {
-    match fields.text("limit_price_type")?.as_deref() {
-        None | Some("static") => Ok(()),
-        Some("pct" | "quote") => Err(VenueError::DISABLED),
-        Some(_) => Err(VenueError::of(
-            "EGeneral:Invalid arguments:limit_price_type",
-        )),
+fn trigger(fields: &Fields<'_>, kind: OrderType) -> Result<Option<AskedTrigger>, VenueError> {
+    match kind.trigger {
+        Some(kind) => AskedTrigger::read(fields, kind).map(Some),
+        None if fields.has("triggers") => {
+            Err(VenueError::of("EGeneral:Invalid arguments:triggers"))
+        }
+        None => Ok(None),
     }
 }
 
@@ -181,7 +177,7 @@ enum Lifetime {
     Until(Timestamp),
 }
 
-fn lifetime(fields: &Fields<'_>, market: bool) -> Result<Lifetime, VenueError> {
+fn lifetime(fields: &Fields<'_>, kind: OrderType) -> Result<Lifetime, VenueError> {
     const EXPIRY: VenueError = VenueError::of("EGeneral:Invalid arguments:expire_time");
     let expiry = fields.text("expire_time")?;
     let expiry = expiry
@@ -192,7 +188,7 @@ fn lifetime(fields: &Fields<'_>, market: bool) -> Result<Lifetime, VenueError> {
         (Some("gtd"), None) | (_, Some(_)) => Err(EXPIRY),
         (None | Some("gtc"), None) => Ok(Lifetime::Sure(TimeInForce::Gtc)),
         (Some("ioc"), None) => Ok(Lifetime::Sure(TimeInForce::Ioc)),
-        (Some("fok"), None) if !market => Ok(Lifetime::Sure(TimeInForce::Fok)),
+        (Some("fok"), None) if kind == OrderType::LIMIT => Ok(Lifetime::Sure(TimeInForce::Fok)),
         (Some(_), None) => Err(VenueError::of("EGeneral:Invalid arguments:time_in_force")),
     }
 }
@@ -264,9 +260,17 @@ impl AddOrder {
         let spec = universe.pair(pair).ok_or_else(unknown)?;
         let deadline = deadline(self.deadline.as_deref(), now)?;
         let kind = match &self.limit {
-            Some(digits) => OrderKind::Limit(resolve_price(&spec.instrument, digits)?),
-            None => OrderKind::Market,
+            Some(limit) if self.trigger.is_none() => match limit.resolve(&spec.instrument)? {
+                Offset::At(price) => OrderKind::Limit(price),
+                Offset::Percent(_) | Offset::Quote(_) => return Err(VenueError::DISABLED),
+            },
+            // The limit of one that waits is its trigger's to say.
+            Some(_) | None => OrderKind::Market,
         };
+        let trigger = self.trigger.as_ref();
+        let trigger = trigger
+            .map(|trigger| trigger.resolve(&spec.instrument, self.limit.as_ref()))
+            .transpose()?;
         let qty = resolve_quantity(&spec.instrument, &self.qty)?;
         let cl_ord_id = self.cl_ord_id.as_deref().map(cl_ord_id).transpose()?;
         if self.reduce_only {
@@ -282,7 +286,8 @@ impl AddOrder {
             qty,
             time_in_force: self.time_in_force(now)?,
             post_only: self.post_only,
-            conditions: self.conditions,
+            trigger,
+            self_trade: self.self_trade,
             cl_ord_id,
             userref: self.userref,
             deadline: Some(deadline),
@@ -422,7 +427,15 @@ mod tests {
                 ("\"limit\"", "\"hunch\""),
                 "EGeneral:Invalid arguments:order_type",
             ),
-            (("\"limit\"", "\"stop-loss\""), "EAPI:Feature disabled"),
+            (("\"limit\"", "\"iceberg\""), "EAPI:Feature disabled"),
+            (
+                ("\"limit\"", "\"stop-loss-limit\""),
+                "Triggers(s) not found",
+            ),
+            (
+                ("1,", "1,\"triggers\":{\"price\":5},"),
+                "EGeneral:Invalid arguments:triggers",
+            ),
             (("\"limit\"", "\"market\""), "EOrder:Invalid limit price"),
             (
                 ("1,", "1,\"time_in_force\":\"gtd\","),
@@ -453,10 +466,7 @@ mod tests {
             "{GOOD},\"fee_preference\":\"quote\",\"no_mpp\":false,\"stp_type\":\"cancel_newest\",\"limit_price_type\":\"static\""
         );
         let order = accepted(&members);
-        assert_eq!(
-            (order.limit.as_deref(), order.qty.as_str()),
-            (Some("5.5"), "1")
-        );
+        assert_eq!((order.limit.is_some(), order.qty.as_str()), (true, "1"));
     }
 
     #[test]

@@ -1,0 +1,122 @@
+//! The prices of triggered orders: what they wait for, and the limit that follows.
+
+use super::{Fields, VenueError, required, resolve_price};
+use crate::{
+    sim::matching::{NewTrigger, Offset, Reference, TriggerKind},
+    types::{Decimal, Instrument},
+};
+
+/// How a price is meant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PriceType {
+    Static,
+    Percent,
+    Quote,
+}
+
+/// A price and how it is meant; its digits still need the pair's precision.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    digits: String,
+    kind: PriceType,
+}
+
+/// What an order waits for, as it was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct AskedTrigger {
+    kind: TriggerKind,
+    reference: Reference,
+    price: Asked,
+}
+
+impl PriceType {
+    /// Reads the name of a price's type.
+    pub(crate) fn read(
+        fields: &Fields<'_>,
+        name: &'static str,
+    ) -> Result<Option<Self>, VenueError> {
+        match fields.text(name)?.as_deref() {
+            None => Ok(None),
+            Some("static") => Ok(Some(Self::Static)),
+            Some("pct") => Ok(Some(Self::Percent)),
+            Some("quote") => Ok(Some(Self::Quote)),
+            Some(_) => Err(VenueError::with(format!(
+                "EGeneral:Invalid arguments:{name}"
+            ))),
+        }
+    }
+}
+
+impl Asked {
+    /// A price of this type.
+    pub(crate) fn new(digits: &str, kind: PriceType) -> Self {
+        Self {
+            digits: digits.to_owned(),
+            kind,
+        }
+    }
+
+    /// The price in the pair's units, or the distance.
+    ///
+    /// # Errors
+    ///
+    /// Digits that are no price of this pair, and no distance.
+    pub(crate) fn resolve(&self, of: &Instrument) -> Result<Offset, VenueError> {
+        let distance = || {
+            let invalid = VenueError::of("EOrder:Invalid price:Invalid price argument");
+            self.digits.parse::<Decimal>().map_err(|_malformed| invalid)
+        };
+        Ok(match self.kind {
+            PriceType::Static => Offset::At(resolve_price(of, &self.digits)?),
+            PriceType::Percent => Offset::Percent(distance()?),
+            PriceType::Quote => Offset::Quote(distance()?),
+        })
+    }
+}
+
+impl AskedTrigger {
+    /// Reads the member `triggers` of an order that waits for this.
+    ///
+    /// # Errors
+    ///
+    /// Members and types that the venue refuses; a trailing stop without a distance.
+    pub(crate) fn read(fields: &Fields<'_>, kind: TriggerKind) -> Result<Self, VenueError> {
+        const INVALID: VenueError = VenueError::of("EGeneral:Invalid arguments:triggers");
+        let triggers = required(fields.object("triggers")?, "triggers")?;
+        triggers.only(&["price", "price_type", "reference"], "add_order")?;
+        let price = required(triggers.number("price")?, "price")?;
+        let price_type = PriceType::read(&triggers, "price_type")?.unwrap_or(PriceType::Static);
+        let reference = match triggers.text("reference")?.as_deref() {
+            None | Some("last") => Reference::Last,
+            Some("index") => Reference::Index,
+            Some(_) => return Err(INVALID),
+        };
+        let distance = price_type != PriceType::Static && !price.starts_with('-');
+        if kind == TriggerKind::TrailingStop && !distance {
+            return Err(INVALID);
+        }
+        Ok(Self {
+            kind,
+            reference,
+            price: Asked::new(price, price_type),
+        })
+    }
+
+    /// The trigger in the pair's units, with the limit that follows it.
+    ///
+    /// # Errors
+    ///
+    /// Digits that are no price of this pair.
+    pub(crate) fn resolve(
+        &self,
+        of: &Instrument,
+        limit: Option<&Asked>,
+    ) -> Result<NewTrigger, VenueError> {
+        Ok(NewTrigger {
+            kind: self.kind,
+            reference: self.reference,
+            price: self.price.resolve(of)?,
+            limit: limit.map(|limit| limit.resolve(of)).transpose()?,
+        })
+    }
+}
