@@ -131,7 +131,7 @@ fn matching(criterion: &mut Criterion) {
             pair: PairId(0),
             side: Side::Buy,
             kind: OrderKind::Limit(Price::new(units).unwrap()),
-            qty: Quantity::new(10_000_000).unwrap(),
+            qty: Quantity::new(10_000_000).unwrap().into(),
             time_in_force: TimeInForce::Gtc,
             post_only: true,
             trigger: None,

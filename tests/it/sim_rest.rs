@@ -1,7 +1,9 @@
 //! REST of the simulated Kraken, over real sockets, as other people's clients speak it.
 
 mod access;
+mod edits;
 mod life;
 mod lifetimes;
 mod market;
 mod rig;
+mod triggers;

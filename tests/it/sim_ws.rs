@@ -1,5 +1,6 @@
 //! WebSocket v2 of the simulated Kraken, over real sockets, as other people's clients speak it.
 
+mod edits;
 mod errors;
 mod faults;
 mod feed;
@@ -7,3 +8,4 @@ mod life;
 mod lifetimes;
 mod orders;
 mod rig;
+mod triggers;

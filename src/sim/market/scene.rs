@@ -3,7 +3,7 @@
 use super::listing::{Listing, Step};
 use crate::{
     sim::matching::{
-        AccountId, Cancel, CancelTarget, Exchange, NewOrder, OrderKind, Request, SelfTrade,
+        AccountId, Cancel, CancelTarget, Exchange, NewOrder, OrderKind, Request, SelfTrade, Size,
         TimeInForce,
     },
     types::{OrderId, Quantity, Side, TradingStatus},
@@ -109,7 +109,7 @@ impl Scene<'_> {
             pair: self.listing.pair,
             side,
             kind,
-            qty,
+            qty: Size::Base(qty),
             time_in_force: TimeInForce::Ioc,
             post_only: false,
             trigger: None,

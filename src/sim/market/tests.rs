@@ -92,7 +92,7 @@ impl Stage {
             pair,
             side,
             kind: OrderKind::Limit(Price::new(price).unwrap()),
-            qty: Quantity::new(qty).unwrap(),
+            qty: Quantity::new(qty).unwrap().into(),
             time_in_force: TimeInForce::Gtc,
             post_only: false,
             trigger: None,

@@ -5,7 +5,7 @@
 
 use super::{
     AccountId, Amend, AmendFact, CancelReason, CancelTarget, Conditions, Exchange, Fact,
-    NewTrigger, OrderKey, OrderKind, OrderState, PairId, Refusal, Reply, Trigger,
+    NewTrigger, Offset, OrderKey, OrderKind, OrderState, PairId, Refusal, Reply,
     ids::Prefix,
     limits::{self, AMEND, CANCEL_ALL, amend_penalty, cancel_penalty},
     orders::check_price,
@@ -23,8 +23,12 @@ impl Exchange {
         limits::admits_amend(self.system)?;
         let before = self.find_open(account, &amend.target)?.clone();
         limits::admits_amend(self.pair_status(before.pair))?;
-        let trigger = self.amended_trigger(&before, amend)?;
-        let after = amended(now, &before, amend, trigger);
+        let after = OrderState {
+            qty: amend.qty.map_or(before.qty, |qty| qty.max(before.filled)),
+            amended: true,
+            touched: now,
+            ..self.rechanged(&before, amend.price, amend.trigger)?
+        };
         let ends = after.qty <= after.filled;
         let penalty = penalty(now, &before, ends);
         let room = self.has_room(now, account, before.pair, AMEND + penalty);
@@ -87,9 +91,6 @@ impl Exchange {
             (order.kind.limit(), trigger)
         };
         let (old, new) = (prices(before), prices(after));
-        if old.0.is_none() && new.0.is_some() {
-            return Err(Refusal::InvalidLimitPrice);
-        }
         // A change of less than a tick is none.
         let tick = pair.instrument.tick;
         let moved = is_moved(old.0, new.0, tick) || is_moved(old.1, new.1, tick);
@@ -106,27 +107,43 @@ impl Exchange {
         self.check_quantity(after.pair, after.qty, reference)
     }
 
-    /// The trigger as the amend wants it. One that has fired, or never was, cannot be changed.
-    fn amended_trigger(
+    /// An order with another limit and another price to wait for. One that has fired waits for nothing any more.
+    pub(super) fn rechanged(
         &self,
         before: &OrderState,
-        amend: &Amend,
-    ) -> Result<Option<Trigger>, Refusal> {
-        let (trigger, Some(asked)) = (before.conditions.trigger, amend.trigger) else {
-            return Ok(before.conditions.trigger);
+        price: Option<Price>,
+        trigger: Option<Offset>,
+    ) -> Result<OrderState, Refusal> {
+        if price.is_some() && before.kind.limit().is_none() {
+            return Err(Refusal::InvalidLimitPrice);
+        }
+        let (trigger, limit) = match (before.conditions.trigger, trigger) {
+            (old, None) => (old, None),
+            (None, Some(_)) => return Err(Refusal::InvalidPrice),
+            (Some(old), Some(asked)) => {
+                if !before.is_waiting() {
+                    return Err(Refusal::InvalidPrice);
+                }
+                let new = NewTrigger {
+                    kind: old.kind,
+                    reference: old.reference,
+                    price: asked,
+                    limit: old.limit,
+                };
+                let grid = self.grid(before.pair).ok_or(Refusal::Unavailable)?;
+                let placed = new.placed(before.side, self.last_price(before.pair), grid);
+                let (trigger, limit) = placed.ok_or(Refusal::InvalidPrice)?;
+                (Some(trigger), limit)
+            }
         };
-        let waiting = trigger.filter(|_| before.is_waiting());
-        let trigger = waiting.ok_or(Refusal::InvalidPrice)?;
-        let new = NewTrigger {
-            kind: trigger.kind,
-            reference: trigger.reference,
-            price: asked,
-            limit: trigger.limit,
-        };
-        let grid = self.grid(before.pair).ok_or(Refusal::Unavailable)?;
-        let placed = new.placed(before.side, self.last_price(before.pair), grid);
-        let (trigger, _limit) = placed.ok_or(Refusal::InvalidPrice)?;
-        Ok(Some(trigger))
+        Ok(OrderState {
+            kind: price.or(limit).map_or(before.kind, OrderKind::Limit),
+            conditions: Conditions {
+                trigger,
+                ..before.conditions
+            },
+            ..before.clone()
+        })
     }
 
     fn check_amended_funds(&self, before: &OrderState, after: &OrderState) -> Result<(), Refusal> {
@@ -196,7 +213,11 @@ impl Exchange {
     }
 
     /// The open order that is meant, if it is the account's.
-    fn find_open(&self, account: AccountId, target: &CancelTarget) -> Result<&OrderState, Refusal> {
+    pub(super) fn find_open(
+        &self,
+        account: AccountId,
+        target: &CancelTarget,
+    ) -> Result<&OrderState, Refusal> {
         let key = match target {
             CancelTarget::Order(id) => self.ids.decode(Prefix::Order, id).map(OrderKey),
             CancelTarget::Client(name) => self
@@ -216,26 +237,6 @@ impl Exchange {
             return Err(Refusal::UnknownOrder);
         }
         Ok(&order.state)
-    }
-}
-
-/// The order as the amend wants it. A quantity below what is filled becomes what is filled.
-fn amended(
-    now: Timestamp,
-    before: &OrderState,
-    amend: &Amend,
-    trigger: Option<Trigger>,
-) -> OrderState {
-    OrderState {
-        qty: amend.qty.map_or(before.qty, |qty| qty.max(before.filled)),
-        kind: amend.price.map_or(before.kind, OrderKind::Limit),
-        conditions: Conditions {
-            trigger,
-            ..before.conditions
-        },
-        amended: true,
-        touched: now,
-        ..before.clone()
     }
 }
 

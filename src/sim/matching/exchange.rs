@@ -188,6 +188,7 @@ impl Exchange {
         let result = match request {
             Request::Place(order) => self.place(now, account, &order, facts),
             Request::Amend(amend) => self.amend(now, account, &amend, facts),
+            Request::Edit(edit) => self.edit(now, account, &edit, facts),
             Request::Cancel(cancel) => self.cancel(now, account, &cancel.target, facts),
             Request::CancelAll => self.cancel_all(now, account, CancelReason::User, facts),
             Request::CancelAllAfter(timeout) => Ok(self.wind_switch(now, account, timeout)),

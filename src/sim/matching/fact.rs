@@ -229,6 +229,8 @@ pub enum CancelReason {
     NotAlive,
     /// When its price came, the account could not pay for it.
     Funds,
+    /// Another took its place.
+    Replaced,
 }
 
 impl CancelReason {
@@ -243,6 +245,7 @@ impl CancelReason {
             Self::Expired => "Order expired",
             Self::NotAlive => "Cancel all orders after",
             Self::Funds => "Insufficient funds",
+            Self::Replaced => "Order replaced",
             Self::SelfTrade => "Self trade prevention",
         }
     }

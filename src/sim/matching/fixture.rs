@@ -101,7 +101,7 @@ pub(in crate::sim) fn limit(side: Side, at: i64, quantity: i64) -> NewOrder {
         pair: BTC_USD,
         side,
         kind: OrderKind::Limit(price(at)),
-        qty: qty(quantity),
+        qty: qty(quantity).into(),
         time_in_force: TimeInForce::Gtc,
         post_only: false,
         trigger: None,

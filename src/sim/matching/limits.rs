@@ -101,12 +101,19 @@ impl RateCounter {
 pub(super) const ADD: u32 = 1;
 /// Points that every amend costs.
 pub(super) const AMEND: u32 = 1;
+/// Points that every edit costs.
+pub(super) const EDIT: u32 = 1;
 /// Points that canceling everything costs in each pair it touches.
 pub(super) const CANCEL_ALL: u32 = 1;
 
 /// Points on top when an order of this age is amended.
 pub(super) fn amend_penalty(age: Duration) -> u32 {
     by_age(age, &[(5, 3), (10, 2), (15, 1)])
+}
+
+/// Points on top when an order of this age is replaced.
+pub(super) fn edit_penalty(age: Duration) -> u32 {
+    by_age(age, &[(5, 6), (10, 5), (15, 4), (45, 2), (90, 1)])
 }
 
 /// Points when an order of this age is canceled.

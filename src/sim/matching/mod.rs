@@ -16,6 +16,7 @@ mod account;
 mod amends;
 mod apply;
 mod book;
+mod edits;
 mod exchange;
 mod fact;
 mod ids;
@@ -39,8 +40,8 @@ pub use fact::{
 pub use ids::Counters;
 pub use limits::{RateCounter, Tier};
 pub use request::{
-    AccountId, Amend, Cancel, CancelTarget, Conditions, NewOrder, OrderKey, OrderKind, Refusal,
-    Reply, Request, SelfTrade, TimeInForce,
+    AccountId, Amend, Cancel, CancelTarget, Conditions, Edit, NewOrder, OrderKey, OrderKind,
+    Refusal, Reply, Request, SelfTrade, Size, TimeInForce,
 };
 pub use saved::{LoadError, Saved, SavedAccount, SavedMarket};
 pub use spec::{AssetSpec, FeeTier, PairId, PairSpec, Universe};

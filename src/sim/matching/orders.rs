@@ -5,11 +5,12 @@
 
 use super::{
     AccountId, CancelReason, Conditions, Exchange, Fact, NewOrder, OrderFact, OrderKey, OrderKind,
-    OrderState, PairId, PostOnlyRule, Refusal, Reply, TimeInForce,
+    OrderState, PairId, PostOnlyRule, Refusal, Reply, Size, TimeInForce,
     book::crosses,
     exchange::Market,
     ids::Prefix,
     limits::{self, ADD, Tier},
+    money::sum,
 };
 use crate::types::{
     AssetCode, Decimal, Instrument, Price, Quantity, Side, Timestamp, TradingStatus,
@@ -36,7 +37,7 @@ impl Exchange {
             return Err(Refusal::RateLimit);
         }
         self.check_open_orders(account, order.pair)?;
-        self.check_funds(&state)?;
+        self.check_funds(&state, Decimal::ZERO)?;
         if order.deadline.is_some_and(|deadline| now > deadline) {
             return Err(Refusal::DeadlineElapsed);
         }
@@ -58,7 +59,7 @@ impl Exchange {
     }
 
     /// An accepted order goes where it belongs: out again, into the book, or to those that wait.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         now: Timestamp,
         order: OrderState,
@@ -80,7 +81,7 @@ impl Exchange {
         }
     }
 
-    fn is_refused_post_only(&self, order: &OrderState) -> bool {
+    pub(super) fn is_refused_post_only(&self, order: &OrderState) -> bool {
         order.post_only && !order.is_waiting() && self.takes(order.pair, order.side, order.kind)
     }
 
@@ -124,6 +125,14 @@ impl Exchange {
                 )
             }
         };
+        let qty = match order.qty {
+            Size::Base(qty) => qty,
+            Size::Cash(cash) => {
+                let plain = (order.side, kind, trigger) == (Side::Buy, OrderKind::Market, None);
+                let bought = plain.then(|| self.bought_for(order.pair, cash));
+                bought.flatten().ok_or(Refusal::InvalidVolume)?
+            }
+        };
         Ok(OrderState {
             key: OrderKey(self.next.orders),
             order_id: self.ids.encode(Prefix::Order, self.next.orders),
@@ -131,7 +140,7 @@ impl Exchange {
             pair: order.pair,
             side: order.side,
             kind,
-            qty: order.qty,
+            qty,
             filled: Quantity::ZERO,
             cost: zero,
             fee: zero,
@@ -140,6 +149,10 @@ impl Exchange {
             conditions: Conditions {
                 self_trade: order.self_trade,
                 trigger,
+                cash: match order.qty {
+                    Size::Base(_) => None,
+                    Size::Cash(cash) => Some(cash),
+                },
             },
             cl_ord_id: order.cl_ord_id,
             userref: order.userref,
@@ -149,7 +162,31 @@ impl Exchange {
         })
     }
 
-    fn check_values(&self, order: &OrderState) -> Result<(), Refusal> {
+    /// What an amount of quote buys at the market now, within the protection band.
+    fn bought_for(&self, pair: PairId, cash: Decimal) -> Option<Quantity> {
+        let market = self.market(pair)?;
+        let instrument = &self.universe.pair(pair)?.instrument;
+        let bound = self.bound(pair, Side::Buy, OrderKind::Market)?;
+        let (mut left, mut bought) = (cash, Quantity::ZERO);
+        for (price, offered) in market.book.levels(Side::Sell) {
+            if !crosses(Side::Buy, bound, price) {
+                break;
+            }
+            let cost = market.terms.notional(price, offered).ok()?;
+            if cost > left {
+                let part = left
+                    .divided_toward_zero(instrument.price_decimal(price), instrument.qty_precision);
+                let units = i64::try_from(part.ok()?.mantissa()).ok()?;
+                bought = bought.checked_add(Quantity::new(units).ok()?).ok()?;
+                break;
+            }
+            left = left.checked_sub(cost).ok()?;
+            bought = bought.checked_add(offered).ok()?;
+        }
+        Some(bought.rounded_down_to(instrument.lot))
+    }
+
+    pub(super) fn check_values(&self, order: &OrderState) -> Result<(), Refusal> {
         let pair = self.universe.pair(order.pair).ok_or(Refusal::Unavailable)?;
         let trigger = order.conditions.trigger.map(|trigger| trigger.price);
         let limit = match order.kind {
@@ -222,7 +259,8 @@ impl Exchange {
         Ok(())
     }
 
-    fn check_funds(&self, order: &OrderState) -> Result<(), Refusal> {
+    /// Whether the account can pay, with what is held for an order that goes.
+    pub(super) fn check_funds(&self, order: &OrderState, freed: Decimal) -> Result<(), Refusal> {
         let (Some(client), Some(market)) = (self.client(order.account), self.market(order.pair))
         else {
             return Ok(());
@@ -230,10 +268,18 @@ impl Exchange {
         let (asset, needed) = self
             .needed(market, order)
             .ok_or(Refusal::InsufficientFunds)?;
-        if needed > client.available(asset) {
+        if needed > sum(client.available(asset), freed) {
             return Err(Refusal::InsufficientFunds);
         }
         Ok(())
+    }
+
+    /// What an open order keeps back.
+    pub(super) fn held_by(&self, order: &OrderState) -> Decimal {
+        let held = self
+            .market(order.pair)
+            .and_then(|market| market.terms.hold(order).ok());
+        held.map_or(Decimal::ZERO, |(_, held)| held)
     }
 
     /// The most that an order can take out of the account; nothing if that is no number.

@@ -26,6 +26,12 @@ enum Step {
         offset: Option<i64>,
         post_only: bool,
     },
+    Edit {
+        who: AccountId,
+        nth: usize,
+        qty: Option<i64>,
+        offset: Option<i64>,
+    },
     Cancel {
         who: AccountId,
         nth: usize,
@@ -84,9 +90,22 @@ fn step(agents: bool) -> impl Strategy<Value = Step> {
             offset,
             post_only,
         });
+    let edit = (
+        who.clone(),
+        0_usize..6,
+        prop::option::of(quantity()),
+        prop::option::of(-6_i64..6),
+    )
+        .prop_map(|(who, nth, qty, offset)| Step::Edit {
+            who,
+            nth,
+            qty,
+            offset,
+        });
     prop_oneof![
         10 => place,
         5 => amend,
+        2 => edit,
         3 => (who.clone(), 0_usize..6).prop_map(|(who, nth)| Step::Cancel { who, nth }),
         1 => who.prop_map(|who| Step::CancelAll { who }),
         4 => (0_u64..40).prop_map(Step::Wait),
@@ -110,6 +129,25 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
         Step::Cancel { who, nth } => {
             let target = CancelTarget::Order(nth_open(who, nth)?.0);
             Some((who, Request::Cancel(Cancel { target })))
+        }
+        Step::Edit {
+            who,
+            nth,
+            qty: new,
+            offset,
+        } => {
+            let (id, pair) = nth_open(who, nth)?;
+            let edit = Edit {
+                target: CancelTarget::Order(id),
+                qty: new.map(qty),
+                price: offset.map(|offset| at(pair, offset)),
+                trigger: None,
+                post_only: false,
+                userref: None,
+                deadline: None,
+                validate: false,
+            };
+            Some((who, Request::Edit(edit)))
         }
         Step::Amend {
             who,

@@ -8,7 +8,7 @@ use super::{
     PairId,
     trigger::{NewTrigger, Offset, Trigger},
 };
-use crate::types::{ClOrdId, OrderId, Price, Quantity, Side, Timestamp};
+use crate::types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side, Timestamp};
 
 /// Who asks. Agents of the market have accounts too, with funds that never end.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -25,6 +25,8 @@ pub enum Request {
     Place(NewOrder),
     /// Changes a resting order in place.
     Amend(Amend),
+    /// Replaces an open order by a new one.
+    Edit(Edit),
     /// Cancels one order.
     Cancel(Cancel),
     /// Cancels every order of the account.
@@ -86,6 +88,23 @@ pub struct Conditions {
     pub self_trade: SelfTrade,
     /// The price that it waits for.
     pub trigger: Option<Trigger>,
+    /// The amount of quote that it spends, of which its quantity follows.
+    pub cash: Option<Decimal>,
+}
+
+/// How much an order is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Size {
+    /// So much base.
+    Base(Quantity),
+    /// As much as this amount of quote buys at the market.
+    Cash(Decimal),
+}
+
+impl From<Quantity> for Size {
+    fn from(qty: Quantity) -> Self {
+        Self::Base(qty)
+    }
 }
 
 /// A new order. The account comes beside it.
@@ -97,8 +116,8 @@ pub struct NewOrder {
     pub side: Side,
     /// Limit or market.
     pub kind: OrderKind,
-    /// How much, in base.
-    pub qty: Quantity,
+    /// How much.
+    pub qty: Size,
     /// How long.
     pub time_in_force: TimeInForce,
     /// Canceled rather than taking.
@@ -143,6 +162,27 @@ pub struct Amend {
     pub deadline: Option<Timestamp>,
 }
 
+/// A replacement. Absent values stay.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// Which order.
+    pub target: CancelTarget,
+    /// New total quantity, the old order's fills included.
+    pub qty: Option<Quantity>,
+    /// New limit price.
+    pub price: Option<Price>,
+    /// New price to wait for.
+    pub trigger: Option<Offset>,
+    /// Whether the new order is post-only; it does not inherit that.
+    pub post_only: bool,
+    /// The new order's free number.
+    pub userref: Option<i32>,
+    /// The replacement must not take effect after this instant.
+    pub deadline: Option<Timestamp>,
+    /// Check only.
+    pub validate: bool,
+}
+
 /// A cancel.
 #[derive(Clone, Copy, Debug)]
 pub struct Cancel {
@@ -166,6 +206,13 @@ pub enum Reply {
         amend_id: crate::types::ExecId,
         /// The venue's id of the order.
         order_id: OrderId,
+    },
+    /// A new order has taken the place of another.
+    Edited {
+        /// The venue's id of the new one.
+        order_id: OrderId,
+        /// The venue's id of the old one.
+        original: OrderId,
     },
     /// The order will be gone.
     Canceled {
@@ -213,6 +260,8 @@ pub enum Refusal {
     NothingToAmend,
     /// `EOrder:Invalid price`: one that leads nowhere.
     InvalidPrice,
+    /// `EGeneral:Invalid arguments:volume`: quote that buys nothing this way.
+    InvalidVolume,
     /// `EOrder:Invalid limit price`: one where none belongs.
     InvalidLimitPrice,
     /// `EService:Market in cancel_only mode`

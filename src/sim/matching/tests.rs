@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{fixture::*, *};
-use crate::types::{Side, TradingStatus};
+use crate::types::{OrderId, Side, TradingStatus};
 
 const CENT: i64 = 1_000_000; // 0.01 BTC
 
@@ -593,4 +593,99 @@ fn the_oldest_closed_orders_are_forgotten_first_but_stay_unknown() {
     assert_eq!(kept, ids[2..]);
     assert!(bench.exchange.order(&ids[0]).is_none());
     assert_eq!(bench.cancel(ALICE, ids[0]), Err(Refusal::UnknownOrder));
+}
+
+#[test]
+fn a_cash_order_buys_what_its_amount_is_good_for_and_no_more() {
+    let mut bench = Bench::new();
+    for at in [610_000, 611_000, 700_000] {
+        bench.place(AGENT, limit(Side::Sell, at, CENT)).unwrap();
+    }
+    let cash = |amount: &str| NewOrder {
+        qty: Size::Cash(decimal(amount)),
+        ..market(Side::Buy, 0)
+    };
+    let id = bench.place(ALICE, cash("915")).unwrap();
+    // 0.01 at 61,000.0, and what 305 buys at 61,100.0.
+    assert_eq!(bench.trades(), [(610_000, CENT), (611_000, 499_181)]);
+    assert_eq!(bench.status(id), OrderStatus::Closed);
+    let order = &bench.exchange.order(&id).unwrap().state;
+    assert!(order.cost <= decimal("915"));
+    assert_eq!(order.conditions.cash, Some(decimal("915")));
+    assert_eq!(bench.place(ALICE, cash("0.1")), Err(Refusal::VolumeMinimum));
+    let sell = NewOrder {
+        side: Side::Sell,
+        ..cash("915")
+    };
+    assert_eq!(bench.place(ALICE, sell), Err(Refusal::InvalidVolume));
+}
+
+fn edit(id: OrderId, to: i64, quantity: i64) -> Edit {
+    Edit {
+        target: CancelTarget::Order(id),
+        qty: Some(qty(quantity)),
+        price: Some(price(to)),
+        trigger: None,
+        post_only: false,
+        userref: None,
+        deadline: None,
+        validate: false,
+    }
+}
+
+fn replace(bench: &mut Bench, edit: Edit) -> Result<OrderId, Refusal> {
+    match bench.act(ALICE, Request::Edit(edit))? {
+        Reply::Edited { order_id, .. } => Ok(order_id),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_edited_order_is_replaced_by_one_of_what_is_left_at_the_back_of_the_queue() {
+    let mut bench = Bench::new();
+    let old = bench
+        .place(ALICE, limit(Side::Buy, 600_000, 3 * CENT))
+        .unwrap();
+    let other = bench.place(BOB, limit(Side::Buy, 600_000, CENT)).unwrap();
+    bench
+        .place(AGENT, limit(Side::Sell, 600_000, CENT))
+        .unwrap();
+    let new = replace(&mut bench, edit(old, 600_000, 4 * CENT)).unwrap();
+    assert_eq!(bench.status(old), canceled(CancelReason::Replaced));
+    assert_eq!(bench.filled(old), CENT);
+    let order = &bench.exchange.order(&new).unwrap().state;
+    assert_eq!((order.qty.units(), order.filled.units()), (3 * CENT, 0));
+    bench
+        .place(AGENT, limit(Side::Sell, 600_000, CENT))
+        .unwrap();
+    assert_eq!((bench.filled(new), bench.filled(other)), (0, CENT));
+    assert_eq!(
+        replace(&mut bench, edit(old, 600_000, CENT)),
+        Err(Refusal::UnknownOrder)
+    );
+}
+
+#[test]
+fn a_refused_edit_leaves_the_order_where_it_was() {
+    let mut bench = Bench::new();
+    // 20,000 USD less the fee buy no more than 0.3 at 60,000.0.
+    let id = bench
+        .place(ALICE, limit(Side::Buy, 600_000, 30 * CENT))
+        .unwrap();
+    for (to, cents, want) in [
+        (600_000, 40, Refusal::InsufficientFunds),
+        (600_000, 0, Refusal::InvalidOrder),
+    ] {
+        let refused = replace(&mut bench, edit(id, to, cents * CENT));
+        assert_eq!(refused, Err(want));
+        assert_eq!(bench.status(id), OrderStatus::Open);
+    }
+    let checked = Edit {
+        validate: true,
+        ..edit(id, 600_000, 31 * CENT)
+    };
+    assert_eq!(bench.act(ALICE, Request::Edit(checked)), Ok(Reply::Valid));
+    assert_eq!(bench.status(id), OrderStatus::Open);
+    // What the old one holds pays for the new one.
+    assert!(replace(&mut bench, edit(id, 600_001, 31 * CENT)).is_ok());
 }

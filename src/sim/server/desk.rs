@@ -9,14 +9,16 @@ use super::{
     refusal,
     reply::Envelope,
     switch::SwitchTimes,
-    validate::{AmendOrder, CancelOrder, Target, VenueError, resolve_price, resolve_quantity},
+    validate::{
+        AmendOrder, CancelOrder, EditOrder, Target, VenueError, resolve_price, resolve_quantity,
+    },
 };
 use crate::{
     sim::{
         Venue, View,
         faults::MethodFault,
         matching::{
-            AccountId, Amend, Cancel, CancelTarget, NewOrder, Order, PairId, Refusal, Reply,
+            AccountId, Amend, Cancel, CancelTarget, Edit, NewOrder, Order, PairId, Refusal, Reply,
             Request,
         },
     },
@@ -37,6 +39,7 @@ pub(super) struct Task {
 pub(super) enum Job {
     Add(NewOrder, Echo),
     Amend(AmendOrder, Timestamp),
+    Edit(EditOrder, Timestamp),
     Cancel(CancelOrder),
     CancelAll,
     CancelAfter(Option<Duration>),
@@ -68,6 +71,7 @@ impl Task {
                 desk.act(request, sink, |reply| placed(reply, echo));
             }
             Job::Amend(amend, deadline) => desk.amend(amend, *deadline, sink),
+            Job::Edit(edit, deadline) => desk.edit(edit, *deadline, sink),
             Job::Cancel(cancel) => desk.cancel(cancel, sink),
             Job::CancelAll => desk.act(Request::CancelAll, sink, counted),
             Job::CancelAfter(timeout) => {
@@ -131,6 +135,29 @@ impl Desk<'_> {
             }),
             Err(error) => self.refuse(&error, sink),
         }
+    }
+
+    fn edit(&self, edit: &EditOrder, deadline: Timestamp, sink: Sink<'_>) {
+        let change = match self.amendment(&edit.change, deadline) {
+            Ok(change) => change,
+            Err(error) => return self.refuse(&error, sink),
+        };
+        let request = Request::Edit(Edit {
+            target: change.target,
+            qty: change.qty,
+            price: change.price,
+            trigger: change.trigger,
+            post_only: change.post_only,
+            userref: edit.userref,
+            deadline: change.deadline,
+            validate: edit.validate,
+        });
+        self.act(request, sink, |reply| {
+            let mut json = Json::object();
+            json.text("order_id", id(reply).unwrap_or_default())
+                .text("original_order_id", &edit.order_id);
+            json.finish()
+        });
     }
 
     /// The change in the units of the order's pair. An order that is not open needs no digits to be refused.
@@ -305,6 +332,7 @@ fn counted(reply: &Reply) -> String {
         Reply::Placed { .. }
         | Reply::Valid
         | Reply::Amended { .. }
+        | Reply::Edited { .. }
         | Reply::Canceled { .. }
         | Reply::Wound { .. } => 0,
     };
@@ -323,6 +351,7 @@ fn id(reply: &Reply) -> Option<&str> {
     match reply {
         Reply::Placed { order_id }
         | Reply::Amended { order_id, .. }
+        | Reply::Edited { order_id, .. }
         | Reply::Canceled { order_id } => Some(order_id),
         Reply::Valid | Reply::CanceledAll { .. } | Reply::Wound { .. } => None,
     }

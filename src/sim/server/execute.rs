@@ -1,6 +1,6 @@
 //! Trading requests: their checks, their faults, and when they and their replies happen.
 //!
-//! For: the six methods that act on orders. Left out: reading them (`validate`), carrying them out (`desk`).
+//! For: the methods that act on orders. Left out: reading them (`validate`), carrying them out (`desk`).
 //! Always true: the reply leaves before or after the reports, as the settings say.
 //! With a delay, a reply that comes first makes the request wait, and one that comes last waits itself.
 
@@ -13,7 +13,9 @@ use super::{
     reply::Envelope,
     session::Session,
     switch,
-    validate::{self, AddOrder, AmendOrder, Call, CancelOrder, Method, VenueError, required},
+    validate::{
+        self, AddOrder, AmendOrder, Call, CancelOrder, EditOrder, Method, VenueError, required,
+    },
 };
 use crate::{
     sim::{faults::MethodFault, matching::Universe, settings::ReplyOrder},
@@ -122,9 +124,9 @@ enum Shape {
     Cancel(CancelOrder),
     CancelAll,
     CancelAfter(Option<Duration>),
+    Edit(EditOrder),
     BatchAdd(Vec<AddOrder>),
     BatchCancel(CancelOrder),
-    NotSimulated,
 }
 
 impl Shape {
@@ -147,9 +149,9 @@ impl Shape {
                 let timeout = switch::timeout(seconds).map_err(VenueError::of)?;
                 Ok(Self::CancelAfter(timeout))
             }
-            Method::EditOrder | Method::Ping | Method::Subscribe | Method::Unsubscribe => {
-                Ok(Self::NotSimulated)
-            }
+            Method::EditOrder => validate::edit_order(fields).map(Self::Edit),
+            // They act on no order.
+            Method::Ping | Method::Subscribe | Method::Unsubscribe => Err(VenueError::MALFORMED),
         }
     }
 
@@ -179,7 +181,10 @@ impl Shape {
                 Job::BatchAdd(orders?)
             }
             Self::BatchCancel(cancel) => Job::BatchCancel(cancel),
-            Self::NotSimulated => return Err(VenueError::DISABLED),
+            Self::Edit(edit) => {
+                let deadline = edit.change.deadline(now)?;
+                Job::Edit(edit, deadline)
+            }
         })
     }
 }

@@ -44,6 +44,8 @@ pub(super) enum Unusable {
 impl OrderType {
     /// A plain limit order.
     pub(super) const LIMIT: Self = of(true, None);
+    /// A plain market order.
+    pub(super) const MARKET: Self = of(false, None);
 
     /// Reads a name.
     ///

@@ -22,6 +22,7 @@ pub const fn text(refusal: Refusal) -> &'static str {
         Refusal::InvalidOrder => "EOrder:Invalid order",
         Refusal::NothingToAmend => "EOrder:No amendable parameters specified",
         Refusal::InvalidPrice => "EOrder:Invalid price",
+        Refusal::InvalidVolume => "EGeneral:Invalid arguments:volume",
         Refusal::InvalidLimitPrice => "EOrder:Invalid limit price",
         Refusal::CancelOnly => "EService:Market in cancel_only mode",
         Refusal::PostOnlyMode => "EService:Market in post_only mode",

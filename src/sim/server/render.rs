@@ -10,7 +10,7 @@ use super::{names, order_type::OrderType};
 use crate::{
     sim::matching::{
         CancelReason, FillFact, LedgerFact, NewTrigger, Offset, Order, OrderKind, OrderState,
-        OrderStatus, PairSpec, Reference, TimeInForce, TriggerKind, Universe,
+        OrderStatus, PairSpec, Reference, Size, TimeInForce, TriggerKind, Universe,
     },
     types::{Decimal, ExecId, Liquidity, OrderId, Price, Timestamp},
 };
@@ -92,7 +92,7 @@ fn average(pair: &PairSpec, total: Decimal, quantity: Decimal) -> Option<Decimal
 
 /// An order in one line, in the grammar that clients split at blanks: `buy 0.02000000 XBTUSD @ limit 61000.0`.
 pub(super) fn order_text(pair: &PairSpec, order: &OrderLine) -> String {
-    let quantity = pair.instrument.quantity_decimal(order.qty);
+    let quantity = &order.volume;
     let (side, name) = (order.side, &pair.altname);
     let kind = order.kind.name().replace('-', " ");
     let Told { first, second } = &order.prices;
@@ -111,7 +111,8 @@ pub(super) fn order_text(pair: &PairSpec, order: &OrderLine) -> String {
 #[derive(Clone, Debug)]
 pub(super) struct OrderLine {
     pub(super) side: crate::types::Side,
-    pub(super) qty: crate::types::Quantity,
+    /// Base, or quote where that was asked for, with eight digits.
+    pub(super) volume: String,
     pub(super) kind: OrderType,
     pub(super) prices: Told,
 }
@@ -155,10 +156,38 @@ impl Told {
         }
     }
 
+    /// The limit, or what is waited for.
+    pub(super) fn first(&self) -> &str {
+        &self.first
+    }
+
+    /// The limit of an order that has both.
+    pub(super) fn second(&self) -> &str {
+        &self.second
+    }
+
     fn limit(pair: &PairSpec, limit: Option<Price>) -> Self {
         Self {
             first: limit.map_or_else(none, |limit| price(pair, limit)),
             second: none(),
+        }
+    }
+}
+
+const fn size_of(state: &OrderState) -> Size {
+    match state.conditions.cash {
+        Some(cash) => Size::Cash(cash),
+        None => Size::Base(state.qty),
+    }
+}
+
+/// How much an order is for, in the digits of a quantity: base, or quote where that was asked for.
+pub(super) fn told_volume(pair: &PairSpec, size: Size) -> String {
+    match size {
+        Size::Base(qty) => pair.instrument.quantity_decimal(qty).to_string(),
+        Size::Cash(cash) => {
+            let digits = pair.instrument.qty_precision;
+            cash.rounded_toward_zero(digits).unwrap_or(cash).to_string()
         }
     }
 }
@@ -184,10 +213,11 @@ fn offset(pair: &PairSpec, offset: Offset) -> String {
 }
 
 impl OrderLine {
-    fn of(pair: &PairSpec, state: &OrderState) -> Self {
+    /// What is told of an order that is there.
+    pub(super) fn of(pair: &PairSpec, state: &OrderState) -> Self {
         Self {
             side: state.side,
-            qty: state.qty,
+            volume: told_volume(pair, size_of(state)),
             kind: OrderType::of(state),
             prices: Told::of(pair, state),
         }
@@ -274,7 +304,7 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
             TimeInForce::Fok => "fok",
         },
         descr: description(pair, state),
-        vol: instrument.quantity_decimal(state.qty).to_string(),
+        vol: told_volume(pair, size_of(state)),
         vol_exec: filled.to_string(),
         cost: cost(pair, state.cost),
         fee: cost(pair, state.fee),
@@ -289,7 +319,11 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
             Reference::Index => "index",
         }),
         misc: misc(state),
-        oflags: if state.post_only { "fciq,post" } else { "fciq" },
+        oflags: match (state.post_only, state.conditions.cash) {
+            (true, _) => "fciq,post",
+            (false, Some(_)) => "fciq,viqc",
+            (false, None) => "fciq",
+        },
         trades: (with_trades && !order.trades.is_empty()).then_some(&order.trades),
         reason,
         closetm: order.closed_at.map(Seconds),

@@ -249,6 +249,9 @@ fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
         .text("side", order.side.as_str())
         .text("order_type", OrderType::of(order).name())
         .qty("order_qty", of, order.qty);
+    if let Some(cash) = order.conditions.cash {
+        json.decimal("cash_order_qty", cash, of.cost_precision);
+    }
     if let OrderKind::Limit(price) = order.kind {
         json.price("limit_price", of, price)
             .text("limit_price_type", "static");
@@ -337,6 +340,7 @@ const fn ended(reason: CancelReason) -> &'static str {
         | CancelReason::AmendedToFilled
         | CancelReason::Unfillable
         | CancelReason::Funds
+        | CancelReason::Replaced
         | CancelReason::NotAlive => "canceled",
     }
 }

@@ -7,6 +7,7 @@
 mod account;
 mod call;
 mod changes;
+mod edit;
 mod listener;
 mod lists;
 mod market;
@@ -158,6 +159,7 @@ impl<'a> Route<'a> {
             "AddOrder",
             "AddOrderBatch",
             "AmendOrder",
+            "EditOrder",
             "CancelOrder",
             "CancelOrderBatch",
             "CancelAll",
@@ -278,8 +280,9 @@ fn private_endpoint(name: &str) -> Result<Endpoint, Failure> {
         "CancelOrderBatch" => changes::cancel_batch,
         "CancelAll" => changes::cancel_all,
         "CancelAllOrdersAfter" => changes::cancel_all_after,
-        "EditOrder" | "OrderAmends" | "Level3" | "CreditLines" | "ListWalletAccounts"
-        | "AddExport" | "ExportStatus" | "RetrieveExport" | "RemoveExport" => {
+        "EditOrder" => edit::edit,
+        "OrderAmends" | "Level3" | "CreditLines" | "ListWalletAccounts" | "AddExport"
+        | "ExportStatus" | "RetrieveExport" | "RemoveExport" => {
             return Err(Failure::FEATURE);
         }
         _ => return Err(Failure::UNKNOWN_METHOD),

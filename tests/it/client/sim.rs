@@ -162,7 +162,7 @@ impl Sim {
             pair,
             side: Side::Sell,
             kind: OrderKind::Limit(Price::new(price_units).unwrap()),
-            qty: Quantity::new(qty_units).unwrap(),
+            qty: Quantity::new(qty_units).unwrap().into(),
             time_in_force: matching::TimeInForce::Gtc,
             post_only: false,
             trigger: None,

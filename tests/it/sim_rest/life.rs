@@ -322,7 +322,7 @@ async fn what_the_venue_refuses_is_refused_in_its_words() {
         ("pair=", "EGeneral:Invalid arguments:pair"),
         ("type=up", "EGeneral:Invalid arguments:type"),
         ("ordertype=fancy", "EGeneral:Invalid arguments:ordertype"),
-        ("ordertype=stop-loss", "EAPI:Feature disabled"),
+        ("ordertype=iceberg", "EAPI:Feature disabled"),
         ("volume=", "EGeneral:Invalid arguments:volume"),
         ("volume=1e-2", "EGeneral:Invalid arguments:volume"),
         ("volume=-1", "EGeneral:Invalid arguments:volume"),
@@ -342,10 +342,9 @@ async fn what_the_venue_refuses_is_refused_in_its_words() {
             "price=61000.05",
             "EOrder:Invalid price:BTC/USD price can only be specified up to 1 decimals.",
         ),
-        ("price=%2b5%25", "EAPI:Feature disabled"),
         ("volume=1", "EOrder:Insufficient funds"),
         ("price=62000.0&oflags=post", "EOrder:Post only order"),
-        ("oflags=viqc", "EAPI:Feature disabled"),
+        ("oflags=viqc", "EGeneral:Invalid arguments:oflags"),
         ("oflags=nope", "EGeneral:Invalid arguments:oflags"),
         (
             "ordertype=market&oflags=post",
@@ -495,7 +494,7 @@ async fn positions_and_what_is_not_built_say_so() {
         rig.call("OpenPositions", "consolidation=market").await,
         json!([])
     );
-    for endpoint in ["EditOrder", "OrderAmends"] {
+    for endpoint in ["OrderAmends", "AddExport"] {
         assert_eq!(
             rig.refused(endpoint, "timeout=60").await,
             "EAPI:Feature disabled"

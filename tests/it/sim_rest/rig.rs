@@ -149,7 +149,7 @@ impl Rig {
             pair: id,
             side,
             kind: OrderKind::Limit(instrument.price(price).unwrap()),
-            qty: instrument.quantity(qty).unwrap(),
+            qty: instrument.quantity(qty).unwrap().into(),
             time_in_force: TimeInForce::Gtc,
             post_only: false,
             trigger: None,

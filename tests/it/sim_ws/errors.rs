@@ -176,7 +176,7 @@ async fn the_private_socket_refuses_in_the_venues_words() {
         ),
         (
             r#"{"method":"edit_order","params":{"token":"TOKEN"}}"#,
-            "EAPI:Feature disabled",
+            "Order_id(s) not found",
         ),
         (
             r#"{"method":"cancel_order","params":{"order_id":["OAAAAA-BBBBB-CCCCCC"],"token":"TOKEN"}}"#,

@@ -95,7 +95,7 @@ impl Rig {
             pair,
             side,
             kind,
-            qty: Quantity::new(qty).unwrap(),
+            qty: Quantity::new(qty).unwrap().into(),
             time_in_force,
             post_only: false,
             trigger: None,

@@ -211,7 +211,7 @@ fn a_buy_that_has_become_too_dear_is_canceled() {
         None,
     );
     let stop = NewOrder {
-        qty: qty(30 * CENT),
+        qty: qty(30 * CENT).into(),
         ..stop
     };
     let id = bench.place(ALICE, stop).unwrap();

@@ -82,6 +82,7 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
         Reply::Amended { amend_id, .. } => result(&Amended { amend_id }),
         Reply::Placed { .. }
         | Reply::Valid
+        | Reply::Edited { .. }
         | Reply::Canceled { .. }
         | Reply::CanceledAll { .. }
         | Reply::Wound { .. } => Err(Failure::INTERNAL),
@@ -89,7 +90,7 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
 }
 
 /// An open order of the caller, with its pair.
-fn found(call: &Call<'_>, target: &CancelTarget) -> Option<(OrderState, PairSpec)> {
+pub(super) fn found(call: &Call<'_>, target: &CancelTarget) -> Option<(OrderState, PairSpec)> {
     call.state.venue.read(|view| {
         let mut open = view.exchange.open_orders(call.account());
         let order = open.find(|order| match target {
@@ -139,6 +140,7 @@ pub(super) fn cancel_all(call: &Call<'_>) -> Answer {
         Reply::Placed { .. }
         | Reply::Valid
         | Reply::Amended { .. }
+        | Reply::Edited { .. }
         | Reply::Canceled { .. }
         | Reply::Wound { .. } => Err(Failure::INTERNAL),
     }
@@ -190,13 +192,13 @@ fn cancel_each(call: &Call<'_>, ids: &[&str], names: &[&str]) -> Answer {
     }
 }
 
-fn by_id(id: &str) -> Result<CancelTarget, Failure> {
+pub(super) fn by_id(id: &str) -> Result<CancelTarget, Failure> {
     let id = OrderId::new(id).map_err(|_not_an_id| Failure::from(Refusal::InvalidOrder))?;
     Ok(CancelTarget::Order(id))
 }
 
 /// Every open order with this reference; none is an error.
-fn by_userref(call: &Call<'_>, userref: i32) -> Result<Vec<CancelTarget>, Failure> {
+pub(super) fn by_userref(call: &Call<'_>, userref: i32) -> Result<Vec<CancelTarget>, Failure> {
     let targets: Vec<CancelTarget> = call.state.venue.read(|view| {
         view.exchange
             .open_orders(call.account())

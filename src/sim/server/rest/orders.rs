@@ -16,12 +16,12 @@ use super::{
 };
 use crate::{
     sim::{
-        matching::{NewOrder, OrderKind, PairSpec, Reply, Request, SelfTrade, TimeInForce},
+        matching::{NewOrder, OrderKind, PairSpec, Reply, Request, SelfTrade, Size, TimeInForce},
         server::{
             auth::Permission,
             names,
             order_type::{OrderType, Unusable},
-            render::{OrderLine, Told, order_text},
+            render::{OrderLine, Told, order_text, told_volume},
             validate::is_expiry,
         },
     },
@@ -117,6 +117,7 @@ const fn placed(reply: &Reply) -> Option<OrderId> {
         Reply::Placed { order_id } => Some(*order_id),
         Reply::Valid
         | Reply::Amended { .. }
+        | Reply::Edited { .. }
         | Reply::Canceled { .. }
         | Reply::CanceledAll { .. }
         | Reply::Wound { .. } => None,
@@ -135,7 +136,10 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
     let kind = order_type(params)?;
     refuse_unsupported(params)?;
     let (cl_ord_id, userref) = own_ids(params)?;
-    let post_only = post_only(params, !kind.limit)?;
+    let Flags {
+        post_only,
+        in_quote,
+    } = flags(params, kind)?;
     let last = call.state.venue.read(|view| view.exchange.last_price(pair));
     let setting = Setting {
         pair: &spec,
@@ -148,7 +152,7 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
         pair,
         side,
         kind: prices.limit.map_or(OrderKind::Market, OrderKind::Limit),
-        qty: volume(params, "volume", &spec)?,
+        qty: size(params, &spec, in_quote)?,
         time_in_force: time_in_force(params, kind, call.now)?,
         post_only,
         trigger: prices.trigger,
@@ -163,7 +167,7 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
     }
     let line = OrderLine {
         side,
-        qty: order.qty,
+        volume: told_volume(&spec, order.qty),
         kind,
         prices: Told::asked(&spec, order.kind.limit(), order.trigger.as_ref()),
     };
@@ -248,19 +252,40 @@ pub(super) fn client_id(text: &str) -> Result<ClOrdId, Failure> {
         .ok_or_else(|| Failure::argument("cl_ord_id"))
 }
 
-fn post_only(params: &Params, market: bool) -> Result<bool, Failure> {
-    let mut post_only = false;
+/// What `oflags` says.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flags {
+    post_only: bool,
+    /// The volume is an amount of quote.
+    in_quote: bool,
+}
+
+fn flags(params: &Params, kind: OrderType) -> Result<Flags, Failure> {
+    let mut flags = Flags::default();
     for flag in params.list("oflags") {
         match flag {
-            "post" if market => return Err(Failure::argument("oflags")),
-            "post" => post_only = true,
+            "post" if kind.limit => flags.post_only = true,
+            "viqc" if kind == OrderType::MARKET => flags.in_quote = true,
             // Fees are in quote whatever is asked, as at the venue; market protection cannot be switched off.
             "fciq" | "fcib" | "nompp" => {}
-            "viqc" => return Err(Failure::FEATURE),
             _ => return Err(Failure::argument("oflags")),
         }
     }
-    Ok(post_only)
+    Ok(flags)
+}
+
+/// How much: base, or with `viqc` quote, in which surplus decimals are cut too.
+fn size(params: &Params, pair: &PairSpec, in_quote: bool) -> Result<Size, Failure> {
+    if !in_quote {
+        return volume(params, "volume", pair).map(Size::Base);
+    }
+    let cash = params.text("volume").and_then(plain);
+    let cut = cash.and_then(|cash| {
+        cash.rounded_toward_zero(pair.instrument.cost_precision)
+            .ok()
+    });
+    cut.map(Size::Cash)
+        .ok_or_else(|| Failure::argument("volume"))
 }
 
 fn time_in_force(params: &Params, kind: OrderType, now: Timestamp) -> Result<TimeInForce, Failure> {

@@ -1,6 +1,6 @@
 //! Changes of orders that are there: amends and cancels, alone and in batches.
 
-use super::{Asked, Fields, PriceType, VenueError, deadline, required};
+use super::{Asked, AskedTrigger, Fields, PriceType, VenueError, deadline, required};
 use crate::{
     sim::matching::CancelTarget,
     types::{ClOrdId, OrderId, Timestamp},
@@ -105,6 +105,67 @@ pub(crate) fn amend_order(fields: &Fields<'_>) -> Result<AmendOrder, VenueError>
         trigger: trigger.map(|price| Asked::new(price, trigger_type.unwrap_or(PriceType::Static))),
         post_only: fields.flag("post_only")?.unwrap_or(false),
         deadline: fields.text("deadline")?,
+    })
+}
+
+/// A replacement as it was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct EditOrder {
+    /// Which order.
+    pub(crate) order_id: String,
+    /// What to change.
+    pub(crate) change: AmendOrder,
+    /// The new order's number.
+    pub(crate) userref: Option<i32>,
+    /// Check only.
+    pub(crate) validate: bool,
+}
+
+/// Reads the members of `edit_order`.
+///
+/// # Errors
+///
+/// Members and types that the venue refuses, and what is not simulated.
+pub(crate) fn edit_order(fields: &Fields<'_>) -> Result<EditOrder, VenueError> {
+    let allowed = [
+        "order_id",
+        "symbol",
+        "order_qty",
+        "limit_price",
+        "display_qty",
+        "order_userref",
+        "deadline",
+        "post_only",
+        "reduce_only",
+        "fee_preference",
+        "triggers",
+        "validate",
+        "no_mpp",
+        "token",
+    ];
+    fields.only(&allowed, "edit_order")?;
+    required(fields.text("token")?, "token")?;
+    let order_id = required(fields.text("order_id")?, "order_id")?;
+    required(fields.text("symbol")?, "symbol")?;
+    if fields.has("display_qty") {
+        return Err(VenueError::DISABLED);
+    }
+    if fields.flag("reduce_only")?.unwrap_or(false) {
+        return Err(VenueError::of("EOrder:Reduce only:No position exists"));
+    }
+    fields.text("fee_preference")?;
+    Ok(EditOrder {
+        userref: super::orders::userref(fields)?,
+        validate: fields.flag("validate")?.unwrap_or(false),
+        change: AmendOrder {
+            target: Target::Order(order_id.clone()),
+            qty: fields.number("order_qty")?.map(str::to_owned),
+            price: fields.number("limit_price")?.map(str::to_owned),
+            trigger: AskedTrigger::price_of(fields)?,
+            post_only: fields.flag("post_only")?.unwrap_or(false),
+            deadline: fields.text("deadline")?,
+        },
+        order_id,
     })
 }
 

@@ -11,7 +11,7 @@ mod subscribe;
 mod triggers;
 
 pub(crate) use changes::{
-    AmendOrder, CancelOrder, Target, amend_order, batch_cancel, cancel_order,
+    AmendOrder, CancelOrder, EditOrder, Target, amend_order, batch_cancel, cancel_order, edit_order,
 };
 pub(crate) use fields::{Fields, VenueError, required};
 pub(crate) use orders::{
@@ -61,7 +61,7 @@ pub(crate) enum Method {
     AddOrder,
     /// `amend_order`
     AmendOrder,
-    /// `edit_order`, which is not simulated.
+    /// `edit_order`
     EditOrder,
     /// `cancel_order`
     CancelOrder,

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use super::{Asked, AskedTrigger, Fields, PriceType, VenueError, deadline, required};
 use crate::{
-    sim::matching::{NewOrder, Offset, OrderKind, SelfTrade, TimeInForce, TriggerKind, Universe},
+    sim::matching::{
+        NewOrder, Offset, OrderKind, SelfTrade, Size, TimeInForce, TriggerKind, Universe,
+    },
     sim::server::{
         order_type::{OrderType, Unusable},
         refusal,
     },
     types::{
-        ClOrdId, Instrument, InvalidDigits, InvalidPrice, Price, Quantity, Side, Timestamp, digits,
+        ClOrdId, Decimal, Instrument, InvalidDigits, InvalidPrice, Price, Quantity, Side,
+        Timestamp, digits,
     },
 };
 
@@ -47,10 +50,9 @@ const ADD_ORDER: [&str; 26] = [
 ];
 const NOT_IN_BATCH: [&str; 4] = ["symbol", "token", "validate", "deadline"];
 /// Members that ask for something which is not simulated.
-const NOT_SIMULATED: [&str; 5] = [
+const NOT_SIMULATED: [&str; 4] = [
     "effective_time",
     "display_qty",
-    "cash_order_qty",
     "sender_sub_id",
     "stop_price",
 ];
@@ -62,7 +64,7 @@ pub(crate) struct AddOrder {
     side: Side,
     limit: Option<Asked>,
     trigger: Option<AskedTrigger>,
-    qty: String,
+    qty: Amount,
     lifetime: Lifetime,
     post_only: bool,
     self_trade: SelfTrade,
@@ -114,7 +116,7 @@ fn order(
         side,
         limit: limit(fields, kind)?,
         trigger: trigger(fields, kind)?,
-        qty: required(fields.number("order_qty")?, "order_qty")?.to_owned(),
+        qty: amount(fields, kind)?,
         lifetime: lifetime(fields, kind)?,
         post_only: post_only(fields, market)?,
         self_trade: self_trade(fields)?,
@@ -125,6 +127,25 @@ fn order(
         margin: fields.flag("margin")?.unwrap_or(false),
         reduce_only: fields.flag("reduce_only")?.unwrap_or(false),
     })
+}
+
+/// How much, as it was asked for.
+#[derive(Clone, Debug)]
+enum Amount {
+    Base(String),
+    Cash(String),
+}
+
+/// A quantity of base, or for a market order what it may spend.
+fn amount(fields: &Fields<'_>, kind: OrderType) -> Result<Amount, VenueError> {
+    let base = fields.number("order_qty")?;
+    match fields.number("cash_order_qty")? {
+        None => Ok(Amount::Base(required(base, "order_qty")?.to_owned())),
+        Some(cash) if base.is_none() && kind == OrderType::MARKET => {
+            Ok(Amount::Cash(cash.to_owned()))
+        }
+        Some(_) => Err(VenueError::of("EGeneral:Invalid arguments:cash_order_qty")),
+    }
 }
 
 fn order_type(fields: &Fields<'_>) -> Result<OrderType, VenueError> {
@@ -235,7 +256,7 @@ fn self_trade(fields: &Fields<'_>) -> Result<SelfTrade, VenueError> {
     }
 }
 
-fn userref(fields: &Fields<'_>) -> Result<Option<i32>, VenueError> {
+pub(super) fn userref(fields: &Fields<'_>) -> Result<Option<i32>, VenueError> {
     let Some(userref) = fields.integer("order_userref")? else {
         return Ok(None);
     };
@@ -271,7 +292,18 @@ impl AddOrder {
         let trigger = trigger
             .map(|trigger| trigger.resolve(&spec.instrument, self.limit.as_ref()))
             .transpose()?;
-        let qty = resolve_quantity(&spec.instrument, &self.qty)?;
+        let qty = match &self.qty {
+            Amount::Base(digits) => Size::Base(resolve_quantity(&spec.instrument, digits)?),
+            Amount::Cash(digits) => {
+                let invalid = VenueError::of("EGeneral:Invalid arguments:cash_order_qty");
+                let cash: Decimal = digits.parse().map_err(|_malformed| invalid.clone())?;
+                if cash.is_negative() || cash.normalized().scale() > spec.instrument.cost_precision
+                {
+                    return Err(invalid);
+                }
+                Size::Cash(cash)
+            }
+        };
         let cl_ord_id = self.cl_ord_id.as_deref().map(cl_ord_id).transpose()?;
         if self.reduce_only {
             return Err(VenueError::of("EOrder:Reduce only:No position exists"));
@@ -466,7 +498,8 @@ mod tests {
             "{GOOD},\"fee_preference\":\"quote\",\"no_mpp\":false,\"stp_type\":\"cancel_newest\",\"limit_price_type\":\"static\""
         );
         let order = accepted(&members);
-        assert_eq!((order.limit.is_some(), order.qty.as_str()), (true, "1"));
+        assert!(order.limit.is_some());
+        assert!(matches!(order.qty, Amount::Base(digits) if digits == "1"));
     }
 
     #[test]

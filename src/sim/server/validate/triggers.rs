@@ -102,6 +102,18 @@ impl AskedTrigger {
         })
     }
 
+    /// Reads the price alone of the member `triggers`, of an order whose kind is known otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Members and types that the venue refuses.
+    pub(crate) fn price_of(fields: &Fields<'_>) -> Result<Option<Asked>, VenueError> {
+        if !fields.has("triggers") {
+            return Ok(None);
+        }
+        Self::read(fields, TriggerKind::StopLoss).map(|trigger| Some(trigger.price))
+    }
+
     /// The trigger in the pair's units, with the limit that follows it.
     ///
     /// # Errors

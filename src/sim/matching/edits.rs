@@ -1,0 +1,80 @@
+//! Replacing an order by a new one in one act.
+//!
+//! Always true: the old order is there as long as the new one is refused; never both.
+
+use super::{
+    AccountId, CancelReason, Edit, Exchange, Fact, OrderState, Refusal, Reply,
+    ids::Prefix,
+    limits::{self, EDIT, edit_penalty},
+};
+use crate::types::{Decimal, Quantity, Timestamp};
+
+impl Exchange {
+    pub(super) fn edit(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        edit: &Edit,
+        facts: &mut Vec<Fact>,
+    ) -> Result<Reply, Refusal> {
+        limits::admits_amend(self.system)?;
+        let before = self.find_open(account, &edit.target)?.clone();
+        limits::admits_amend(self.pair_status(before.pair))?;
+        let penalty = edit_penalty(now.since(before.touched));
+        let room = self.has_room(now, account, before.pair, EDIT + penalty);
+        if room && !edit.validate {
+            self.charge(now, account, before.pair, EDIT);
+        }
+        let after = self.edited(now, &before, edit)?;
+        self.check_values(&after)?;
+        if !room {
+            return Err(Refusal::RateLimit);
+        }
+        self.check_funds(&after, self.held_by(&before))?;
+        if edit.deadline.is_some_and(|deadline| now > deadline) {
+            return Err(Refusal::DeadlineElapsed);
+        }
+        if self.is_refused_post_only(&after) {
+            return Err(Refusal::PostOnly);
+        }
+        if edit.validate {
+            return Ok(Reply::Valid);
+        }
+        self.charge(now, account, before.pair, penalty);
+        let (order_id, original) = (after.order_id, before.order_id);
+        self.end(now, before.key, CancelReason::Replaced, facts);
+        self.enter(now, after, None, facts);
+        Ok(Reply::Edited { order_id, original })
+    }
+
+    /// The order that takes the old one's place. Fills stay with the old one.
+    fn edited(
+        &self,
+        now: Timestamp,
+        before: &OrderState,
+        edit: &Edit,
+    ) -> Result<OrderState, Refusal> {
+        let fired = before.conditions.trigger.is_some() && !before.is_waiting();
+        let qty = edit.qty.unwrap_or(before.qty);
+        if fired || qty <= before.filled {
+            return Err(Refusal::InvalidOrder);
+        }
+        let changed = self.rechanged(before, edit.price, edit.trigger)?;
+        let zero = Decimal::new(0, before.cost.scale()).unwrap_or(Decimal::ZERO);
+        Ok(OrderState {
+            key: super::OrderKey(self.next.orders),
+            order_id: self.ids.encode(Prefix::Order, self.next.orders),
+            qty: qty.saturating_sub(before.filled),
+            filled: Quantity::ZERO,
+            cost: zero,
+            fee: zero,
+            post_only: edit.post_only,
+            userref: edit.userref.or(before.userref),
+            cl_ord_id: None,
+            amended: false,
+            opened: now,
+            touched: now,
+            ..changed
+        })
+    }
+}

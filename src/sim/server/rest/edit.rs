@@ -1,0 +1,176 @@
+//! `EditOrder`: an order replaced by a new one (`kraken-api.md` §2.6, §3.4).
+
+use serde::Serialize;
+
+use super::{
+    call::Call,
+    changes::{by_id, by_userref, found},
+    orders::{deadline, volume},
+    params::Params,
+    prices::{self, Setting},
+    reply::{Answer, Failure, result},
+};
+use crate::{
+    sim::{
+        matching::{CancelTarget, Edit, OrderState, PairSpec, Refusal, Reply, Request},
+        server::{
+            auth::Permission,
+            order_type::OrderType,
+            render::{OrderLine, order_text},
+        },
+    },
+    types::OrderId,
+};
+
+#[derive(Serialize)]
+struct Descr {
+    order: String,
+}
+
+#[derive(Serialize)]
+struct Edited {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txid: Option<OrderId>,
+    originaltxid: OrderId,
+    volume: String,
+    price: String,
+    price2: String,
+    orders_cancelled: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newuserref: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    olduserref: Option<String>,
+    descr: Descr,
+}
+
+/// `EditOrder`.
+pub(super) fn edit(call: &Call<'_>) -> Answer {
+    call.require(Permission::ModifyTrades)?;
+    call.require(Permission::CloseTrades)?;
+    let params = call.params;
+    if params.text("pair").is_none() {
+        return Err(Failure::argument("pair"));
+    }
+    if params.text("displayvol").is_some() {
+        return Err(Failure::FEATURE);
+    }
+    let target = target(call)?;
+    let Some((order, pair)) = found(call, &target) else {
+        // The engine says whether it ever was.
+        return Err(refusal(call, target));
+    };
+    let edit = read(call, target, &order, &pair)?;
+    let (validate, userref) = (edit.validate, edit.userref);
+    let reply = call.act(Request::Edit(edit))?;
+    let txid = match reply {
+        Reply::Edited { order_id, .. } => Some(order_id),
+        Reply::Valid => None,
+        Reply::Placed { .. }
+        | Reply::Amended { .. }
+        | Reply::Canceled { .. }
+        | Reply::CanceledAll { .. }
+        | Reply::Wound { .. } => return Err(Failure::INTERNAL),
+    };
+    // What was only checked reads as it is.
+    let new = txid.and_then(|id| {
+        let new = call
+            .state
+            .venue
+            .read(|view| view.exchange.order(&id).cloned());
+        new.map(|new| new.state)
+    });
+    let line = OrderLine::of(&pair, new.as_ref().unwrap_or(&order));
+    result(&Edited {
+        status: "ok",
+        txid,
+        originaltxid: order.order_id,
+        volume: line.volume.clone(),
+        price: line.prices.first().to_owned(),
+        price2: line.prices.second().to_owned(),
+        orders_cancelled: u8::from(!validate),
+        newuserref: userref.map(|number| number.to_string()),
+        olduserref: order.userref.map(|number| number.to_string()),
+        descr: Descr {
+            order: order_text(&pair, &line),
+        },
+    })
+}
+
+/// The order by its id, or by a reference that one order alone has.
+fn target(call: &Call<'_>) -> Result<CancelTarget, Failure> {
+    let id = call.params.text("txid");
+    let id = id.ok_or_else(|| Failure::argument("txid"))?;
+    let Ok(userref) = id.parse::<i32>() else {
+        return by_id(id);
+    };
+    match by_userref(call, userref)?[..] {
+        [one] => Ok(one),
+        _ => Err(Refusal::InvalidOrder.into()),
+    }
+}
+
+fn refusal(call: &Call<'_>, target: CancelTarget) -> Failure {
+    let nothing = Edit {
+        target,
+        qty: None,
+        price: None,
+        trigger: None,
+        post_only: false,
+        userref: None,
+        deadline: None,
+        validate: true,
+    };
+    let refused = call.act(Request::Edit(nothing));
+    refused.err().unwrap_or(Failure::INTERNAL)
+}
+
+fn read(
+    call: &Call<'_>,
+    target: CancelTarget,
+    order: &OrderState,
+    pair: &PairSpec,
+) -> Result<Edit, Failure> {
+    let params = call.params;
+    let kind = OrderType::of(order);
+    let last = call
+        .state
+        .venue
+        .read(|view| view.exchange.last_price(order.pair));
+    let setting = Setting {
+        pair,
+        side: order.side,
+        kind,
+        last,
+    };
+    let offset = |name: &str| {
+        let text = params.text(name);
+        text.map(|text| prices::offset(text, name, setting))
+            .transpose()
+    };
+    let (price, price2) = (offset("price")?, offset("price2")?);
+    let (limit, trigger) = match kind.trigger {
+        None => (price, None),
+        Some(_) => (price2, price),
+    };
+    let qty = params.text("volume");
+    let userref: Option<i32> = super::call::number(params, "userref")?;
+    Ok(Edit {
+        target,
+        qty: qty.map(|_| volume(params, "volume", pair)).transpose()?,
+        price: limit.map(|limit| setting.settled(limit)).transpose()?,
+        trigger,
+        post_only: is_post_only(params)?,
+        userref,
+        deadline: deadline(params, call.now)?,
+        validate: params.flag("validate"),
+    })
+}
+
+fn is_post_only(params: &Params) -> Result<bool, Failure> {
+    match params.list("oflags")[..] {
+        [] => Ok(false),
+        ["post"] => Ok(true),
+        _ => Err(Failure::argument("oflags")),
+    }
+}
