@@ -1,14 +1,19 @@
 //! Public history of the market, made of facts: trades, candles, the rolling day, spreads.
 //!
-//! Left out: the books (they are the exchange's), wire formats, what was before the simulation began.
+//! Left out: the books (they are the exchange's), wire formats. What was before the simulation began is told by `past`, if there is one.
 //! Always true: candles and tickers are sums of the trades told; nothing is rounded before it is asked for.
 
 mod candles;
 mod day;
+mod past;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use self::{candles::Candles, day::Day};
+use self::{
+    candles::{Candles, KEPT},
+    day::Day,
+    past::Past,
+};
 use super::matching::{Fact, LevelFact, PairId, TradeFact, Universe};
 use crate::types::{Price, Quantity, Side, Timestamp};
 
@@ -47,6 +52,7 @@ struct PairHistory {
     spreads: VecDeque<Spread>,
     bids: BTreeSet<Price>,
     asks: BTreeSet<Price>,
+    past: Option<Past>,
 }
 
 impl History {
@@ -60,6 +66,29 @@ impl History {
                 .map(|_| PairHistory::default())
                 .collect(),
         }
+    }
+
+    /// A history of pairs that seem to have traded before `now`. The same seed gives the same past.
+    #[must_use]
+    pub fn with_past(universe: &Universe, seed: u64, now: Timestamp) -> Self {
+        let pair = |(id, spec)| {
+            let past = Past::new(seed, id, spec, now);
+            let mut pair = PairHistory::default();
+            if let Some(past) = &past {
+                past.tell(&mut pair.day);
+            }
+            PairHistory { past, ..pair }
+        };
+        let pairs = (0..).map(PairId).zip(&universe.pairs);
+        Self {
+            pairs: pairs.map(pair).collect(),
+        }
+    }
+
+    /// Number of the last trade of each pair's past.
+    pub fn trades_before(&self) -> impl Iterator<Item = u64> {
+        let before = |pair: &PairHistory| pair.past.as_ref().map_or(0, Past::trades_before);
+        self.pairs.iter().map(before)
     }
 
     /// Takes in what happened at `now`, which never goes backwards.
@@ -94,15 +123,41 @@ impl History {
     }
 
     /// Trades, oldest first; at least the last thousand.
-    pub fn trades(&self, pair: PairId) -> impl DoubleEndedIterator<Item = &TradeFact> {
-        self.pair(pair).into_iter().flat_map(|pair| &pair.trades)
+    pub fn trades(&self, pair: PairId) -> impl DoubleEndedIterator<Item = TradeFact> {
+        let pair = self.pair(pair).into_iter();
+        pair.flat_map(|pair| {
+            let past = pair.connected().into_iter().flat_map(Past::trades);
+            past.chain(pair.trades.iter().cloned())
+        })
     }
 
-    /// Candles of an interval in minutes, oldest first, at most 720. Intervals without a trade have none; other intervals than [`INTERVALS`] are empty.
-    pub fn candles(&self, pair: PairId, interval: u32) -> impl DoubleEndedIterator<Item = &Candle> {
-        self.pair(pair)
-            .into_iter()
-            .flat_map(move |pair| pair.candles.of(interval))
+    /// Trades after an instant, oldest first.
+    pub fn trades_after(&self, pair: PairId, since: Timestamp) -> impl Iterator<Item = TradeFact> {
+        let pair = self.pair(pair).into_iter();
+        pair.flat_map(move |pair| {
+            let past = pair.connected().into_iter();
+            let past = past.flat_map(move |past| past.trades_after(since));
+            let first = pair.trades.partition_point(|trade| trade.at <= since);
+            past.chain(pair.trades.range(first..).cloned())
+        })
+    }
+
+    /// The last candles of an interval in minutes, newest first, at most `count` and 720. Intervals without a trade have none; other
+    /// intervals than [`INTERVALS`] are empty.
+    #[must_use]
+    pub fn candles(&self, pair: PairId, interval: u32, count: usize) -> Vec<Candle> {
+        let Some(pair) = self.pair(pair).filter(|_| INTERVALS.contains(&interval)) else {
+            return Vec::new();
+        };
+        let count = count.min(KEPT);
+        let live = pair.candles.of(interval).rev().take(count);
+        let mut candles: Vec<Candle> = live.copied().collect();
+        if let Some(past) = &pair.past
+            && !pair.candles.is_full(interval)
+        {
+            past.precede(&mut candles, interval, count);
+        }
+        candles
     }
 
     /// The last 24 hours, and today. None before the first trade.
@@ -132,6 +187,13 @@ impl History {
 }
 
 impl PairHistory {
+    /// The past, while no trade since its end has been forgotten.
+    fn connected(&self) -> Option<&Past> {
+        self.past
+            .as_ref()
+            .filter(|_| self.trades.len() < TRADES_KEPT)
+    }
+
     fn trade(&mut self, trade: &TradeFact) {
         if self.trades.len() == TRADES_KEPT {
             self.trades.pop_front();

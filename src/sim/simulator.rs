@@ -20,7 +20,7 @@ use super::{
     faults::FaultHandle,
     listeners::{Addresses, Listeners},
     market::{self, Tape, TapeError},
-    matching::{Exchange, PairId, Rules, Universe},
+    matching::{Counters, Exchange, PairId, Rules, Universe},
     server::{
         self, Role, WsState,
         auth::{ApiKey, InvalidKey, Keys},
@@ -312,13 +312,17 @@ fn open_venue(
     state_dir: Option<&Path>,
     clock: Clock,
 ) -> Result<(Venue, Vec<SimAccount>), SimError> {
-    let history = History::new(&universe);
+    let history = History::with_past(&universe, settings.seed, clock.now());
     let funds = accounts::funds(&universe);
     let rules = Rules {
         post_only: settings.post_only,
         ..Rules::default()
     };
-    let exchange = Exchange::new(universe, rules);
+    let mut exchange = Exchange::new(universe, rules);
+    exchange.raise_counters(&Counters {
+        trades: history.trades_before().collect(),
+        ..Counters::default()
+    });
     let log = state_dir.map(|directory| directory.join("venue"));
     let venue = Venue::open(exchange, history, log, clock)?;
     let accounts = accounts::keys(settings, state_dir)?;

@@ -11,7 +11,7 @@ use crate::{
 pub const INTERVALS: [u32; 9] = [1, 5, 15, 30, 60, 240, 1_440, 10_080, 21_600];
 
 /// Candles kept of each interval, as at the venue.
-const KEPT: usize = 720;
+pub(super) const KEPT: usize = 720;
 
 /// The trades of one interval, summed up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,6 +61,31 @@ impl Candle {
         self.trades += 1;
     }
 
+    /// Takes a later candle in, as if both were one.
+    pub(super) fn append(&mut self, later: &Self) {
+        self.high = self.high.max(later.high);
+        self.low = self.low.min(later.low);
+        self.close = later.close;
+        self.volume = self.volume.checked_add(later.volume).unwrap_or(self.volume);
+        self.notional = self
+            .notional
+            .checked_add(later.notional)
+            .unwrap_or(self.notional);
+        self.trades += later.trades;
+    }
+
+    /// Multiplies what was traded. Where that does not fit, it stays.
+    pub(super) fn scale(&mut self, times: i64) {
+        let volume = self.volume.units().checked_mul(times);
+        let volume = volume.and_then(|units| Quantity::new(units).ok());
+        let notional = self.notional.units().checked_mul(i128::from(times));
+        let notional = notional.and_then(|units| Notional::new(units).ok());
+        if let (Some(volume), Some(notional)) = (volume, notional) {
+            (self.volume, self.notional) = (volume, notional);
+            self.trades = self.trades.saturating_mul(times.unsigned_abs());
+        }
+    }
+
     /// Mean price by volume, to the price's last digit; the close if nothing was traded.
     #[must_use]
     pub fn vwap(&self) -> Price {
@@ -89,6 +114,11 @@ impl Candles {
             .and_then(|position| self.0.get(position))
             .into_iter()
             .flatten()
+    }
+
+    /// Whether older candles of an interval were dropped.
+    pub(super) fn is_full(&self, interval: u32) -> bool {
+        self.of(interval).count() >= KEPT
     }
 
     pub(super) fn add(&mut self, trade: &TradeFact) {

@@ -129,6 +129,29 @@ impl Day {
         self.add_today(trade);
     }
 
+    /// Takes in what was traded in a span before everything that it has. To be called in the order of time.
+    pub(super) fn recall(&mut self, span: &Candle) {
+        self.sums.change(1, span);
+        self.minutes.push_back(*span);
+        keep_extreme(&mut self.highs, (span.begin, span.high), |old, new| {
+            old <= new
+        });
+        keep_extreme(&mut self.lows, (span.begin, span.low), |old, new| {
+            old >= new
+        });
+        self.last = Some((span.close, Quantity::ZERO));
+        let midnight = begin(span.begin, DAY_MINUTES);
+        match &mut self.today {
+            Some(today) if today.begin == midnight => today.append(span),
+            today => {
+                *today = Some(Candle {
+                    begin: midnight,
+                    ..*span
+                });
+            }
+        }
+    }
+
     fn add_today(&mut self, trade: &TradeFact) {
         let midnight = begin(trade.at, DAY_MINUTES);
         if self.today.is_none_or(|today| today.begin < midnight) {

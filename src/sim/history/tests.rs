@@ -1,5 +1,7 @@
 //! History against a naive recomputation.
 
+use std::time::Duration;
+
 use rand::RngExt;
 
 use super::*;
@@ -86,11 +88,15 @@ fn candles_of_every_interval_equal_a_naive_recomputation() {
     for interval in INTERVALS {
         let naive = naive_candles(&trades, i64::from(interval));
         let kept = naive.len().min(720);
-        let candles: Vec<Candle> = history.candles(BTC, interval).copied().collect();
+        let candles: Vec<Candle> = history
+            .candles(BTC, interval, 720)
+            .into_iter()
+            .rev()
+            .collect();
         assert_eq!(candles, naive[naive.len() - kept..], "{interval} min");
     }
-    assert_eq!(history.candles(BTC, 7).count(), 0);
-    assert_eq!(history.candles(PairId(1), 1).count(), 0);
+    assert_eq!(history.candles(BTC, 7, 720), []);
+    assert_eq!(history.candles(PairId(1), 1, 720), []);
 }
 
 #[test]
@@ -168,4 +174,50 @@ fn spreads_tell_each_change_of_the_best_prices_once() {
         .map(|s| (s.at.as_secs() - START, s.bid.units(), s.ask.units()))
         .collect();
     assert_eq!(told, [(2, 100, 103), (5, 100, 105)]);
+}
+
+/// The first minute of the simulation is half past and half present, in every interval and however many are asked for.
+#[test]
+fn the_past_goes_over_into_the_present_without_a_seam() {
+    let universe = Universe::default_universe();
+    let start = Timestamp::from_secs(START + 30 * 60);
+    let mut history = History::with_past(&universe, 5, start);
+    let opening = history.candles(BTC, 1, 1)[0].close;
+    let before = history.candles(BTC, 60, 720);
+    let live = trade(
+        start.after(Duration::from_secs(1)),
+        opening.units() + 10,
+        700,
+    );
+    history.apply(live.at, &universe, &[Fact::Trade(live.clone())]);
+    let after = history.candles(BTC, 60, 720);
+    assert_eq!((before.len(), after.len()), (720, 720));
+    let (old, new) = (before[0], after[0]);
+    assert_eq!((new.begin, new.open), (old.begin, old.open));
+    assert_eq!(new.close, live.price);
+    assert_eq!(new.volume.units(), old.volume.units() + 700);
+    assert_eq!(new.trades, old.trades + 1);
+    assert_eq!(after[1..], before[1..]);
+    assert_eq!(history.candles(BTC, 60, 1), [new]);
+    let trades: Vec<_> = history
+        .trades_after(BTC, start.before(Duration::from_secs(1)))
+        .collect();
+    assert_eq!(trades, [live.clone()]);
+    assert!(history.trades(BTC).count() > 10_000);
+    let ticker = history.ticker(BTC, live.at).unwrap();
+    assert_eq!(ticker.last, live.price);
+    assert!(ticker.day.trades > 10_000, "{ticker:?}");
+    assert!(ticker.day.high >= ticker.day.open && ticker.day.low <= ticker.day.open);
+    assert!(ticker.today.volume <= ticker.day.volume);
+}
+
+#[test]
+fn the_same_seed_has_the_same_past() {
+    let universe = Universe::default_universe();
+    let past = |seed| {
+        let history = History::with_past(&universe, seed, Timestamp::from_secs(START));
+        history.candles(BTC, 5, 10)
+    };
+    assert_eq!(past(1), past(1));
+    assert_ne!(past(1), past(2));
 }

@@ -552,7 +552,7 @@ fn whoever_comes_after_the_warm_up_finds_books_and_tickers() {
             );
         }
         assert!(view.history.ticker(ETH, START).unwrap().day.trades > 0);
-        assert_eq!(view.history.candles(ETH, 1).count(), 1);
+        assert_eq!(view.history.candles(ETH, 1, 720).len(), 1);
         assert_eq!(view.history.trades(BTC).count(), 0);
     });
 }

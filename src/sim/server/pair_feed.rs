@@ -111,16 +111,15 @@ impl Told<'_> {
 
     fn trades(&self) -> String {
         let all = self.view.history.trades(self.pair);
-        let mut rows: Vec<&TradeFact> = all.rev().take(TRADES).collect();
+        let mut rows: Vec<TradeFact> = all.rev().take(TRADES).collect();
         rows.reverse();
-        market_frames::trades(Kind::Snapshot, self.of, rows.into_iter())
+        market_frames::trades(Kind::Snapshot, self.of, rows.iter())
     }
 
     fn candles(&self, kind: Kind, minutes: u32, count: usize) -> String {
-        let all = self.view.history.candles(self.pair, minutes);
-        let mut rows: Vec<_> = all.rev().take(count).collect();
+        let mut rows = self.view.history.candles(self.pair, minutes, count);
         rows.reverse();
-        market_frames::ohlc(kind, self.of, minutes, rows.into_iter(), self.now)
+        market_frames::ohlc(kind, self.of, minutes, rows.iter(), self.now)
     }
 
     fn book(&self, depth: u16) -> BookFeed {

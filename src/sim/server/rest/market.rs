@@ -171,7 +171,13 @@ pub(super) fn ohlc(query: &Query<'_>) -> Answer {
         let length = i64::from(interval) * 60;
         let rows = candle_rows(
             named.spec,
-            view.history.candles(named.id, interval).rev(),
+            view.history
+                .candles(
+                    named.id,
+                    interval,
+                    usize::try_from(CANDLES).unwrap_or(usize::MAX),
+                )
+                .iter(),
             query.now.as_secs(),
             length,
         );
@@ -254,10 +260,10 @@ pub(super) fn trades(query: &Query<'_>) -> Answer {
     let since = since(query)?;
     query.state.venue.read(|view| {
         let named = query.pair(view)?;
-        let all = view.history.trades(named.id);
-        let page: Vec<&TradeFact> = match since {
-            Some(since) => first_after(all, since, count),
+        let page: Vec<TradeFact> = match since {
+            Some(since) => first_after(view.history.trades_after(named.id, since), count),
             None => {
+                let all = view.history.trades(named.id);
                 let mut latest: Vec<_> = all.rev().take(count).collect();
                 latest.reverse();
                 latest
@@ -265,7 +271,7 @@ pub(super) fn trades(query: &Query<'_>) -> Answer {
         };
         let last = page.last().map(|trade| trade.at).or(since);
         let rows: Vec<TradeRow> = page
-            .into_iter()
+            .iter()
             .map(|trade| trade_row(named.spec, trade))
             .collect();
         result(&Rows {
@@ -276,13 +282,9 @@ pub(super) fn trades(query: &Query<'_>) -> Answer {
     })
 }
 
-fn first_after<'a>(
-    trades: impl Iterator<Item = &'a TradeFact>,
-    since: Timestamp,
-    count: usize,
-) -> Vec<&'a TradeFact> {
-    let mut page: Vec<&TradeFact> = Vec::new();
-    for trade in trades.filter(|trade| trade.at > since) {
+fn first_after(trades: impl Iterator<Item = TradeFact>, count: usize) -> Vec<TradeFact> {
+    let mut page: Vec<TradeFact> = Vec::new();
+    for trade in trades {
         let full = page.len() >= count;
         if full && page.last().is_some_and(|last| last.at != trade.at) {
             break;
