@@ -634,10 +634,11 @@ fn edit(id: OrderId, to: i64, quantity: i64) -> Edit {
 }
 
 fn replace(bench: &mut Bench, edit: Edit) -> Result<OrderId, Refusal> {
-    match bench.act(ALICE, Request::Edit(edit))? {
-        Reply::Edited { order_id, .. } => Ok(order_id),
-        other => panic!("{other:?}"),
-    }
+    let reply = bench.act(ALICE, Request::Edit(edit))?;
+    let Reply::Edited { order_id, .. } = reply else {
+        panic!("{reply:?}");
+    };
+    Ok(order_id)
 }
 
 #[test]

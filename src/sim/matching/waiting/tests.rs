@@ -55,9 +55,11 @@ fn no_asks(bench: &mut Bench) {
 }
 
 fn kinds(bench: &Bench) -> Vec<Change> {
-    let changes = bench.facts.iter().filter_map(|(_, fact)| match fact {
-        Fact::Changed(change) => Some(change.change),
-        _ => None,
+    let changes = bench.facts.iter().filter_map(|(_, fact)| {
+        let Fact::Changed(change) = fact else {
+            return None;
+        };
+        Some(change.change)
     });
     changes.collect()
 }
