@@ -90,6 +90,8 @@ impl Exchange {
         if let Some(market) = self.market(before.pair) {
             after.cost = sum(before.cost, market.terms.cost(price, qty));
         }
+        let more = before.notional.checked_add(price.notional(qty));
+        after.notional = more.unwrap_or(before.notional);
         self.resize(&after, place);
         self.hold_change(Some(&before), Some(&after));
         if let Some(order) = self.orders.get_mut(&key) {

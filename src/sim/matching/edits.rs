@@ -7,7 +7,7 @@ use super::{
     ids::Prefix,
     limits::{self, EDIT, edit_penalty},
 };
-use crate::types::{Decimal, Quantity, Timestamp};
+use crate::types::{Decimal, Notional, Quantity, Timestamp};
 
 impl Exchange {
     pub(super) fn edit(
@@ -67,6 +67,7 @@ impl Exchange {
             qty: qty.saturating_sub(before.filled),
             filled: Quantity::ZERO,
             cost: zero,
+            notional: Notional::ZERO,
             fee: zero,
             post_only: edit.post_only,
             userref: edit.userref.or(before.userref),

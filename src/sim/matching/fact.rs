@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccountId, Conditions, OrderKey, OrderKind, PairId, TimeInForce, Trigger};
 use crate::types::{
-    AssetCode, ClOrdId, Decimal, ExecId, Liquidity, OrderId, Price, Quantity, Side, Timestamp,
+    AssetCode, ClOrdId, Decimal, ExecId, Instrument, Liquidity, Notional, OrderId, Price, Quantity,
+    Side, Timestamp,
 };
 
 /// One thing that happened.
@@ -59,6 +60,9 @@ pub struct OrderState {
     pub filled: Quantity,
     /// Price × quantity of the fills, in quote, at the pair's `cost_precision`.
     pub cost: Decimal,
+    /// Price × quantity of the fills, exactly: what their average price is made of.
+    #[serde(default)]
+    pub notional: Notional,
     /// Fees so far, in quote.
     pub fee: Decimal,
     /// Time in force.
@@ -85,6 +89,16 @@ impl OrderState {
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
         matches!(self.conditions.trigger, Some(Trigger { fired: None, .. }))
+    }
+
+    /// Average price of the fills in the pair's digits; none without a fill.
+    #[must_use]
+    pub fn average_price(&self, of: &Instrument) -> Option<Decimal> {
+        let digits = of.price_precision;
+        let filled = of.quantity_decimal(self.filled);
+        let spent = self.notional.to_decimal(of.notional_scale()).ok()?;
+        let quotient = spent.divided_toward_zero(filled, digits + 1).ok()?;
+        quotient.rounded_half_up(digits).ok()
     }
 }
 

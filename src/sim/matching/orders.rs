@@ -13,7 +13,7 @@ use super::{
     money::sum,
 };
 use crate::types::{
-    AssetCode, Decimal, Instrument, Price, Quantity, Side, Timestamp, TradingStatus,
+    AssetCode, Decimal, Instrument, Notional, Price, Quantity, Side, Timestamp, TradingStatus,
 };
 
 impl Exchange {
@@ -143,6 +143,7 @@ impl Exchange {
             qty,
             filled: Quantity::ZERO,
             cost: zero,
+            notional: Notional::ZERO,
             fee: zero,
             time_in_force: order.time_in_force,
             post_only: order.post_only,

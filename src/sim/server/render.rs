@@ -12,7 +12,7 @@ use crate::{
         CancelReason, FillFact, LedgerFact, NewTrigger, Offset, Order, OrderKind, OrderState,
         OrderStatus, PairSpec, Reference, Size, TimeInForce, TriggerKind, Universe,
     },
-    types::{Decimal, ExecId, Liquidity, OrderId, Price, Timestamp},
+    types::{Decimal, ExecId, Liquidity, Notional, OrderId, Price, Timestamp},
 };
 
 /// A decimal as a JSON number.
@@ -81,13 +81,6 @@ fn cost(pair: &PairSpec, amount: Decimal) -> String {
         .rounded_toward_zero(digits)
         .unwrap_or(amount)
         .to_string()
-}
-
-/// `total / quantity` in the pair's price digits; nothing for nothing.
-fn average(pair: &PairSpec, total: Decimal, quantity: Decimal) -> Option<Decimal> {
-    let digits = pair.instrument.price_precision;
-    let quotient = total.divided_toward_zero(quantity, digits + 1).ok()?;
-    quotient.rounded_half_up(digits).ok()
 }
 
 /// An order in one line, in the grammar that clients split at blanks: `buy 0.02000000 XBTUSD @ limit 61000.0`.
@@ -308,7 +301,9 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
         vol_exec: filled.to_string(),
         cost: cost(pair, state.cost),
         fee: cost(pair, state.fee),
-        price: average(pair, state.cost, filled).map_or_else(zero, |price| price.to_string()),
+        price: state
+            .average_price(&pair.instrument)
+            .map_or_else(zero, |price| price.to_string()),
         stopprice: trigger.map_or_else(zero, |trigger| long_price(pair, trigger.price)),
         limitprice: match (fired, state.kind) {
             (true, OrderKind::Limit(limit)) => long_price(pair, limit),
@@ -403,6 +398,7 @@ pub(super) struct Trade<'a> {
     pub(super) first: &'a FillFact,
     qty: Decimal,
     cost: Decimal,
+    notional: Notional,
     fee: Decimal,
 }
 
@@ -413,6 +409,7 @@ impl<'a> Trade<'a> {
             first: fill,
             qty: pair.instrument.quantity_decimal(fill.qty),
             cost: fill.cost,
+            notional: fill.price.notional(fill.qty),
             fee: fill.fee,
         }
     }
@@ -432,7 +429,11 @@ impl<'a> Trade<'a> {
         let (Ok(qty), Ok(cost), Ok(fee)) = sums else {
             return false;
         };
+        let Ok(notional) = self.notional.checked_add(more.notional) else {
+            return false;
+        };
         (self.qty, self.cost, self.fee) = (qty, cost, fee);
+        self.notional = notional;
         true
     }
 
@@ -443,8 +444,11 @@ impl<'a> Trade<'a> {
         let price = if single {
             long_price(pair, fill.price)
         } else {
-            let average = self.cost.divided_toward_zero(self.qty, 12);
-            average.map_or_else(|_overflow| zero(), |price| long(pair, price))
+            let exact = self.notional.to_decimal(pair.instrument.notional_scale());
+            let average = exact
+                .ok()
+                .and_then(|exact| exact.divided_toward_zero(self.qty, 12).ok());
+            average.map_or_else(zero, |price| long(pair, price))
         };
         TradeRow {
             ordertxid: fill.order.order_id,

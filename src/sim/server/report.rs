@@ -57,7 +57,11 @@ impl<'a> Scribe<'a> {
         self.fill(&mut json, of, fill);
         json.qty("cum_qty", of, order.filled)
             .decimal("cum_cost", order.cost, of.cost_precision)
-            .decimal("avg_price", average(of, order), of.price_precision);
+            .decimal(
+                "avg_price",
+                order.average_price(of).unwrap_or(Decimal::ZERO),
+                of.price_precision,
+            );
         Some(tail(json, "trade", "partially_filled", fill.at))
     }
 
@@ -162,7 +166,11 @@ impl<'a> Scribe<'a> {
     fn totals(&self, json: &mut Json, of: &Instrument, order: &OrderState) {
         json.qty("cum_qty", of, order.filled)
             .decimal("cum_cost", order.cost, of.cost_precision)
-            .decimal("avg_price", average(of, order), of.price_precision)
+            .decimal(
+                "avg_price",
+                order.average_price(of).unwrap_or(Decimal::ZERO),
+                of.price_precision,
+            )
             .decimal(
                 "fee_usd_equiv",
                 self.in_usd(&of.quote, order.fee),
@@ -343,13 +351,4 @@ const fn ended(reason: CancelReason) -> &'static str {
         | CancelReason::Replaced
         | CancelReason::NotAlive => "canceled",
     }
-}
-
-/// Cost over quantity; zero without a fill.
-fn average(of: &Instrument, order: &OrderState) -> Decimal {
-    let filled = of.quantity_decimal(order.filled);
-    order
-        .cost
-        .divided_toward_zero(filled, of.price_precision + 1)
-        .unwrap_or(Decimal::ZERO)
 }

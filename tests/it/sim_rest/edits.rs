@@ -94,3 +94,24 @@ async fn a_cost_order_spends_what_it_names() {
         "EGeneral:Invalid arguments:volume"
     );
 }
+
+#[tokio::test]
+async fn fills_at_one_price_average_to_that_price() {
+    let rig = Rig::start().await;
+    for _ in 0..2 {
+        rig.agent(Side::Sell, "BTC/USD", "96963.0", "0.00051566");
+    }
+    let buy = "pair=XBTUSD&type=buy&ordertype=market&volume=0.00103132";
+    let added = rig.call("AddOrder", buy).await;
+    let id = added["txid"][0].as_str().unwrap();
+    // The ledger keeps four digits of the cost, and the average is not made of them.
+    let order = &rig.call("QueryOrders", &format!("txid={id}")).await[id];
+    assert_eq!(
+        (&order["cost"], &order["price"]),
+        (&json!("99.99980"), &json!("96963.0"))
+    );
+    let trades = rig.call("TradesHistory", "").await;
+    let trades = trades["trades"].as_object().unwrap();
+    let told: Vec<_> = trades.values().map(|trade| &trade["price"]).collect();
+    assert_eq!(told, ["96963.00000"], "consolidated");
+}
