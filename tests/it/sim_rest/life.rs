@@ -371,6 +371,7 @@ async fn what_the_venue_refuses_is_refused_in_its_words() {
         ),
         ("expiretm=%2b4", "EGeneral:Invalid arguments:expiretm"),
         ("starttm=%2b10", "EAPI:Feature disabled"),
+        ("displayvol=0.001", "EAPI:Feature disabled"),
         ("stptype=nope", "EGeneral:Invalid arguments:stptype"),
         (
             "userref=5&cl_ord_id=a",
@@ -494,7 +495,14 @@ async fn positions_and_what_is_not_built_say_so() {
         rig.call("OpenPositions", "consolidation=market").await,
         json!([])
     );
-    for endpoint in ["OrderAmends", "AddExport"] {
+    for endpoint in [
+        "OrderAmends",
+        "AddExport",
+        "DepositAddresses",
+        "WithdrawStatus",
+        "Earn/Strategies",
+        "CreateSubaccount",
+    ] {
         assert_eq!(
             rig.refused(endpoint, "timeout=60").await,
             "EAPI:Feature disabled"

@@ -1,7 +1,7 @@
 //! Placing orders: `AddOrder`, `AddOrderBatch`.
 //!
 //! For: the wire's own checks, with the venue's texts, and the order text that clients read back.
-//! Left out: minimums, ticks, funds, limits, which the matching engine decides; order types other than limit and market.
+//! Left out: minimums, ticks, funds, limits, which the matching engine decides; what waits for a price before it trades (`prices` reads it).
 //! Always true: what cannot be carried out as asked is refused, never carried out differently.
 
 use std::time::Duration;
@@ -212,7 +212,8 @@ fn refuse_unsupported(params: &Params) -> Result<(), Failure> {
             Failure::FEATURE
         });
     }
-    if !matches!(params.text("starttm"), None | Some("0" | "+0")) {
+    let starts = !matches!(params.text("starttm"), None | Some("0" | "+0"));
+    if starts || params.text("displayvol").is_some() {
         return Err(Failure::FEATURE);
     }
     Ok(())
