@@ -202,7 +202,7 @@ fn the_past_goes_over_into_the_present_without_a_seam() {
     let trades: Vec<_> = history
         .trades_after(BTC, start.before(Duration::from_secs(1)))
         .collect();
-    assert_eq!(trades, [live.clone()]);
+    assert_eq!(trades, std::slice::from_ref(&live));
     assert!(history.trades(BTC).count() > 10_000);
     let ticker = history.ticker(BTC, live.at).unwrap();
     assert_eq!(ticker.last, live.price);
