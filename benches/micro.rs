@@ -136,6 +136,7 @@ fn matching(criterion: &mut Criterion) {
             post_only: true,
             trigger: None,
             self_trade: SelfTrade::default(),
+            display: None,
             cl_ord_id: None,
             userref: None,
             deadline: None,

@@ -590,6 +590,7 @@ mod tests {
                 qty: Some(qty(units)),
                 price: Some(price(at)),
                 trigger: None,
+                display: None,
                 post_only: false,
                 deadline: None,
             }),

@@ -4,6 +4,7 @@ mod edits;
 mod errors;
 mod faults;
 mod feed;
+mod icebergs;
 mod life;
 mod lifetimes;
 mod orders;

@@ -114,6 +114,7 @@ impl Scene<'_> {
             post_only: false,
             trigger: None,
             self_trade: SelfTrade::CancelNewest,
+            display: None,
             cl_ord_id: None,
             userref: None,
             deadline: None,

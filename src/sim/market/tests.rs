@@ -97,6 +97,7 @@ impl Stage {
             post_only: false,
             trigger: None,
             self_trade: SelfTrade::default(),
+            display: None,
             cl_ord_id: None,
             userref: None,
             deadline: None,

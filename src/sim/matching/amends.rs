@@ -8,7 +8,7 @@ use super::{
     NewTrigger, Offset, OrderKey, OrderKind, OrderState, PairId, Refusal, Reply,
     ids::Prefix,
     limits::{self, AMEND, CANCEL_ALL, amend_penalty, cancel_penalty},
-    orders::check_price,
+    orders::{check_display, check_price},
 };
 use crate::types::{Decimal, Price, Timestamp};
 
@@ -23,12 +23,18 @@ impl Exchange {
         limits::admits_amend(self.system)?;
         let before = self.find_open(account, &amend.target)?.clone();
         limits::admits_amend(self.pair_status(before.pair))?;
-        let after = OrderState {
+        let mut after = OrderState {
             qty: amend.qty.map_or(before.qty, |qty| qty.max(before.filled)),
             amended: true,
             touched: now,
             ..self.rechanged(&before, amend.price, amend.trigger)?
         };
+        if let Some(display) = amend.display {
+            before.conditions.display.ok_or(Refusal::InvalidDisplay)?;
+            after.conditions.display = Some(display);
+        }
+        // More shows only once the part that shows is filled.
+        after.shown = before.shown.min(after.fresh());
         let ends = after.qty <= after.filled;
         let penalty = penalty(now, &before, ends);
         let room = self.has_room(now, account, before.pair, AMEND + penalty);
@@ -94,12 +100,14 @@ impl Exchange {
         // A change of less than a tick is none.
         let tick = pair.instrument.tick;
         let moved = is_moved(old.0, new.0, tick) || is_moved(old.1, new.1, tick);
-        if !moved && after.qty == before.qty {
+        let same = after.conditions.display == before.conditions.display;
+        if !moved && same && after.qty == before.qty {
             return Err(Refusal::NothingToAmend);
         }
         for price in new.0.into_iter().chain(new.1) {
             check_price(&pair.instrument, price)?;
         }
+        check_display(after)?;
         let reference = new.0.or(new.1);
         if after.qty <= after.filled && !after.filled.is_zero() {
             return Ok(());

@@ -12,7 +12,7 @@ use super::{
     money::sum,
     orders::rests,
 };
-use crate::types::{Price, Quantity, Timestamp};
+use crate::types::{Liquidity, Price, Timestamp};
 
 impl Exchange {
     /// Makes a fact true and tells it.
@@ -75,18 +75,23 @@ impl Exchange {
         if let Some(next) = self.next.trades.get_mut(index) {
             *next = (*next).max(trade.trade_id);
         }
-        self.reduce(trade.maker, trade.price, trade.qty);
-        self.reduce(trade.taker, trade.price, trade.qty);
+        self.reduce(trade.maker, Liquidity::Maker, trade);
+        self.reduce(trade.taker, Liquidity::Taker, trade);
     }
 
     /// One order's part of a trade.
-    fn reduce(&mut self, key: OrderKey, price: Price, qty: Quantity) {
+    fn reduce(&mut self, key: OrderKey, role: Liquidity, trade: &TradeFact) {
+        let (price, qty) = (trade.price, trade.qty);
         let Some(order) = self.orders.get(&key) else {
             return;
         };
         let (before, place) = (order.state.clone(), order.place);
         let mut after = before.clone();
         after.filled = before.filled.checked_add(qty).unwrap_or(before.qty);
+        after.shown = match role {
+            Liquidity::Maker => before.shown.saturating_sub(qty),
+            Liquidity::Taker => after.fresh(),
+        };
         if let Some(market) = self.market(before.pair) {
             after.cost = sum(before.cost, market.terms.cost(price, qty));
         }
@@ -155,6 +160,7 @@ impl Exchange {
         };
         let before = order.state.clone();
         self.forget_trigger(&before);
+        // It stood in no book, or nothing of it did.
         let place = self.enter_book(after);
         self.watch_trigger(after);
         self.hold_change(Some(&before), Some(after));
@@ -215,7 +221,7 @@ impl Exchange {
         let OrderKind::Limit(price) = order.kind else {
             return None;
         };
-        let remaining = order.qty.saturating_sub(order.filled);
+        let remaining = order.visible();
         if !rests(order) || remaining.is_zero() {
             return None;
         }
@@ -237,7 +243,7 @@ impl Exchange {
     }
 
     fn resize(&mut self, order: &OrderState, place: Option<Place>) {
-        let remaining = order.qty.saturating_sub(order.filled);
+        let remaining = order.visible();
         if let Some(place) = place
             && let Some(book) = self.touch(order, place.price)
         {

@@ -66,6 +66,11 @@ impl Exchange {
             order_id: self.ids.encode(Prefix::Order, self.next.orders),
             qty: qty.saturating_sub(before.filled),
             filled: Quantity::ZERO,
+            shown: changed
+                .conditions
+                .display
+                .unwrap_or(Quantity::ZERO)
+                .min(qty.saturating_sub(before.filled)),
             cost: zero,
             notional: Notional::ZERO,
             fee: zero,

@@ -58,6 +58,9 @@ pub struct OrderState {
     pub qty: Quantity,
     /// Filled so far.
     pub filled: Quantity,
+    /// What is left of the part that shows, of an order that hides the rest.
+    #[serde(default = "none")]
+    pub shown: Quantity,
     /// Price × quantity of the fills, in quote, at the pair's `cost_precision`.
     pub cost: Decimal,
     /// Price × quantity of the fills, exactly: what their average price is made of.
@@ -84,7 +87,32 @@ pub struct OrderState {
     pub touched: Timestamp,
 }
 
+const fn none() -> Quantity {
+    Quantity::ZERO
+}
+
 impl OrderState {
+    /// What is not filled.
+    #[must_use]
+    pub fn remaining(&self) -> Quantity {
+        self.qty.saturating_sub(self.filled)
+    }
+
+    /// What others see of it in the book.
+    #[must_use]
+    pub fn visible(&self) -> Quantity {
+        match self.conditions.display {
+            Some(_) => self.shown.min(self.remaining()),
+            None => self.remaining(),
+        }
+    }
+
+    /// What it shows when it has shown nothing yet.
+    pub(super) fn fresh(&self) -> Quantity {
+        let display = self.conditions.display.unwrap_or(Quantity::ZERO);
+        display.min(self.remaining())
+    }
+
     /// Whether it waits for a price, in no book.
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
@@ -186,6 +214,8 @@ pub enum Change {
     Triggered,
     /// The price that it waits for moved with the market.
     Trailed,
+    /// The part that showed was filled, and the next one shows.
+    Refilled,
 }
 
 /// A ledger entry.

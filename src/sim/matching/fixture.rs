@@ -106,6 +106,7 @@ pub(in crate::sim) fn limit(side: Side, at: i64, quantity: i64) -> NewOrder {
         post_only: false,
         trigger: None,
         self_trade: SelfTrade::default(),
+        display: None,
         cl_ord_id: None,
         userref: None,
         deadline: None,
@@ -190,6 +191,7 @@ impl Bench {
             qty: new_qty.map(qty),
             price: new_price.map(price),
             trigger: None,
+            display: None,
             post_only: false,
             deadline: None,
         };

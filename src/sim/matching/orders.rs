@@ -16,6 +16,13 @@ use crate::types::{
     AssetCode, Decimal, Instrument, Notional, Price, Quantity, Side, Timestamp, TradingStatus,
 };
 
+/// What a resting order can give.
+struct Offer {
+    price: Price,
+    account: AccountId,
+    qty: Quantity,
+}
+
 impl Exchange {
     pub(super) fn place(
         &mut self,
@@ -92,12 +99,13 @@ impl Exchange {
         }
         let bound = self.bound(order.pair, order.side, order.kind);
         let mut missing = order.qty;
-        for (price, _, owner, offered) in self.resting(order.pair, order.side.opposite()) {
-            if missing.is_zero() || !bound.is_some_and(|bound| crosses(order.side, bound, price)) {
+        for offer in self.offers(order.pair, order.side.opposite()) {
+            let in_reach = bound.is_some_and(|bound| crosses(order.side, bound, offer.price));
+            if missing.is_zero() || !in_reach {
                 break;
             }
-            if owner != order.account {
-                missing = missing.saturating_sub(offered);
+            if offer.account != order.account {
+                missing = missing.saturating_sub(offer.qty);
             }
         }
         (!missing.is_zero()).then_some(CancelReason::Unfillable)
@@ -142,6 +150,7 @@ impl Exchange {
             kind,
             qty,
             filled: Quantity::ZERO,
+            shown: order.display.unwrap_or(Quantity::ZERO).min(qty),
             cost: zero,
             notional: Notional::ZERO,
             fee: zero,
@@ -154,6 +163,7 @@ impl Exchange {
                     Size::Base(_) => None,
                     Size::Cash(cash) => Some(cash),
                 },
+                display: order.display,
             },
             cl_ord_id: order.cl_ord_id,
             userref: order.userref,
@@ -169,11 +179,11 @@ impl Exchange {
         let instrument = &self.universe.pair(pair)?.instrument;
         let bound = self.bound(pair, Side::Buy, OrderKind::Market)?;
         let (mut left, mut bought) = (cash, Quantity::ZERO);
-        for (price, offered) in market.book.levels(Side::Sell) {
+        for Offer { price, qty, .. } in self.offers(pair, Side::Sell) {
             if !crosses(Side::Buy, bound, price) {
                 break;
             }
-            let cost = market.terms.notional(price, offered).ok()?;
+            let cost = market.terms.notional(price, qty).ok()?;
             if cost > left {
                 let part = left
                     .divided_toward_zero(instrument.price_decimal(price), instrument.qty_precision);
@@ -182,7 +192,7 @@ impl Exchange {
                 break;
             }
             left = left.checked_sub(cost).ok()?;
-            bought = bought.checked_add(offered).ok()?;
+            bought = bought.checked_add(qty).ok()?;
         }
         Some(bought.rounded_down_to(instrument.lot))
     }
@@ -197,6 +207,7 @@ impl Exchange {
         for price in limit.into_iter().chain(trigger) {
             check_price(&pair.instrument, price)?;
         }
+        check_display(order)?;
         if self.client(order.account).is_none() {
             return check_lot(&pair.instrument, order.qty);
         }
@@ -304,8 +315,44 @@ impl Exchange {
         qty: Quantity,
     ) -> Option<Decimal> {
         let bound = self.bound(pair, Side::Buy, OrderKind::Market);
-        let cost = bound.map_or(Some(Decimal::ZERO), |bound| market_cost(market, qty, bound))?;
+        let cost = bound.map_or(Some(Decimal::ZERO), |bound| {
+            self.market_cost(market, pair, qty, bound)
+        })?;
         market.terms.quote_hold(cost, false).ok()
+    }
+
+    /// What buying `qty` at once costs, up to `bound`; what the book does not offer costs nothing.
+    fn market_cost(
+        &self,
+        market: &Market,
+        pair: PairId,
+        qty: Quantity,
+        bound: Price,
+    ) -> Option<Decimal> {
+        let (mut left, mut cost) = (qty, Decimal::ZERO);
+        for offer in self.offers(pair, Side::Sell) {
+            if left.is_zero() || !crosses(Side::Buy, bound, offer.price) {
+                break;
+            }
+            let taken = left.min(offer.qty);
+            let notional = market.terms.notional(offer.price, taken).ok()?;
+            cost = cost.checked_add(notional).ok()?;
+            left = left.saturating_sub(taken);
+        }
+        Some(cost)
+    }
+
+    /// What rests on a side, best first, with what does not show.
+    fn offers(&self, pair: PairId, side: Side) -> impl Iterator<Item = Offer> {
+        self.resting(pair, side)
+            .map(|(price, key, account, shown)| {
+                let order = self.orders.get(&key);
+                Offer {
+                    price,
+                    account,
+                    qty: order.map_or(shown, |order| order.state.remaining()),
+                }
+            })
     }
 
     /// Whether an order of this kind would take from the book as it stands.
@@ -381,6 +428,21 @@ pub(super) fn check_price(instrument: &Instrument, price: Price) -> Result<(), R
     }
 }
 
+/// What shows is a fifteenth of what is left at least. The rest of an order that trades at once hides nowhere.
+pub(super) fn check_display(order: &OrderState) -> Result<(), Refusal> {
+    let Some(display) = order.conditions.display else {
+        return Ok(());
+    };
+    let left = i128::from(order.remaining().units());
+    let enough = i128::from(display.units()) * 15 >= left && display <= order.qty;
+    let plain = order.conditions.trigger.is_none() && order.kind.limit().is_some();
+    if enough && plain && !display.is_zero() {
+        Ok(())
+    } else {
+        Err(Refusal::InvalidDisplay)
+    }
+}
+
 /// Lots. All that binds an agent: recorded trades play at their sizes, whatever the minimum is by now.
 fn check_lot(instrument: &Instrument, qty: Quantity) -> Result<(), Refusal> {
     if qty.is_zero() {
@@ -390,22 +452,6 @@ fn check_lot(instrument: &Instrument, qty: Quantity) -> Result<(), Refusal> {
         return Err(Refusal::TickSize);
     }
     Ok(())
-}
-
-/// What buying `qty` at once costs, up to `bound`; what the book does not offer costs nothing.
-fn market_cost(market: &Market, qty: Quantity, bound: Price) -> Option<Decimal> {
-    let (mut left, mut cost) = (qty, Decimal::ZERO);
-    for (price, offered) in market.book.levels(Side::Sell) {
-        if left.is_zero() || !crosses(Side::Buy, bound, price) {
-            break;
-        }
-        let taken = left.min(offered);
-        cost = cost
-            .checked_add(market.terms.notional(price, taken).ok()?)
-            .ok()?;
-        left = left.saturating_sub(taken);
-    }
-    Some(cost)
 }
 
 /// Whether what an order does not take at once stays in the book.

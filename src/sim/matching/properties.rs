@@ -64,7 +64,7 @@ fn step(agents: bool) -> impl Strategy<Value = Step> {
         side,
         -6_i64..6,
         quantity(),
-        0_u8..10,
+        0_u8..11,
         prop::option::weighted(0.3, 0_u8..4),
     )
         .prop_map(|(who, pair, side, offset, qty, flavor, name)| Step::Place {
@@ -162,6 +162,7 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
                 qty: new.map(qty),
                 price: offset.map(|offset| at(pair, offset)),
                 trigger: None,
+                display: None,
                 post_only,
                 deadline: None,
             };
@@ -193,6 +194,7 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
                 },
                 post_only: flavor == 2,
                 trigger: trigger(flavor, tag, at(pair, offset)),
+                display: (flavor == 10).then(|| qty(quantity / 7 + 1)),
                 self_trade: match flavor {
                     6 => SelfTrade::CancelOldest,
                     7 => SelfTrade::CancelBoth,
@@ -303,6 +305,12 @@ impl Turns {
             let order = match fact {
                 Fact::Accepted(accepted) => &accepted.order,
                 Fact::Amended(amend) => &amend.order,
+                Fact::Changed(change) if change.change == Change::Refilled => {
+                    self.next += 1;
+                    let entry = (change.order.clone(), self.next);
+                    self.orders.insert(change.order.key, entry);
+                    continue;
+                }
                 Fact::Changed(change) => &change.order,
                 Fact::Trade(_)
                 | Fact::Fill(_)
@@ -360,7 +368,9 @@ impl Queues {
 
     fn are_served_in_order(mut self, facts: &[(Timestamp, Fact)]) {
         // An order that goes to the market in the middle of an act stands in no queue of before it.
-        let triggered = |fact: &Fact| matches!(fact, Fact::Changed(change) if change.change == Change::Triggered);
+        // Neither does the next part of an iceberg.
+        let triggered =
+            |fact: &Fact| matches!(fact, Fact::Changed(change) if change.change != Change::Trailed);
         if facts.iter().any(|(_, fact)| triggered(fact)) {
             return;
         }
@@ -433,7 +443,8 @@ impl Shadow {
                 let mut sums = BTreeMap::new();
                 for (price, key, _, remaining) in exchange.resting(PairId(pair), side) {
                     let order = &exchange.orders[&key].state;
-                    assert_eq!(order.qty.units() - order.filled.units(), remaining.units());
+                    assert_eq!(order.visible(), remaining);
+                    assert!(!remaining.is_zero(), "nothing shows");
                     *sums.entry(price).or_insert(0) += remaining.units();
                 }
                 let sums: Vec<_> = sums.into_iter().map(|(p, q)| (p, qty(q))).collect();

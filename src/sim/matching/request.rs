@@ -90,6 +90,8 @@ pub struct Conditions {
     pub trigger: Option<Trigger>,
     /// The amount of quote that it spends, of which its quantity follows.
     pub cash: Option<Decimal>,
+    /// The most that it shows at a time.
+    pub display: Option<Quantity>,
 }
 
 /// How much an order is for.
@@ -126,6 +128,8 @@ pub struct NewOrder {
     pub trigger: Option<NewTrigger>,
     /// What happens when it meets its own account.
     pub self_trade: SelfTrade,
+    /// The most that it shows at a time.
+    pub display: Option<Quantity>,
     /// The client's id, unique among the account's open orders.
     pub cl_ord_id: Option<ClOrdId>,
     /// The client's free number.
@@ -156,6 +160,8 @@ pub struct Amend {
     pub price: Option<Price>,
     /// New price to wait for.
     pub trigger: Option<Offset>,
+    /// New most that it shows at a time.
+    pub display: Option<Quantity>,
     /// Refuse the change if the new price would take.
     pub post_only: bool,
     /// The change must not take effect after this instant.
@@ -262,6 +268,8 @@ pub enum Refusal {
     InvalidPrice,
     /// `EGeneral:Invalid arguments:volume`: quote that buys nothing this way.
     InvalidVolume,
+    /// `EGeneral:Invalid arguments:display_qty`
+    InvalidDisplay,
     /// `EOrder:Invalid limit price`: one where none belongs.
     InvalidLimitPrice,
     /// `EService:Market in cancel_only mode`

@@ -347,6 +347,7 @@ fn an_amend_that_crosses_takes_unless_it_says_post_only() {
         qty: None,
         price: Some(price(610_000)),
         trigger: None,
+        display: None,
         post_only: true,
         deadline: None,
     };
@@ -689,4 +690,101 @@ fn a_refused_edit_leaves_the_order_where_it_was() {
     assert_eq!(bench.status(id), OrderStatus::Open);
     // What the old one holds pays for the new one.
     assert!(replace(&mut bench, edit(id, 600_001, 31 * CENT)).is_ok());
+}
+
+fn iceberg(side: Side, at: i64, quantity: i64, display: i64) -> NewOrder {
+    NewOrder {
+        display: Some(qty(display)),
+        ..limit(side, at, quantity)
+    }
+}
+
+#[test]
+fn an_iceberg_shows_a_part_and_the_next_part_stands_behind_all_others() {
+    let mut bench = Bench::new();
+    let ice = bench
+        .place(ALICE, iceberg(Side::Sell, 610_000, 5 * CENT, 2 * CENT))
+        .unwrap();
+    let other = bench.place(BOB, limit(Side::Sell, 610_000, CENT)).unwrap();
+    let shows = |bench: &Bench| bench.exchange.best(BTC_USD, Side::Sell).unwrap().1.units();
+    assert_eq!(shows(&bench), 3 * CENT);
+    assert_eq!(
+        bench.balance(ALICE, "BTC").held,
+        decimal("0.05"),
+        "all of it"
+    );
+    bench
+        .place(AGENT, limit(Side::Buy, 610_000, 2 * CENT))
+        .unwrap();
+    assert_eq!((bench.filled(ice), bench.filled(other)), (2 * CENT, 0));
+    assert_eq!(shows(&bench), 3 * CENT, "the next part");
+    bench.place(AGENT, limit(Side::Buy, 610_000, CENT)).unwrap();
+    assert_eq!((bench.filled(ice), bench.filled(other)), (2 * CENT, CENT));
+    bench
+        .place(AGENT, limit(Side::Buy, 610_000, 3 * CENT))
+        .unwrap();
+    assert_eq!(bench.status(ice), OrderStatus::Closed);
+    let refills = bench.facts.iter().filter(
+        |(_, fact)| matches!(fact, Fact::Changed(change) if change.change == Change::Refilled),
+    );
+    assert_eq!(refills.count(), 2);
+}
+
+#[test]
+fn what_hides_is_paid_for_and_fills_whole_orders() {
+    let mut bench = Bench::new();
+    bench
+        .place(BOB, iceberg(Side::Sell, 610_000, 60 * CENT, 4 * CENT))
+        .unwrap();
+    let whole = NewOrder {
+        time_in_force: TimeInForce::Fok,
+        ..limit(Side::Buy, 610_000, 20 * CENT)
+    };
+    let id = bench.place(ALICE, whole).unwrap();
+    assert_eq!(bench.status(id), OrderStatus::Closed);
+    let dear = bench.place(ALICE, market(Side::Buy, 20 * CENT));
+    assert_eq!(
+        dear,
+        Err(Refusal::InsufficientFunds),
+        "12,200 of some 7,700 left"
+    );
+}
+
+#[test]
+fn what_an_iceberg_shows_is_bounded_and_can_be_amended() {
+    let mut bench = Bench::new();
+    for display in [0, CENT / 2, 16 * CENT] {
+        let refused = bench.place(ALICE, iceberg(Side::Sell, 610_000, 15 * CENT, display));
+        assert_eq!(refused, Err(Refusal::InvalidDisplay));
+    }
+    let id = bench
+        .place(ALICE, iceberg(Side::Sell, 610_000, 15 * CENT, 2 * CENT))
+        .unwrap();
+    let show = |display| {
+        Request::Amend(Amend {
+            target: CancelTarget::Order(id),
+            qty: None,
+            price: None,
+            trigger: None,
+            display: Some(qty(display)),
+            post_only: false,
+            deadline: None,
+        })
+    };
+    let shows = |bench: &Bench| bench.exchange.best(BTC_USD, Side::Sell).unwrap().1.units();
+    bench.act(ALICE, show(CENT)).unwrap();
+    assert_eq!(shows(&bench), CENT, "less at once");
+    bench.act(ALICE, show(3 * CENT)).unwrap();
+    assert_eq!(shows(&bench), CENT, "more with the next part");
+    bench.place(AGENT, limit(Side::Buy, 610_000, CENT)).unwrap();
+    assert_eq!(shows(&bench), 3 * CENT);
+    let plain = bench
+        .place(ALICE, limit(Side::Sell, 620_000, CENT))
+        .unwrap();
+    let target = CancelTarget::Order(plain);
+    let Request::Amend(amend) = show(CENT) else {
+        panic!()
+    };
+    let refused = bench.act(ALICE, Request::Amend(Amend { target, ..amend }));
+    assert_eq!(refused, Err(Refusal::InvalidDisplay));
 }

@@ -3,7 +3,8 @@
 //! Always true: every trade is at the resting order's price; after the last one no side crosses the other.
 
 use super::{
-    CancelReason, Exchange, Fact, FillFact, LedgerFact, OrderKey, OrderState, SelfTrade, TradeFact,
+    CancelReason, Change, Exchange, Fact, FillFact, LedgerFact, OrderKey, OrderState, SelfTrade,
+    TradeFact,
     book::{Resting, crosses},
     ids::Prefix,
     money::{Asset, booked, sum},
@@ -94,6 +95,28 @@ impl Exchange {
         self.commit(now, Fact::Trade(trade.clone()), facts);
         self.settle(&trade, maker.key, Liquidity::Maker, facts);
         self.settle(&trade, taker.key, Liquidity::Taker, facts);
+        self.refill(now, maker.key, facts);
+    }
+
+    /// An order of which nothing shows any more shows its next part, behind all others of its price.
+    fn refill(&mut self, now: Timestamp, key: OrderKey, facts: &mut Vec<Fact>) {
+        let Some(order) = self
+            .orders
+            .get(&key)
+            .filter(|order| order.closed_at.is_none())
+        else {
+            return;
+        };
+        let state = &order.state;
+        if !state.visible().is_zero() {
+            return;
+        }
+        let shown = state.fresh();
+        let order = OrderState {
+            shown,
+            ..state.clone()
+        };
+        self.changed(now, order, Change::Refilled, facts);
     }
 
     /// One side of a trade: fill, end of the order if that was all, two ledger entries.

@@ -108,7 +108,13 @@ impl Exchange {
         (needed > has).then_some(CancelReason::Funds)
     }
 
-    fn changed(&mut self, at: Timestamp, order: OrderState, change: Change, facts: &mut Vec<Fact>) {
+    pub(super) fn changed(
+        &mut self,
+        at: Timestamp,
+        order: OrderState,
+        change: Change,
+        facts: &mut Vec<Fact>,
+    ) {
         let fact = ChangeFact { order, change, at };
         self.commit(at, Fact::Changed(fact), facts);
     }

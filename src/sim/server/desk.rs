@@ -170,6 +170,7 @@ impl Desk<'_> {
             qty: None,
             price: None,
             trigger: None,
+            display: None,
             post_only: amend.post_only,
             deadline: Some(deadline),
         };
@@ -185,6 +186,10 @@ impl Desk<'_> {
             request.price = price.map(|digits| resolve_price(of, digits)).transpose()?;
             let trigger = amend.trigger.as_ref();
             request.trigger = trigger.map(|asked| asked.resolve(of)).transpose()?;
+            let display = amend.display.as_deref();
+            request.display = display
+                .map(|digits| resolve_quantity(of, digits))
+                .transpose()?;
             let qty = amend.qty.as_deref();
             request.qty = qty.map(|digits| resolve_quantity(of, digits)).transpose()?;
             Ok::<(), VenueError>(())

@@ -9,12 +9,15 @@ pub(super) struct OrderType {
     pub(super) limit: bool,
     /// What it waits for before it goes to the market.
     pub(super) trigger: Option<TriggerKind>,
+    /// Whether it shows only a part of itself.
+    pub(super) iceberg: bool,
 }
 
 /// Types that the venue has and the simulator has not.
-const OTHERS: [&str; 2] = ["iceberg", "settle-position"];
+const OTHERS: [&str; 1] = ["settle-position"];
 
-const NAMES: [(&str, OrderType); 8] = [
+const NAMES: [(&str, OrderType); 9] = [
+    ("iceberg", OrderType::ICEBERG),
     ("limit", of(true, None)),
     ("market", of(false, None)),
     ("stop-loss", of(false, Some(TriggerKind::StopLoss))),
@@ -29,7 +32,11 @@ const NAMES: [(&str, OrderType); 8] = [
 ];
 
 const fn of(limit: bool, trigger: Option<TriggerKind>) -> OrderType {
-    OrderType { limit, trigger }
+    OrderType {
+        limit,
+        trigger,
+        iceberg: false,
+    }
 }
 
 /// Why a name is refused.
@@ -44,6 +51,11 @@ pub(super) enum Unusable {
 impl OrderType {
     /// A plain limit order.
     pub(super) const LIMIT: Self = of(true, None);
+    /// A limit order that shows only a part of itself.
+    const ICEBERG: Self = Self {
+        iceberg: true,
+        ..Self::LIMIT
+    };
     /// A plain market order.
     pub(super) const MARKET: Self = of(false, None);
 
@@ -66,6 +78,7 @@ impl OrderType {
         Self {
             limit: matches!(order.kind, OrderKind::Limit(_)),
             trigger: order.conditions.trigger.map(|trigger| trigger.kind),
+            iceberg: order.conditions.display.is_some(),
         }
     }
 
@@ -91,7 +104,10 @@ mod tests {
             assert_eq!(OrderType::read(name), Ok(kind));
             assert_eq!(kind.name(), name);
         }
-        assert_eq!(OrderType::read("iceberg"), Err(Unusable::NotSimulated));
+        assert_eq!(
+            OrderType::read("settle-position"),
+            Err(Unusable::NotSimulated)
+        );
         assert_eq!(OrderType::read("Limit"), Err(Unusable::Unknown));
     }
 }

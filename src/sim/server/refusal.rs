@@ -23,6 +23,7 @@ pub const fn text(refusal: Refusal) -> &'static str {
         Refusal::NothingToAmend => "EOrder:No amendable parameters specified",
         Refusal::InvalidPrice => "EOrder:Invalid price",
         Refusal::InvalidVolume => "EGeneral:Invalid arguments:volume",
+        Refusal::InvalidDisplay => "EGeneral:Invalid arguments:display_qty",
         Refusal::InvalidLimitPrice => "EOrder:Invalid limit price",
         Refusal::CancelOnly => "EService:Market in cancel_only mode",
         Refusal::PostOnlyMode => "EService:Market in post_only mode",

@@ -8,8 +8,8 @@ use crate::{
     sim::{
         View,
         matching::{
-            AmendFact, CancelReason, ChangeFact, FillFact, LedgerFact, Offset, Order, OrderKind,
-            OrderState, OrderStatus, Reference, TimeInForce, Trigger, Universe,
+            AmendFact, CancelReason, Change, ChangeFact, FillFact, LedgerFact, Offset, Order,
+            OrderKind, OrderState, OrderStatus, Reference, TimeInForce, Trigger, Universe,
         },
     },
     types::{AssetCode, Decimal, Instrument, Liquidity, Timestamp},
@@ -123,10 +123,17 @@ impl<'a> Scribe<'a> {
         if let Some(trigger) = &order.conditions.trigger {
             triggers(&mut json, of, trigger);
         }
+        let kind = match changed.change {
+            Change::Triggered | Change::Trailed => "status",
+            Change::Refilled => {
+                json.qty("display_qty_remain", of, order.visible());
+                "iceberg_refill"
+            }
+        };
         if let OrderKind::Limit(price) = order.kind {
             json.price("limit_price", of, price);
         }
-        Some(tail(json, "status", resting(order), changed.at))
+        Some(tail(json, kind, resting(order), changed.at))
     }
 
     /// Gone, unfilled in whole or part.
@@ -257,6 +264,10 @@ fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
         .text("side", order.side.as_str())
         .text("order_type", OrderType::of(order).name())
         .qty("order_qty", of, order.qty);
+    if let Some(display) = order.conditions.display {
+        json.qty("display_qty", of, display)
+            .qty("display_qty_remain", of, order.visible());
+    }
     if let Some(cash) = order.conditions.cash {
         json.decimal("cash_order_qty", cash, of.cost_precision);
     }

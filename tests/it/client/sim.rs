@@ -167,6 +167,7 @@ impl Sim {
             post_only: false,
             trigger: None,
             self_trade: SelfTrade::default(),
+            display: None,
             cl_ord_id: None,
             userref: None,
             deadline: None,

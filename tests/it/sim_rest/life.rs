@@ -322,7 +322,12 @@ async fn what_the_venue_refuses_is_refused_in_its_words() {
         ("pair=", "EGeneral:Invalid arguments:pair"),
         ("type=up", "EGeneral:Invalid arguments:type"),
         ("ordertype=fancy", "EGeneral:Invalid arguments:ordertype"),
-        ("ordertype=iceberg", "EAPI:Feature disabled"),
+        ("ordertype=iceberg", "EGeneral:Invalid arguments:displayvol"),
+        (
+            "ordertype=iceberg&displayvol=0.001",
+            "EGeneral:Invalid arguments:display_qty",
+        ),
+        ("ordertype=settle-position", "EAPI:Feature disabled"),
         ("volume=", "EGeneral:Invalid arguments:volume"),
         ("volume=1e-2", "EGeneral:Invalid arguments:volume"),
         ("volume=-1", "EGeneral:Invalid arguments:volume"),
@@ -371,7 +376,7 @@ async fn what_the_venue_refuses_is_refused_in_its_words() {
         ),
         ("expiretm=%2b4", "EGeneral:Invalid arguments:expiretm"),
         ("starttm=%2b10", "EAPI:Feature disabled"),
-        ("displayvol=0.001", "EAPI:Feature disabled"),
+        ("displayvol=0.01", "EGeneral:Invalid arguments:displayvol"),
         ("stptype=nope", "EGeneral:Invalid arguments:stptype"),
         (
             "userref=5&cl_ord_id=a",

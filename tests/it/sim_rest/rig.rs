@@ -154,6 +154,7 @@ impl Rig {
             post_only: false,
             trigger: None,
             self_trade: SelfTrade::default(),
+            display: None,
             cl_ord_id: None,
             userref: None,
             deadline: None,

@@ -135,7 +135,7 @@ async fn the_private_socket_refuses_in_the_venues_words() {
             ("0.01", "0.01,\"reduce_only\":true"),
             "EOrder:Reduce only:No position exists",
         ),
-        (("\"limit\"", "\"iceberg\""), "EAPI:Feature disabled"),
+        (("\"limit\"", "\"iceberg\""), "Display_qty(s) not found"),
         (
             ("0.01", "0.01,\"deadline\":\"2020-01-01T00:00:00.000Z\""),
             "EService:Deadline elapsed",

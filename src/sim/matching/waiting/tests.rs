@@ -239,6 +239,7 @@ fn what_is_waited_for_can_be_amended_until_it_has_come() {
             qty: None,
             price: limit.map(price),
             trigger: trigger.map(|units| Offset::At(price(units))),
+            display: None,
             post_only: false,
             deadline: None,
         })

@@ -42,14 +42,12 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
         (Some(_), Some(_)) => return Err(Failure::argument("cl_ord_id")),
         (None, None) => return Err(Failure::argument("txid")),
     };
-    if params.text("display_qty").is_some() {
-        return Err(Failure::FEATURE);
-    }
     let mut amend = Amend {
         target,
         qty: None,
         price: None,
         trigger: None,
+        display: None,
         post_only: params.flag("post_only"),
         deadline: deadline(params, call.now)?,
     };
@@ -77,6 +75,9 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
         let trigger = params.text("trigger_price");
         let trigger = trigger.map(|text| prices::offset(text, "trigger_price", setting));
         amend.trigger = trigger.transpose()?;
+        if params.text("display_qty").is_some() {
+            amend.display = Some(volume(params, "display_qty", &pair)?);
+        }
     }
     match call.act(Request::Amend(amend))? {
         Reply::Amended { amend_id, .. } => result(&Amended { amend_id }),

@@ -157,6 +157,7 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
         post_only,
         trigger: prices.trigger,
         self_trade: self_trade(params)?,
+        display: display(params, &spec, kind)?,
         cl_ord_id,
         userref,
         deadline: deadline(params, call.now)?,
@@ -213,7 +214,7 @@ fn refuse_unsupported(params: &Params) -> Result<(), Failure> {
         });
     }
     let starts = !matches!(params.text("starttm"), None | Some("0" | "+0"));
-    if starts || params.text("displayvol").is_some() {
+    if starts {
         return Err(Failure::FEATURE);
     }
     Ok(())
@@ -273,6 +274,15 @@ fn flags(params: &Params, kind: OrderType) -> Result<Flags, Failure> {
         }
     }
     Ok(flags)
+}
+
+/// What an iceberg shows; nothing else hides anything.
+fn display(params: &Params, pair: &PairSpec, kind: OrderType) -> Result<Option<Quantity>, Failure> {
+    match (params.text("displayvol"), kind.iceberg) {
+        (None, false) => Ok(None),
+        (Some(_) | None, true) => volume(params, "displayvol", pair).map(Some),
+        (Some(_), false) => Err(Failure::argument("displayvol")),
+    }
 }
 
 /// How much: base, or with `viqc` quote, in which surplus decimals are cut too.

@@ -17,6 +17,8 @@ pub(crate) struct AmendOrder {
     pub(crate) price: Option<String>,
     /// New price to wait for.
     pub(crate) trigger: Option<Asked>,
+    /// New most that it shows.
+    pub(crate) display: Option<String>,
     /// Refuse if it would take.
     pub(crate) post_only: bool,
     deadline: Option<String>,
@@ -92,8 +94,7 @@ pub(crate) fn amend_order(fields: &Fields<'_>) -> Result<AmendOrder, VenueError>
     if !matches!(
         PriceType::read(fields, "limit_price_type")?,
         None | Some(PriceType::Static)
-    ) || fields.has("display_qty")
-    {
+    ) {
         return Err(VenueError::DISABLED);
     }
     let trigger_type = PriceType::read(fields, "trigger_price_type")?;
@@ -103,6 +104,7 @@ pub(crate) fn amend_order(fields: &Fields<'_>) -> Result<AmendOrder, VenueError>
         qty: fields.number("order_qty")?.map(str::to_owned),
         price: fields.number("limit_price")?.map(str::to_owned),
         trigger: trigger.map(|price| Asked::new(price, trigger_type.unwrap_or(PriceType::Static))),
+        display: fields.number("display_qty")?.map(str::to_owned),
         post_only: fields.flag("post_only")?.unwrap_or(false),
         deadline: fields.text("deadline")?,
     })
@@ -162,6 +164,7 @@ pub(crate) fn edit_order(fields: &Fields<'_>) -> Result<EditOrder, VenueError> {
             qty: fields.number("order_qty")?.map(str::to_owned),
             price: fields.number("limit_price")?.map(str::to_owned),
             trigger: AskedTrigger::price_of(fields)?,
+            display: None,
             post_only: fields.flag("post_only")?.unwrap_or(false),
             deadline: fields.text("deadline")?,
         },

@@ -50,12 +50,7 @@ const ADD_ORDER: [&str; 26] = [
 ];
 const NOT_IN_BATCH: [&str; 4] = ["symbol", "token", "validate", "deadline"];
 /// Members that ask for something which is not simulated.
-const NOT_SIMULATED: [&str; 4] = [
-    "effective_time",
-    "display_qty",
-    "sender_sub_id",
-    "stop_price",
-];
+const NOT_SIMULATED: [&str; 3] = ["effective_time", "sender_sub_id", "stop_price"];
 
 /// An order as it was asked for; its digits still need the pair's precisions.
 #[derive(Clone, Debug)]
@@ -68,6 +63,7 @@ pub(crate) struct AddOrder {
     lifetime: Lifetime,
     post_only: bool,
     self_trade: SelfTrade,
+    display: Option<String>,
     /// The client's id, to be echoed.
     pub(crate) cl_ord_id: Option<String>,
     /// The client's number, to be echoed.
@@ -120,6 +116,7 @@ fn order(
         lifetime: lifetime(fields, kind)?,
         post_only: post_only(fields, market)?,
         self_trade: self_trade(fields)?,
+        display: display(fields, kind)?,
         cl_ord_id,
         userref,
         deadline,
@@ -127,6 +124,15 @@ fn order(
         margin: fields.flag("margin")?.unwrap_or(false),
         reduce_only: fields.flag("reduce_only")?.unwrap_or(false),
     })
+}
+
+/// What an iceberg shows; nothing else hides anything.
+fn display(fields: &Fields<'_>, kind: OrderType) -> Result<Option<String>, VenueError> {
+    match (fields.number("display_qty")?, kind.iceberg) {
+        (None, false) => Ok(None),
+        (display, true) => required(display, "display_qty").map(|digits| Some(digits.to_owned())),
+        (Some(_), false) => Err(VenueError::of("EGeneral:Invalid arguments:display_qty")),
+    }
 }
 
 /// How much, as it was asked for.
@@ -304,6 +310,10 @@ impl AddOrder {
                 Size::Cash(cash)
             }
         };
+        let display = self.display.as_deref();
+        let display = display
+            .map(|digits| resolve_quantity(&spec.instrument, digits))
+            .transpose()?;
         let cl_ord_id = self.cl_ord_id.as_deref().map(cl_ord_id).transpose()?;
         if self.reduce_only {
             return Err(VenueError::of("EOrder:Reduce only:No position exists"));
@@ -320,6 +330,7 @@ impl AddOrder {
             post_only: self.post_only,
             trigger,
             self_trade: self.self_trade,
+            display,
             cl_ord_id,
             userref: self.userref,
             deadline: Some(deadline),
@@ -459,7 +470,15 @@ mod tests {
                 ("\"limit\"", "\"hunch\""),
                 "EGeneral:Invalid arguments:order_type",
             ),
-            (("\"limit\"", "\"iceberg\""), "EAPI:Feature disabled"),
+            (
+                ("\"limit\"", "\"settle-position\""),
+                "EAPI:Feature disabled",
+            ),
+            (("\"limit\"", "\"iceberg\""), "Display_qty(s) not found"),
+            (
+                ("1,", "1,\"display_qty\":1,"),
+                "EGeneral:Invalid arguments:display_qty",
+            ),
             (
                 ("\"limit\"", "\"stop-loss-limit\""),
                 "Triggers(s) not found",
