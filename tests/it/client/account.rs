@@ -227,6 +227,23 @@ async fn an_order_of_long_ago_is_searched_from_when_records_are_known() {
     }
 }
 
+/// Its fills are older than what is searched, and known.
+#[tokio::test]
+async fn an_order_that_was_partly_filled_long_ago_is_found() {
+    let (_server, account) = account(Records {
+        open: vec![("O-1", order("a1", "open", SENT - 40_000, "0.00500000"))],
+        ..Records::default()
+    })
+    .await;
+    let old = LookUp {
+        sent: Timestamp::from_secs(SENT - 40_000),
+        ..sent("a1")
+    };
+    let found = within(account.look_up(&[old])).await;
+    assert!(matches!(&found[..], [Found::Order { order, fills }]
+        if order.filled == "0.005".parse().unwrap() && fills.is_empty()));
+}
+
 #[tokio::test]
 async fn what_was_found_stays_found_when_the_fills_cannot_be_read() {
     let (_server, account) = account(Records {

@@ -47,7 +47,9 @@ impl Account {
         let since = since.before(LATE);
         let mut evidence = Evidence {
             orders: self.in_orders(wanted, since).await?,
-            ..Evidence::default()
+            fills: Fills::new(),
+            since,
+            everywhere: false,
         };
         if !evidence.is_whole(wanted)
             && let Err(error) = self.by_fills(wanted, since, &mut evidence).await
@@ -68,7 +70,7 @@ impl Account {
             [one] => Some(one.cl_ord_id),
             _ => None,
         };
-        let mut evidence = Evidence::default();
+        let mut orders = BTreeMap::new();
         for pass in 0..self.passes {
             if pass > 0 {
                 sleep(self.pause).await;
@@ -76,12 +78,12 @@ impl Account {
             let open = self.open_orders(filter).await?;
             let closed = self.closed_orders(filter, since).await?;
             // An open row can outlive its end by a minute: the closed row is the later truth.
-            evidence.take(wanted, &[&closed, &open]);
-            if evidence.orders.len() == wanted.len() {
+            take(&mut orders, wanted, &[&closed, &open]);
+            if orders.len() == wanted.len() {
                 break;
             }
         }
-        Ok(evidence.orders)
+        Ok(orders)
     }
 
     /// Reads the fills, and looks for the orders that are still missing among those that had some.
@@ -101,7 +103,7 @@ impl Account {
             let owners = evidence.fills.iter().map(|(order, _)| order.to_string());
             let owners: BTreeSet<_> = owners.collect();
             let orders = self.query(owners.into_iter().collect()).await?;
-            evidence.take(wanted, &[&orders]);
+            take(&mut evidence.orders, wanted, &[&orders]);
         }
         evidence.everywhere = true;
         Ok(())
@@ -109,24 +111,17 @@ impl Account {
 }
 
 /// What a search has brought to light.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Evidence {
     orders: BTreeMap<ClOrdId, OrderRecord>,
     fills: Fills,
+    /// Fills were searched from here.
+    since: Timestamp,
     /// Every place was asked: what is not there is nowhere.
     everywhere: bool,
 }
 
 impl Evidence {
-    /// Takes the wanted orders out of lists of records; what an earlier list has wins over a later one.
-    fn take(&mut self, wanted: &[LookUp], lists: &[&[OrderRecord]]) {
-        for look_up in wanted {
-            if let Some(order) = lists.iter().find_map(|list| latest(list, look_up)) {
-                self.orders.insert(look_up.cl_ord_id, order.clone());
-            }
-        }
-    }
-
     /// Whether all is known without a look at the fills.
     fn is_whole(&self, wanted: &[LookUp]) -> bool {
         let mut orders = self.orders.values();
@@ -135,12 +130,35 @@ impl Evidence {
 
     fn is_explained(&self) -> bool {
         let mut orders = self.orders.values();
-        orders.all(|order| is_explained(order, &self.fills))
+        orders.all(|order| self.explains(order))
+    }
+
+    /// Whether the fills add up to an order. One that was opened before the search began had fills that are known: whoever knows them
+    /// judges it.
+    fn explains(&self, order: &OrderRecord) -> bool {
+        order.opened < self.since || sum(order, &self.fills) >= order.filled
+    }
+
+    /// An order with its fills; a failure while they do not add up to it.
+    fn explained(&self, order: &OrderRecord) -> Found {
+        if self.explains(order) {
+            return Found::Order {
+                order: order.clone(),
+                fills: own(order, &self.fills).cloned().collect(),
+            };
+        }
+        let error = AccountError::Unexplained {
+            order: order.order_id,
+            filled: order.filled,
+            sum: sum(order, &self.fills),
+        };
+        tracing::warn!(%error, "look-up failed");
+        Found::Failed
     }
 
     fn answers(&self, wanted: &[LookUp]) -> Vec<Found> {
         let answer = |look_up: &LookUp| match self.orders.get(&look_up.cl_ord_id) {
-            Some(order) => explained(order, &self.fills),
+            Some(order) => self.explained(order),
             None if self.everywhere => Found::Absent,
             None => Found::Failed,
         };
@@ -148,25 +166,13 @@ impl Evidence {
     }
 }
 
-/// An order with its fills; a failure while they do not add up to it.
-fn explained(order: &OrderRecord, fills: &Fills) -> Found {
-    if is_explained(order, fills) {
-        return Found::Order {
-            order: order.clone(),
-            fills: own(order, fills).cloned().collect(),
-        };
+/// Takes the wanted orders out of lists of records; what an earlier list has wins over a later one.
+fn take(orders: &mut BTreeMap<ClOrdId, OrderRecord>, wanted: &[LookUp], lists: &[&[OrderRecord]]) {
+    for look_up in wanted {
+        if let Some(order) = lists.iter().find_map(|list| latest(list, look_up)) {
+            orders.insert(look_up.cl_ord_id, order.clone());
+        }
     }
-    let error = AccountError::Unexplained {
-        order: order.order_id,
-        filled: order.filled,
-        sum: sum(order, fills),
-    };
-    tracing::warn!(%error, "look-up failed");
-    Found::Failed
-}
-
-fn is_explained(order: &OrderRecord, fills: &Fills) -> bool {
-    sum(order, fills) >= order.filled
 }
 
 fn own<'a>(order: &OrderRecord, fills: &'a Fills) -> impl Iterator<Item = &'a (OrderId, Fill)> {
