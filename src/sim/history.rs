@@ -116,7 +116,8 @@ impl History {
                 | Fact::Filled { .. }
                 | Fact::Amended(_)
                 | Fact::Canceled { .. }
-                | Fact::Ledger(_) => {}
+                | Fact::Ledger(_)
+            | Fact::Switch { .. } => {}
             }
         }
         self.note_spread(now, quoted);

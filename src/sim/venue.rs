@@ -314,7 +314,7 @@ impl State {
                 Fact::Amended(amended) => own(amended.order.account),
                 Fact::Changed(changed) => own(changed.order.account),
                 Fact::Filled { order } | Fact::Canceled { order, .. } => own(order.account),
-                Fact::Ledger(_) => true,
+                Fact::Ledger(_) | Fact::Switch { .. } => true,
                 // A trade is a client's if a fill follows it.
                 Fact::Fill(_) => {
                     kept.extend(trade.take());
@@ -539,6 +539,31 @@ mod tests {
             assert_eq!(balances[0].1.total, decimal("5"));
             assert_eq!(view.exchange.system_status(), TradingStatus::Online);
         });
+    }
+
+    /// Wound before, in the snapshot or in the entries since.
+    #[test]
+    fn a_dead_mans_switch_goes_off_although_its_time_came_while_the_venue_was_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, _hand) = venue(Some(directory.path()));
+        let id = place(&first, ALICE, limit(Side::Buy, 600_000, CENT));
+        first
+            .act(ALICE, Request::CancelAllAfter(Some(Duration::from_secs(60))))
+            .unwrap();
+        drop(first);
+        for restarts in 1..=2 {
+            let (again, hand) = venue(Some(directory.path()));
+            assert!(again.due().borrow().is_some(), "restart {restarts}");
+            if restarts == 2 {
+                hand.advance(Duration::from_secs(61));
+                again.elapse();
+                let closed = again.read(|view| view.exchange.order(&id).unwrap().closed_at);
+                assert!(closed.is_some());
+                assert_eq!(*again.due().borrow(), None, "once");
+            }
+        }
+        let (again, _hand) = venue(Some(directory.path()));
+        assert_eq!(*again.due().borrow(), None, "off for good");
     }
 
     #[test]

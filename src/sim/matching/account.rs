@@ -47,7 +47,7 @@ pub(super) struct Client {
     pub(super) closed: VecDeque<OrderKey>,
     pub(super) fills: VecDeque<FillFact>,
     pub(super) ledger: VecDeque<LedgerFact>,
-    /// When the dead man's switch goes off. It does not outlive a restart.
+    /// When the dead man's switch goes off.
     pub(super) switch: Option<Timestamp>,
 }
 

@@ -34,6 +34,7 @@ impl Exchange {
             Fact::Canceled { order, reason } => {
                 self.close(at, order, OrderStatus::Canceled { reason: *reason });
             }
+            Fact::Switch { account, at } => self.apply_switch(*account, *at),
             // Levels follow from the orders.
             Fact::Level(_) => {}
         }

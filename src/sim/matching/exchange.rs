@@ -191,7 +191,9 @@ impl Exchange {
             Request::Edit(edit) => self.edit(now, account, &edit, facts),
             Request::Cancel(cancel) => self.cancel(now, account, &cancel.target, facts),
             Request::CancelAll => self.cancel_all(now, account, CancelReason::User, facts),
-            Request::CancelAllAfter(timeout) => Ok(self.wind_switch(now, account, timeout)),
+            Request::CancelAllAfter(timeout) => {
+                Ok(self.wind_switch(now, account, timeout, facts))
+            }
         };
         self.fire_triggers(now, facts);
         self.tell_levels(facts);

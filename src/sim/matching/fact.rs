@@ -37,6 +37,13 @@ pub enum Fact {
     Ledger(LedgerFact),
     /// The visible total of a price level changed.
     Level(LevelFact),
+    /// A client's dead man's switch was wound, taken off, or went off.
+    Switch {
+        /// Whose.
+        account: AccountId,
+        /// When it cancels everything; none when it is off.
+        at: Option<Timestamp>,
+    },
 }
 
 /// An order with all that the venue tells about it.

@@ -39,6 +39,10 @@ enum Step {
     CancelAll {
         who: AccountId,
     },
+    Wind {
+        who: AccountId,
+        seconds: u64,
+    },
     Wait(u64),
 }
 
@@ -107,7 +111,8 @@ fn step(agents: bool) -> impl Strategy<Value = Step> {
         5 => amend,
         2 => edit,
         3 => (who.clone(), 0_usize..6).prop_map(|(who, nth)| Step::Cancel { who, nth }),
-        1 => who.prop_map(|who| Step::CancelAll { who }),
+        1 => who.clone().prop_map(|who| Step::CancelAll { who }),
+        1 => (who, 0_u64..60).prop_map(|(who, seconds)| Step::Wind { who, seconds }),
         4 => (0_u64..40).prop_map(Step::Wait),
     ]
 }
@@ -126,6 +131,10 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
     match step.clone() {
         Step::Wait(_) => None,
         Step::CancelAll { who } => Some((who, Request::CancelAll)),
+        Step::Wind { who, seconds } => {
+            let timeout = (seconds > 0).then(|| Duration::from_secs(seconds));
+            Some((who, Request::CancelAllAfter(timeout)))
+        }
         Step::Cancel { who, nth } => {
             let target = CancelTarget::Order(nth_open(who, nth)?.0);
             Some((who, Request::Cancel(Cancel { target })))
@@ -317,6 +326,7 @@ impl Turns {
                 | Fact::Filled { .. }
                 | Fact::Canceled { .. }
                 | Fact::Ledger(_)
+                | Fact::Switch { .. }
                 | Fact::Level(_) => continue,
             };
             let stays = self
@@ -561,7 +571,7 @@ fn of_clients(facts: &[(Timestamp, Fact)]) -> Vec<(Timestamp, Fact)> {
         Fact::Amended(amend) => client(amend.order.account),
         Fact::Changed(change) => client(change.order.account),
         Fact::Filled { order } | Fact::Canceled { order, .. } => client(order.account),
-        Fact::Trade(_) | Fact::Fill(_) | Fact::Ledger(_) => true,
+        Fact::Trade(_) | Fact::Fill(_) | Fact::Ledger(_) | Fact::Switch { .. } => true,
         Fact::Level(_) => false,
     };
     let kept = facts.iter().filter(|(_, fact)| keep(fact));
@@ -640,6 +650,7 @@ proptest! {
                 | Fact::Changed(_)
                 | Fact::Filled { .. }
                 | Fact::Canceled { .. }
+                | Fact::Switch { .. }
                 | Fact::Level(_) => continue,
             };
             prop_assert!(ids.insert(id), "{} twice", id);
@@ -653,6 +664,7 @@ fn run_short(steps: &[Step]) -> Bench {
     for step in steps {
         if let Step::Wait(seconds) = step {
             bench.wait(*seconds);
+            bench.tick();
         } else if let Some((who, request)) = concrete(&bench, step) {
             let _refused_or_not = bench.act(who, request);
         }

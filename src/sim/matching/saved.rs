@@ -58,6 +58,8 @@ pub struct SavedAccount {
     pub fills: Vec<FillFact>,
     /// Its ledger, oldest first.
     pub ledger: Vec<LedgerFact>,
+    /// When its dead man's switch goes off.
+    pub switch: Option<Timestamp>,
 }
 
 /// Why a saved state cannot be loaded.
@@ -106,6 +108,7 @@ impl Exchange {
             closed: self.closed_orders(id).cloned().collect(),
             fills: client.fills.iter().cloned().collect(),
             ledger: client.ledger.iter().cloned().collect(),
+            switch: client.switch,
         }
     }
 
@@ -187,6 +190,7 @@ impl Exchange {
             ..Account::default()
         };
         self.accounts.insert(saved.id, account);
+        self.apply_switch(saved.id, saved.switch);
     }
 
     fn load_open(&mut self, mut order: Order) {

@@ -98,6 +98,7 @@ fn shape(fact: &Fact) -> String {
         Fact::Canceled { order, .. } => format!("canceled {}", order.account.0),
         Fact::Ledger(entry) => format!("ledger {} {}", entry.account.0, entry.asset),
         Fact::Level(_) => "level".to_owned(),
+        Fact::Switch { account, .. } => format!("switch {}", account.0),
     }
 }
 

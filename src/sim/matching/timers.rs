@@ -28,7 +28,7 @@ impl Exchange {
         while let Some((at, account)) = self.switches.first().copied()
             && at <= now
         {
-            self.set_switch(account, None);
+            self.commit(now, Fact::Switch { account, at: None }, facts);
             // Where nothing can be canceled now, nothing is: the switch is off all the same.
             let _refused = self.cancel_all(now, account, CancelReason::NotAlive, facts);
         }
@@ -41,13 +41,16 @@ impl Exchange {
         now: Timestamp,
         account: AccountId,
         timeout: Option<Duration>,
+        facts: &mut Vec<Fact>,
     ) -> Reply {
         let at = timeout.map(|timeout| now.after(timeout));
-        self.set_switch(account, at);
+        if self.client(account).is_some() {
+            self.commit(now, Fact::Switch { account, at }, facts);
+        }
         Reply::Wound { at }
     }
 
-    fn set_switch(&mut self, account: AccountId, at: Option<Timestamp>) {
+    pub(super) fn apply_switch(&mut self, account: AccountId, at: Option<Timestamp>) {
         let Some(client) = self.client_mut(account) else {
             return;
         };

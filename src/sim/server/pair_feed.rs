@@ -349,7 +349,8 @@ pub(super) fn touched(facts: &[Fact]) -> BTreeMap<PairId, Touched<'_>> {
             | Fact::Filled { .. }
             | Fact::Amended(_)
             | Fact::Canceled { .. }
-            | Fact::Ledger(_) => {}
+            | Fact::Ledger(_)
+            | Fact::Switch { .. } => {}
         }
     }
     pairs

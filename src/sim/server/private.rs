@@ -290,7 +290,7 @@ const fn account(fact: &Fact) -> Option<AccountId> {
         Fact::Amended(amended) => Some(amended.order.account),
         Fact::Changed(changed) => Some(changed.order.account),
         Fact::Ledger(entry) => Some(entry.account),
-        Fact::Trade(_) | Fact::Level(_) => None,
+        Fact::Trade(_) | Fact::Level(_) | Fact::Switch { .. } => None,
     }
 }
 
@@ -305,6 +305,7 @@ fn hidden(faults: &FaultHandle, fact: &Fact) -> bool {
         | Fact::Canceled { .. }
         | Fact::Ledger(_)
         | Fact::Trade(_)
+        | Fact::Switch { .. }
         | Fact::Level(_) => false,
     }
 }
@@ -332,7 +333,9 @@ fn rows(scribe: Scribe<'_>, fact: &Fact) -> Vec<Row> {
         Fact::Canceled { order, reason } => {
             [row(order, scribe.canceled(order, *reason), true), None]
         }
-        Fact::Trade(_) | Fact::Ledger(_) | Fact::Level(_) => [None, None],
+        Fact::Trade(_) | Fact::Ledger(_) | Fact::Level(_) | Fact::Switch { .. } => {
+            [None, None]
+        }
     };
     rows.into_iter().flatten().collect()
 }
