@@ -12,7 +12,7 @@ use super::{
     money::sum,
     orders::rests,
 };
-use crate::types::{Liquidity, Price, Timestamp};
+use crate::types::{Liquidity, Price, Quantity, Timestamp};
 
 impl Exchange {
     /// Makes a fact true and tells it.
@@ -23,6 +23,7 @@ impl Exchange {
 
     /// Makes a fact true. Facts about orders or accounts that are not known change nothing of theirs.
     pub(super) fn apply(&mut self, at: Timestamp, fact: &Fact) {
+        self.at = at;
         match fact {
             Fact::Accepted(accepted) => self.apply_accepted(accepted),
             Fact::Trade(trade) => self.apply_trade(trade),
@@ -230,25 +231,30 @@ impl Exchange {
             key: order.key,
             account: order.account,
             remaining,
+            since: self.at,
         };
-        let book = self.touch(order, price)?;
-        Some(book.insert(order.side, price, resting))
+        let place = self.touch(order, price)?.insert(order.side, price, resting);
+        self.note_entry(order, place);
+        Some(place)
     }
 
     fn leave_book(&mut self, order: &OrderState, place: Option<Place>) {
+        let at = self.at;
         if let Some(place) = place
             && let Some(book) = self.touch(order, place.price)
+            && book.remove(order.side, place, at)
         {
-            book.remove(order.side, place);
+            self.note_size(order, place, Quantity::ZERO);
         }
     }
 
     fn resize(&mut self, order: &OrderState, place: Option<Place>) {
-        let remaining = order.visible();
+        let (remaining, at) = (order.visible(), self.at);
         if let Some(place) = place
             && let Some(book) = self.touch(order, place.price)
+            && book.resize(order.side, place, remaining, at)
         {
-            book.resize(order.side, place, remaining);
+            self.note_size(order, place, remaining);
         }
     }
 

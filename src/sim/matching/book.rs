@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{AccountId, OrderKey};
-use crate::types::{Price, Quantity, Side};
+use crate::types::{Price, Quantity, Side, Timestamp};
 
 /// Where an order rests. A later place at the same price is served later.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -21,6 +21,8 @@ pub(super) struct Resting {
     pub(super) key: OrderKey,
     pub(super) account: AccountId,
     pub(super) remaining: Quantity,
+    /// When it took its place: strictly later than whoever stands before it at its price.
+    pub(super) since: Timestamp,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,21 @@ struct Level {
     /// Wider than a quantity, so that no number of orders overflows it.
     total: i128,
     queue: BTreeMap<u64, Resting>,
+    /// When it last changed.
+    changed: Timestamp,
+}
+
+/// A price level with all that others may know of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DepthLevel {
+    /// Its price.
+    pub price: Price,
+    /// Total of what shows.
+    pub qty: Quantity,
+    /// How many orders.
+    pub orders: usize,
+    /// When it last changed.
+    pub changed: Timestamp,
 }
 
 /// Both sides.
@@ -39,26 +56,38 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// Puts an order at the back of its level.
-    pub(super) fn insert(&mut self, side: Side, price: Price, order: Resting) -> Place {
+    /// Puts an order at the back of its level. Its time is moved on if others took their places there at the same instant.
+    pub(super) fn insert(&mut self, side: Side, price: Price, mut order: Resting) -> Place {
         let turn = self.next_turn;
         self.next_turn += 1;
         let level = self.side_mut(side).entry(price).or_default();
         level.total += i128::from(order.remaining.units());
+        level.changed = order.since;
+        if let Some((_, last)) = level.queue.last_key_value() {
+            order.since = order.since.max(last.since.shifted_nanos(1));
+        }
         level.queue.insert(turn, order);
         Place { price, turn }
     }
 
-    /// Changes what remains of an order, without moving it. Nothing left takes it out.
-    pub(super) fn resize(&mut self, side: Side, place: Place, remaining: Quantity) {
+    /// Changes what remains of an order at an instant, without moving it. Nothing left takes it out. Whether anything changed.
+    pub(super) fn resize(
+        &mut self,
+        side: Side,
+        place: Place,
+        remaining: Quantity,
+        at: Timestamp,
+    ) -> bool {
         let levels = self.side_mut(side);
         let Some(level) = levels.get_mut(&place.price) else {
-            return;
+            return false;
         };
-        let Some(order) = level.queue.get_mut(&place.turn) else {
-            return;
+        let order = level.queue.get_mut(&place.turn);
+        let Some(order) = order.filter(|order| order.remaining != remaining) else {
+            return false;
         };
         level.total += i128::from(remaining.units()) - i128::from(order.remaining.units());
+        level.changed = at;
         order.remaining = remaining;
         if remaining.is_zero() {
             level.queue.remove(&place.turn);
@@ -66,11 +95,17 @@ impl Book {
         if level.queue.is_empty() {
             levels.remove(&place.price);
         }
+        true
     }
 
-    /// Takes an order out.
-    pub(super) fn remove(&mut self, side: Side, place: Place) {
-        self.resize(side, place, Quantity::ZERO);
+    /// Takes an order out at an instant. Whether it was there.
+    pub(super) fn remove(&mut self, side: Side, place: Place, at: Timestamp) -> bool {
+        self.resize(side, place, Quantity::ZERO, at)
+    }
+
+    /// The order at a place.
+    pub(super) fn at(&self, side: Side, place: Place) -> Option<&Resting> {
+        self.side(side).get(&place.price)?.queue.get(&place.turn)
     }
 
     /// The order that is served next.
@@ -96,10 +131,33 @@ impl Book {
             .map(|(price, level)| (*price, total(level)))
     }
 
+    /// Levels, best first, with all that others may know of them.
+    pub(super) fn depth(&self, side: Side) -> impl Iterator<Item = DepthLevel> {
+        self.ordered(side).map(|(price, level)| DepthLevel {
+            price: *price,
+            qty: total(level),
+            orders: level.queue.len(),
+            changed: level.changed,
+        })
+    }
+
     /// Orders in the order in which they would be served.
     pub(super) fn orders(&self, side: Side) -> impl Iterator<Item = (Price, &Resting)> {
-        self.ordered(side)
-            .flat_map(|(price, level)| level.queue.values().map(move |order| (*price, order)))
+        self.places(side).map(|(place, order)| (place.price, order))
+    }
+
+    /// The same, with their places.
+    pub(super) fn places(&self, side: Side) -> impl Iterator<Item = (Place, &Resting)> {
+        self.ordered(side).flat_map(|(price, level)| {
+            let place = |turn: &u64| Place {
+                price: *price,
+                turn: *turn,
+            };
+            level
+                .queue
+                .iter()
+                .map(move |(turn, order)| (place(turn), order))
+        })
     }
 
     fn ordered(&self, side: Side) -> impl Iterator<Item = (&Price, &Level)> {
@@ -149,6 +207,8 @@ fn total(level: &Level) -> Quantity {
 mod tests {
     use super::*;
 
+    const LATER: Timestamp = Timestamp::from_secs(2);
+
     fn price(units: i64) -> Price {
         Price::new(units).unwrap()
     }
@@ -158,6 +218,7 @@ mod tests {
             key: OrderKey(key),
             account: AccountId(0),
             remaining: Quantity::new(units).unwrap(),
+            since: Timestamp::from_secs(1),
         }
     }
 
@@ -177,9 +238,9 @@ mod tests {
         assert_eq!(keys(&book, Side::Buy), [2, 3, 1]);
         assert_eq!(keys(&book, Side::Sell), [5, 4]);
         assert_eq!(book.best(Side::Buy).unwrap().1.units(), 12);
-        book.resize(Side::Buy, early, Quantity::new(1).unwrap());
+        book.resize(Side::Buy, early, Quantity::new(1).unwrap(), LATER);
         assert_eq!(book.total(Side::Buy, price(11)).units(), 6);
-        book.remove(Side::Buy, early);
+        book.remove(Side::Buy, early, LATER);
         assert_eq!(keys(&book, Side::Buy), [2, 1]);
     }
 
@@ -187,8 +248,31 @@ mod tests {
     fn an_empty_level_is_gone() {
         let mut book = Book::default();
         let place = book.insert(Side::Sell, price(12), resting(5, 1));
-        book.remove(Side::Sell, place);
+        book.remove(Side::Sell, place, LATER);
         assert_eq!(book.best(Side::Sell), None);
         assert_eq!(book.levels(Side::Sell).count(), 0);
+    }
+
+    #[test]
+    fn times_at_a_price_rise_in_the_order_of_the_queue_and_a_level_knows_its_last_change() {
+        let mut book = Book::default();
+        let first = book.insert(Side::Sell, price(12), resting(1, 5));
+        for key in 2..5 {
+            book.insert(Side::Sell, price(12), resting(key, 5));
+        }
+        book.insert(Side::Sell, price(13), resting(5, 5));
+        let nanos = |book: &Book| {
+            let orders = book.orders(Side::Sell);
+            orders
+                .map(|(_, order)| order.since.as_nanos() - 1_000_000_000)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(nanos(&book), [0, 1, 2, 3, 0]);
+        book.resize(Side::Sell, first, Quantity::new(1).unwrap(), LATER);
+        assert_eq!(nanos(&book), [0, 1, 2, 3, 0], "who stays keeps the time");
+        let levels: Vec<DepthLevel> = book.depth(Side::Sell).collect();
+        assert_eq!((levels[0].orders, levels[0].qty.units()), (4, 16));
+        assert_eq!(levels[0].changed, LATER);
+        assert_eq!(levels[1].changed, Timestamp::from_secs(1));
     }
 }

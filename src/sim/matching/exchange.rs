@@ -15,6 +15,7 @@ use super::{
     ids::{Counters, Ids, Prefix},
     limits::{RateCounter, Tier},
     money::Terms,
+    moves::Move,
 };
 use crate::types::{
     AssetCode, Decimal, ExecId, OrderId, Price, Quantity, Side, Timestamp, TradingStatus,
@@ -108,6 +109,10 @@ pub struct Exchange {
     pub(super) orders: HashMap<OrderKey, Order>,
     /// Levels that the present act changed, with their totals before it.
     pub(super) touched: BTreeMap<(PairId, Side, Price), Quantity>,
+    /// What the present act did to the resting orders, one by one.
+    pub(super) moves: Vec<Move>,
+    /// When the fact became true that is being applied.
+    pub(super) at: Timestamp,
     /// Pairs that traded in the present act.
     pub(super) traded: BTreeSet<PairId>,
     /// Open orders that expire, soonest first.
@@ -135,6 +140,8 @@ impl Exchange {
             accounts: BTreeMap::new(),
             orders: HashMap::new(),
             touched: BTreeMap::new(),
+            moves: Vec::new(),
+            at: Timestamp::MIN,
             traded: BTreeSet::new(),
             expiries: BTreeSet::new(),
             switches: BTreeSet::new(),
@@ -185,6 +192,7 @@ impl Exchange {
         if !self.accounts.contains_key(&account) {
             return Err(Refusal::Unavailable);
         }
+        self.moves.clear();
         let result = match request {
             Request::Place(order) => self.place(now, account, &order, facts),
             Request::Amend(amend) => self.amend(now, account, &amend, facts),

@@ -22,6 +22,7 @@ mod fact;
 mod ids;
 mod limits;
 mod money;
+mod moves;
 mod orders;
 mod request;
 mod saved;
@@ -32,6 +33,7 @@ mod trigger;
 mod waiting;
 
 pub use account::Balance;
+pub use book::DepthLevel;
 pub use exchange::{Exchange, Order, OrderStatus, PostOnlyRule, Rules};
 pub use fact::{
     AmendFact, CancelReason, Change, ChangeFact, Fact, FillFact, LedgerFact, LevelFact, OrderFact,
@@ -39,6 +41,7 @@ pub use fact::{
 };
 pub use ids::Counters;
 pub use limits::{RateCounter, Tier};
+pub use moves::{Move, Queued};
 pub use request::{
     AccountId, Amend, Cancel, CancelTarget, Conditions, Edit, NewOrder, OrderKey, OrderKind,
     Refusal, Reply, Request, SelfTrade, Size, TimeInForce,

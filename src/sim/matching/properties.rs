@@ -272,15 +272,18 @@ fn run(rules: Rules, steps: &[Step]) -> Bench {
     for step in steps {
         let told = bench.facts.len();
         let queues = Queues::of(&bench.exchange);
+        let seen = Seen::of(&bench.exchange);
         if let Step::Wait(seconds) = step {
             bench.wait(*seconds);
             bench.tick();
+            seen.moves_to(&bench.exchange);
         } else if let Some((who, request)) = concrete(&bench, step) {
             let result = bench.act(who, request);
             assert!(
                 result.is_ok() || bench.facts.len() == told,
                 "a refusal tells nothing"
             );
+            seen.moves_to(&bench.exchange);
         }
         let facts = &bench.facts[told..];
         shadow.follow(facts);
@@ -401,6 +404,51 @@ impl Queues {
                 queue.remove(0);
             }
         }
+    }
+}
+
+/// The queues as a reader of moves sees them.
+struct Seen(BTreeMap<(u32, Side), BTreeMap<(Price, u64), Queued>>);
+
+impl Seen {
+    fn of(exchange: &Exchange) -> Self {
+        let queue = |(pair, side)| {
+            let queue = exchange.queue(PairId(pair), side);
+            let queue = queue.map(|order| ((order.price, order.turn), order));
+            ((pair, side), queue.collect())
+        };
+        Self(SIDES.map(queue).into_iter().collect())
+    }
+
+    fn moves_to(mut self, exchange: &Exchange) {
+        let mut in_flight = std::collections::BTreeSet::new();
+        for step in exchange.moves() {
+            match *step {
+                Move::Entered(pair, side, order) => {
+                    in_flight.insert((pair, side, order.price, order.turn));
+                    let queue = self.0.get_mut(&(pair.0, side)).unwrap();
+                    let place = (order.price, order.turn);
+                    let behind = queue.range(..place).next_back();
+                    let behind = behind.filter(|((price, _), _)| *price == order.price);
+                    assert!(behind.is_none_or(|(_, last)| last.since < order.since));
+                    assert!(queue.insert(place, order).is_none());
+                }
+                Move::Resized(pair, side, price, turn, left) => {
+                    let queue = self.0.get_mut(&(pair.0, side)).unwrap();
+                    if left.is_zero() {
+                        queue.remove(&(price, turn)).unwrap();
+                        in_flight.remove(&(pair, side, price, turn));
+                    } else {
+                        queue.get_mut(&(price, turn)).unwrap().qty = left;
+                    }
+                }
+                Move::Settled(pair, side, price, turn) => {
+                    in_flight.remove(&(pair, side, price, turn));
+                }
+            }
+        }
+        assert!(in_flight.is_empty(), "unsettled: {in_flight:?}");
+        assert_eq!(self.0, Self::of(exchange).0);
     }
 }
 

@@ -151,6 +151,7 @@ impl Exchange {
             self.load_open(order);
         }
         self.touched.clear();
+        self.moves.clear();
         self.traded.clear();
         Ok(())
     }
@@ -194,6 +195,7 @@ impl Exchange {
     }
 
     fn load_open(&mut self, mut order: Order) {
+        self.at = order.state.touched;
         order.place = self.enter_book(&order.state);
         self.watch_expiry(&order.state);
         self.watch_trigger(&order.state);
@@ -216,6 +218,7 @@ impl Exchange {
             self.apply(at, &fact);
         }
         self.touched.clear();
+        self.moves.clear();
         self.traded.clear();
     }
 

@@ -19,6 +19,7 @@ impl Exchange {
 
     /// Does what is due by `now` and appends what became of it to `facts`.
     pub fn tick(&mut self, now: Timestamp, facts: &mut Vec<Fact>) {
+        self.moves.clear();
         while let Some((at, key)) = self.expiries.first().copied()
             && at <= now
         {

@@ -35,6 +35,7 @@ impl Exchange {
         if over {
             self.end(now, taker, CancelReason::Immediate, facts);
         }
+        self.note_settled(taker);
     }
 
     /// An order meets one of its own account: whom it names leaves.
@@ -117,6 +118,7 @@ impl Exchange {
             ..state.clone()
         };
         self.changed(now, order, Change::Refilled, facts);
+        self.note_settled(key);
     }
 
     /// One side of a trade: fill, end of the order if that was all, two ledger entries.
