@@ -117,7 +117,7 @@ impl History {
                 | Fact::Amended(_)
                 | Fact::Canceled { .. }
                 | Fact::Ledger(_)
-            | Fact::Switch { .. } => {}
+                | Fact::Switch { .. } => {}
             }
         }
         self.note_spread(now, quoted);

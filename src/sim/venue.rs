@@ -548,7 +548,10 @@ mod tests {
         let (first, _hand) = venue(Some(directory.path()));
         let id = place(&first, ALICE, limit(Side::Buy, 600_000, CENT));
         first
-            .act(ALICE, Request::CancelAllAfter(Some(Duration::from_secs(60))))
+            .act(
+                ALICE,
+                Request::CancelAllAfter(Some(Duration::from_secs(60))),
+            )
             .unwrap();
         drop(first);
         for restarts in 1..=2 {

@@ -5,5 +5,6 @@ mod edits;
 mod life;
 mod lifetimes;
 mod market;
+mod rates;
 mod rig;
 mod triggers;

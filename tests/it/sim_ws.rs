@@ -8,5 +8,6 @@ mod icebergs;
 mod life;
 mod lifetimes;
 mod orders;
+mod rates;
 mod rig;
 mod triggers;

@@ -7,7 +7,7 @@ use super::{
     AccountId, Amend, AmendFact, CancelReason, CancelTarget, Conditions, Exchange, Fact,
     NewTrigger, Offset, OrderKey, OrderKind, OrderState, PairId, Refusal, Reply,
     ids::Prefix,
-    limits::{self, AMEND, CANCEL_ALL, amend_penalty, cancel_penalty},
+    limits::{self, AMEND, CANCEL_ALL, Points, amend_penalty, cancel_penalty},
     orders::{check_display, check_price},
 };
 use crate::types::{Decimal, Price, Timestamp};
@@ -37,7 +37,7 @@ impl Exchange {
         after.shown = before.shown.min(after.fresh());
         let ends = after.qty <= after.filled;
         let penalty = penalty(now, &before, ends);
-        let room = self.has_room(now, account, before.pair, AMEND + penalty);
+        let room = self.has_room(now, account, before.pair, AMEND.and(penalty));
         if room {
             self.charge(now, account, before.pair, AMEND);
         }
@@ -180,17 +180,39 @@ impl Exchange {
         target: &CancelTarget,
         facts: &mut Vec<Fact>,
     ) -> Result<Reply, Refusal> {
-        limits::admits_cancel(self.system)?;
-        let order = self.find_open(account, target)?;
-        let (key, pair, order_id) = (order.key, order.pair, order.order_id);
+        let order = self.find_cancelable(account, target)?;
         let points = cancel_penalty(now.since(order.touched));
-        limits::admits_cancel(self.pair_status(pair))?;
-        if !self.has_room(now, account, pair, points) {
+        if !self.has_room(now, account, order.pair, points) {
             return Err(Refusal::RateLimit);
         }
+        self.cancel_anyway(now, account, target, facts)
+    }
+
+    /// Cancels an order and charges for it, even if that goes over the limit.
+    pub(super) fn cancel_anyway(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        target: &CancelTarget,
+        facts: &mut Vec<Fact>,
+    ) -> Result<Reply, Refusal> {
+        let order = self.find_cancelable(account, target)?;
+        let (key, pair, order_id) = (order.key, order.pair, order.order_id);
+        let points = cancel_penalty(now.since(order.touched));
         self.charge(now, account, pair, points);
         self.end(now, key, CancelReason::User, facts);
         Ok(Reply::Canceled { order_id })
+    }
+
+    fn find_cancelable(
+        &self,
+        account: AccountId,
+        target: &CancelTarget,
+    ) -> Result<&OrderState, Refusal> {
+        limits::admits_cancel(self.system)?;
+        let order = self.find_open(account, target)?;
+        limits::admits_cancel(self.pair_status(order.pair))?;
+        Ok(order)
     }
 
     /// Cancels what the account has open, except in pairs under maintenance. Never refused for its rate.
@@ -210,7 +232,9 @@ impl Exchange {
         let mut pairs: Vec<PairId> = open.iter().map(|(_, pair)| *pair).collect();
         pairs.sort_unstable();
         pairs.dedup();
-        for pair in pairs {
+        // What the venue does by itself costs nothing.
+        let charged = pairs.into_iter().filter(|_| reason == CancelReason::User);
+        for pair in charged {
             self.charge(now, account, pair, CANCEL_ALL);
         }
         for (key, _) in &open {
@@ -256,8 +280,12 @@ fn is_moved(old: Option<Price>, new: Option<Price>, tick: Price) -> bool {
 }
 
 /// Points that depend on the order's age. Amending to what is filled pays for the cancel too.
-fn penalty(now: Timestamp, order: &OrderState, ends: bool) -> u32 {
+fn penalty(now: Timestamp, order: &OrderState, ends: bool) -> Points {
     let age = now.since(order.touched);
-    let cancel = if ends { cancel_penalty(age) } else { 0 };
-    amend_penalty(age) + cancel
+    let cancel = if ends {
+        cancel_penalty(age)
+    } else {
+        Points::NONE
+    };
+    amend_penalty(age).and(cancel)
 }

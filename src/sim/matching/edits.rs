@@ -21,7 +21,7 @@ impl Exchange {
         let before = self.find_open(account, &edit.target)?.clone();
         limits::admits_amend(self.pair_status(before.pair))?;
         let penalty = edit_penalty(now.since(before.touched));
-        let room = self.has_room(now, account, before.pair, EDIT + penalty);
+        let room = self.has_room(now, account, before.pair, EDIT.and(penalty));
         if room && !edit.validate {
             self.charge(now, account, before.pair, EDIT);
         }

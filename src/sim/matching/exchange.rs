@@ -13,7 +13,7 @@ use super::{
     account::{Account, Balance, Client},
     book::{Book, Place},
     ids::{Counters, Ids, Prefix},
-    limits::{RateCounter, Tier},
+    limits::{ADD, ADD_IN_BATCH, RateCounter, Tier},
     money::Terms,
     moves::Move,
 };
@@ -194,14 +194,16 @@ impl Exchange {
         }
         self.moves.clear();
         let result = match request {
-            Request::Place(order) => self.place(now, account, &order, facts),
+            Request::Place(order) => self.place(now, account, &order, ADD, facts),
+            Request::PlaceInBatch(order) => self.place(now, account, &order, ADD_IN_BATCH, facts),
             Request::Amend(amend) => self.amend(now, account, &amend, facts),
             Request::Edit(edit) => self.edit(now, account, &edit, facts),
             Request::Cancel(cancel) => self.cancel(now, account, &cancel.target, facts),
-            Request::CancelAll => self.cancel_all(now, account, CancelReason::User, facts),
-            Request::CancelAllAfter(timeout) => {
-                Ok(self.wind_switch(now, account, timeout, facts))
+            Request::CancelInBatch(cancel) => {
+                self.cancel_anyway(now, account, &cancel.target, facts)
             }
+            Request::CancelAll => self.cancel_all(now, account, CancelReason::User, facts),
+            Request::CancelAllAfter(timeout) => self.wind_switch(now, account, timeout, facts),
         };
         self.fire_triggers(now, facts);
         self.tell_levels(facts);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NewOrder, OrderKind, Refusal};
+use super::{NewOrder, OrderKind, PairId, Refusal};
 use crate::types::{Decimal, Timestamp, TradingStatus};
 
 /// Verification tier of an account.
@@ -76,15 +76,15 @@ impl RateCounter {
     }
 
     /// Whether `points` more stay within the tier's threshold.
-    pub(super) fn has_room(self, now: Timestamp, tier: Tier, points: u32) -> bool {
+    pub(super) fn has_room(self, now: Timestamp, tier: Tier, points: Points) -> bool {
         let units = self.decayed(now, tier).units;
-        units.saturating_add(u64::from(points) * POINT) <= u64::from(tier.threshold()) * POINT
+        units.saturating_add(points.units()) <= u64::from(tier.threshold()) * POINT
     }
 
     /// Adds `points`, whether they fit or not.
-    pub(super) fn charge(&mut self, now: Timestamp, tier: Tier, points: u32) {
+    pub(super) fn charge(&mut self, now: Timestamp, tier: Tier, points: Points) {
         *self = self.decayed(now, tier);
-        self.units = self.units.saturating_add(u64::from(points) * POINT);
+        self.units = self.units.saturating_add(points.units());
     }
 
     fn decayed(self, now: Timestamp, tier: Tier) -> Self {
@@ -97,35 +97,64 @@ impl RateCounter {
     }
 }
 
+/// What a request costs, in halves of a point.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Points(u32);
+
+impl Points {
+    pub(super) const NONE: Self = Self(0);
+    const HALF: Self = Self(1);
+
+    const fn whole(points: u32) -> Self {
+        Self(points * 2)
+    }
+
+    pub(super) const fn and(self, more: Self) -> Self {
+        Self(self.0 + more.0)
+    }
+
+    fn units(self) -> u64 {
+        u64::from(self.0) * (POINT / 2)
+    }
+}
+
 /// Points that adding an order costs.
-pub(super) const ADD: u32 = 1;
+pub(super) const ADD: Points = Points::whole(1);
+/// Points that each order of a batch costs.
+pub(super) const ADD_IN_BATCH: Points = Points::HALF;
 /// Points that every amend costs.
-pub(super) const AMEND: u32 = 1;
+pub(super) const AMEND: Points = Points::whole(1);
 /// Points that every edit costs.
-pub(super) const EDIT: u32 = 1;
+pub(super) const EDIT: Points = Points::whole(1);
 /// Points that canceling everything costs in each pair it touches.
-pub(super) const CANCEL_ALL: u32 = 1;
+pub(super) const CANCEL_ALL: Points = Points::whole(1);
+/// Points that winding the dead man's switch costs.
+pub(super) const WIND: Points = Points::whole(1);
+
+/// Where requests are counted that concern no pair. That they have a counter of their own is (unconfirmed);
+/// Kraken's own client counts them without a pair.
+pub(super) const NO_PAIR: PairId = PairId(u32::MAX);
 
 /// Points on top when an order of this age is amended.
-pub(super) fn amend_penalty(age: Duration) -> u32 {
+pub(super) fn amend_penalty(age: Duration) -> Points {
     by_age(age, &[(5, 3), (10, 2), (15, 1)])
 }
 
 /// Points on top when an order of this age is replaced.
-pub(super) fn edit_penalty(age: Duration) -> u32 {
+pub(super) fn edit_penalty(age: Duration) -> Points {
     by_age(age, &[(5, 6), (10, 5), (15, 4), (45, 2), (90, 1)])
 }
 
 /// Points when an order of this age is canceled.
-pub(super) fn cancel_penalty(age: Duration) -> u32 {
+pub(super) fn cancel_penalty(age: Duration) -> Points {
     by_age(age, &[(5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1)])
 }
 
-fn by_age(age: Duration, steps: &[(u64, u32)]) -> u32 {
+fn by_age(age: Duration, steps: &[(u64, u32)]) -> Points {
     let step = steps
         .iter()
         .find(|(below, _)| age < Duration::from_secs(*below));
-    step.map_or(0, |(_, points)| *points)
+    step.map_or(Points::NONE, |(_, points)| Points::whole(*points))
 }
 
 /// Whether a status lets an order in. What a crossing order may do in post-only mode is decided at the book.
@@ -192,9 +221,9 @@ mod tests {
 
     #[test]
     fn an_amend_after_seven_and_a_cancel_after_thirty_six_seconds_cost_eight() {
-        let amended = AMEND + amend_penalty(Duration::from_secs(7));
+        let amended = AMEND.and(amend_penalty(Duration::from_secs(7)));
         let canceled = cancel_penalty(Duration::from_secs(36));
-        assert_eq!(ADD + amended + canceled, 8);
+        assert_eq!(ADD.and(amended).and(canceled), Points::whole(8));
     }
 
     #[test]
@@ -208,19 +237,26 @@ mod tests {
             (90, 2, 1),
             (300, 1, 0),
         ] {
+            let (before, after) = (Points::whole(before), Points::whole(after));
             assert_eq!(cancel_penalty(just_below(seconds)), before);
             assert_eq!(cancel_penalty(Duration::from_secs(seconds)), after);
         }
-        assert_eq!(amend_penalty(Duration::from_secs(15)), 0);
+        assert_eq!(amend_penalty(Duration::from_secs(15)), Points::NONE);
     }
 
     #[test]
     fn room_ends_at_the_threshold_and_comes_back_with_time() {
         let (start, tier) = (Timestamp::from_secs(5), Tier::Starter);
         let mut counter = RateCounter::default();
-        counter.charge(start, tier, 60);
-        assert!(!counter.has_room(start, tier, 1));
-        assert!(counter.has_room(start.after(Duration::from_secs(1)), tier, 1));
-        assert!(!counter.has_room(start.after(Duration::from_millis(999)), tier, 1));
+        counter.charge(start, tier, Points::whole(60));
+        let has_room = |millis, points| {
+            let later = start.after(Duration::from_millis(millis));
+            counter.has_room(later, tier, points)
+        };
+        assert!(!has_room(0, ADD));
+        assert!(!has_room(999, ADD));
+        assert!(has_room(1_000, ADD));
+        assert!(!has_room(499, ADD_IN_BATCH));
+        assert!(has_room(500, ADD_IN_BATCH));
     }
 }

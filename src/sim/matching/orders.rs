@@ -9,7 +9,7 @@ use super::{
     book::crosses,
     exchange::Market,
     ids::Prefix,
-    limits::{self, ADD, Tier},
+    limits::{self, Points, Tier},
     money::sum,
 };
 use crate::types::{
@@ -29,13 +29,14 @@ impl Exchange {
         now: Timestamp,
         account: AccountId,
         order: &NewOrder,
+        cost: Points,
         facts: &mut Vec<Fact>,
     ) -> Result<Reply, Refusal> {
         limits::admits(self.system, order)?;
         limits::admits(self.pair_status(order.pair), order)?;
-        let room = self.has_room(now, account, order.pair, ADD);
+        let room = self.has_room(now, account, order.pair, cost);
         if room && !order.validate {
-            self.charge(now, account, order.pair, ADD);
+            self.charge(now, account, order.pair, cost);
         }
         let state = self.new_state(now, account, order)?;
         self.check_values(&state)?;
@@ -394,7 +395,7 @@ impl Exchange {
         now: Timestamp,
         account: AccountId,
         pair: PairId,
-        points: u32,
+        points: Points,
     ) -> bool {
         self.client(account).is_none_or(|client| {
             let counter = client.rates.get(&pair).copied().unwrap_or_default();
@@ -402,7 +403,13 @@ impl Exchange {
         })
     }
 
-    pub(super) fn charge(&mut self, now: Timestamp, account: AccountId, pair: PairId, points: u32) {
+    pub(super) fn charge(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        pair: PairId,
+        points: Points,
+    ) {
         if let Some(client) = self.client_mut(account) {
             let tier: Tier = client.tier;
             client

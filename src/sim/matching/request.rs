@@ -23,12 +23,16 @@ pub struct OrderKey(pub u64);
 pub enum Request {
     /// Places an order, or only checks it.
     Place(NewOrder),
+    /// Places one order of a batch.
+    PlaceInBatch(NewOrder),
     /// Changes a resting order in place.
     Amend(Amend),
     /// Replaces an open order by a new one.
     Edit(Edit),
     /// Cancels one order.
     Cancel(Cancel),
+    /// Cancels one order of a batch, which no rate limit stops.
+    CancelInBatch(Cancel),
     /// Cancels every order of the account.
     CancelAll,
     /// Winds the account's dead man's switch: cancels everything after this time, unless it is wound again; none takes it off.

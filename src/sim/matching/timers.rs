@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use super::{AccountId, CancelReason, Exchange, Fact, OrderKey, OrderState, Reply, TimeInForce};
+use super::{
+    AccountId, CancelReason, Exchange, Fact, OrderKey, OrderState, Refusal, Reply, TimeInForce,
+    limits::{NO_PAIR, WIND},
+};
 use crate::types::Timestamp;
 
 impl Exchange {
@@ -43,12 +46,16 @@ impl Exchange {
         account: AccountId,
         timeout: Option<Duration>,
         facts: &mut Vec<Fact>,
-    ) -> Reply {
+    ) -> Result<Reply, Refusal> {
+        if !self.has_room(now, account, NO_PAIR, WIND) {
+            return Err(Refusal::RateLimit);
+        }
+        self.charge(now, account, NO_PAIR, WIND);
         let at = timeout.map(|timeout| now.after(timeout));
         if self.client(account).is_some() {
             self.commit(now, Fact::Switch { account, at }, facts);
         }
-        Reply::Wound { at }
+        Ok(Reply::Wound { at })
     }
 
     pub(super) fn apply_switch(&mut self, account: AccountId, at: Option<Timestamp>) {

@@ -242,7 +242,7 @@ impl Desk<'_> {
             .flat_map(|number| self.by_userref(*number));
         let targets: Vec<Target> = cancel.targets.iter().cloned().chain(by_userref).collect();
         let canceled = targets.iter().filter_map(Target::find).filter(|target| {
-            let request = Request::Cancel(Cancel { target: *target });
+            let request = Request::CancelInBatch(Cancel { target: *target });
             self.venue.act(self.task.account, request).is_ok()
         });
         let count = canceled.count();
@@ -259,7 +259,7 @@ impl Desk<'_> {
         let mut rows = String::from("[");
         let mut clean = true;
         for (order, echo) in orders {
-            let request = Request::Place(order.clone());
+            let request = Request::PlaceInBatch(order.clone());
             if rows.len() > 1 {
                 rows.push(',');
             }

@@ -333,9 +333,7 @@ fn rows(scribe: Scribe<'_>, fact: &Fact) -> Vec<Row> {
         Fact::Canceled { order, reason } => {
             [row(order, scribe.canceled(order, *reason), true), None]
         }
-        Fact::Trade(_) | Fact::Ledger(_) | Fact::Level(_) | Fact::Switch { .. } => {
-            [None, None]
-        }
+        Fact::Trade(_) | Fact::Ledger(_) | Fact::Level(_) | Fact::Switch { .. } => [None, None],
     };
     rows.into_iter().flatten().collect()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rand::RngExt as _;
 use serde_json::Value;
 use tradingd::{
-    io::rng,
+    io::{Clock, rng},
     sim::{
         Settings, Simulator,
         matching::{AccountId, NewOrder, OrderKind, PairId, Request, SelfTrade, TimeInForce},
@@ -37,7 +37,15 @@ impl Rig {
     }
 
     pub(crate) async fn with_state(settings: &Settings, state: Option<&Path>) -> Self {
-        let sim = Simulator::start(settings, state, clock()).await.unwrap();
+        Self::with_clock(settings, state, clock()).await
+    }
+
+    pub(crate) async fn with_clock(
+        settings: &Settings,
+        state: Option<&Path>,
+        clock: Clock,
+    ) -> Self {
+        let sim = Simulator::start(settings, state, clock).await.unwrap();
         sim.venue().change(|exchange| exchange.open_agent(HAND));
         Self { sim }
     }

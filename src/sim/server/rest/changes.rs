@@ -116,7 +116,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Answer {
     match (ids.is_empty(), names.is_empty()) {
         (true, true) => Err(Failure::argument("txid")),
         (false, false) => Err(Failure::argument("cl_ord_id")),
-        _ => cancel_each(call, &ids, &names),
+        _ => cancel_each(call, &ids, &names, Request::Cancel),
     }
 }
 
@@ -128,7 +128,7 @@ pub(super) fn cancel_batch(call: &Call<'_>) -> Answer {
     if !(1..=LARGEST_BATCH).contains(&(ids.len() + names.len())) {
         return Err(Failure::argument("orders"));
     }
-    cancel_each(call, &ids, &names)
+    cancel_each(call, &ids, &names, Request::CancelInBatch)
 }
 
 /// `CancelAll`.
@@ -168,7 +168,12 @@ pub(super) fn cancel_all_after(call: &Call<'_>) -> Answer {
     })
 }
 
-fn cancel_each(call: &Call<'_>, ids: &[&str], names: &[&str]) -> Answer {
+fn cancel_each(
+    call: &Call<'_>,
+    ids: &[&str],
+    names: &[&str],
+    ask: fn(Cancel) -> Request,
+) -> Answer {
     // All are read before the first is canceled, so that a malformed list does nothing.
     let mut targets = Vec::new();
     for id in ids {
@@ -182,7 +187,7 @@ fn cancel_each(call: &Call<'_>, ids: &[&str], names: &[&str]) -> Answer {
     }
     let (mut count, mut first) = (0, None);
     for target in targets {
-        match call.act(Request::Cancel(Cancel { target })) {
+        match call.act(ask(Cancel { target })) {
             Ok(_reply) => count += 1,
             Err(failure) => first = first.or(Some(failure)),
         }

@@ -77,7 +77,7 @@ struct BatchRow {
     error: Option<String>,
 }
 
-/// `AddOrderBatch`: all orders pass the wire's checks, or none is placed. Each is charged as one by the engine.
+/// `AddOrderBatch`: all orders pass the wire's checks, or none is placed.
 pub(super) fn add_batch(call: &Call<'_>) -> Answer {
     call.require(Permission::ModifyTrades)?;
     call.require(Permission::CloseTrades)?;
@@ -94,7 +94,7 @@ pub(super) fn add_batch(call: &Call<'_>) -> Answer {
     };
     let parsed: Result<Vec<Parsed>, Failure> = rows.into_iter().map(parse_row).collect();
     let orders = parsed?.into_iter().map(|parsed| {
-        let reply = call.act(Request::Place(parsed.order));
+        let reply = call.act(Request::PlaceInBatch(parsed.order));
         match reply {
             Ok(reply) => BatchRow {
                 txid: placed(&reply),

@@ -1,0 +1,212 @@
+//! What trading costs in the rate counter, as the private socket tells it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tradingd::{
+    io::{Clock, clock::ManualClock},
+    sim::{Settings, matching::Tier, settings::ReplyOrder},
+    types::Timestamp,
+};
+
+use super::{
+    orders::limit,
+    rig::{Rig, quiet},
+};
+use crate::support::ws::Client;
+
+/// A simulator whose clock the test turns, and a client that is told the counter.
+struct Counted {
+    rig: Rig,
+    hands: ManualClock,
+    client: Client,
+    token: String,
+}
+
+impl Counted {
+    async fn start(tier: Tier) -> Self {
+        let (clock, hands) = Clock::manual(Timestamp::from_secs(1_788_249_600));
+        let settings = Settings {
+            tier,
+            reply_order: ReplyOrder::ReportFirst,
+            ..quiet()
+        };
+        let rig = Rig::with_clock(&settings, None, clock).await;
+        let (mut client, token) = rig.private().await;
+        let params = format!(
+            r#""channel":"executions","snap_orders":false,"ratecounter":true,"token":"{token}""#
+        );
+        let ack = client
+            .ask(&format!(
+                r#"{{"method":"subscribe","params":{{{params}}}}}"#
+            ))
+            .await;
+        assert_eq!(ack["result"]["maxratecount"], tier.threshold(), "{ack}");
+        Self {
+            rig,
+            hands,
+            client,
+            token,
+        }
+    }
+
+    /// Sends a request and returns its reply, and what each report before it says of the counter.
+    async fn exchange(&mut self, method: &str, params: &str) -> (Value, Vec<Value>) {
+        let params = format!("{params}{}", if params.is_empty() { "" } else { "," });
+        let params = format!(r#"{params}"token":"{}""#, self.token);
+        self.client
+            .send(&format!(
+                r#"{{"method":"{method}","params":{{{params}}},"req_id":1}}"#
+            ))
+            .await;
+        let mut counts = Vec::new();
+        loop {
+            let frame = self.client.next().await;
+            if frame["method"] == method {
+                return (frame, counts);
+            }
+            if frame["channel"] == "executions" {
+                counts.push(frame["data"][0]["ratecount"].clone());
+            }
+        }
+    }
+
+    /// The reply to a request.
+    async fn ask(&mut self, method: &str, params: &str) -> Value {
+        self.exchange(method, params).await.0
+    }
+
+    /// What the reports of a request that succeeds say of the counter.
+    async fn counts(&mut self, method: &str, params: &str) -> Vec<Value> {
+        let (reply, counts) = self.exchange(method, params).await;
+        assert_eq!(reply["success"], true, "{reply}");
+        counts
+    }
+
+    /// What the last of them says.
+    async fn count(&mut self, method: &str, params: &str) -> Value {
+        self.counts(method, params).await.pop().unwrap()
+    }
+
+    /// Adds an order that rests far away; its id.
+    async fn add(&mut self) -> String {
+        let order = limit("buy", "10000.0", "0.01", "");
+        let reply = self.ask("add_order", &order).await;
+        assert_eq!(reply["success"], true, "{reply}");
+        reply["result"]["order_id"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn the_documents_example_costs_one_three_and_four() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    let order = limit("buy", "10000.0", "0.01", r#","cl_ord_id":"a""#);
+    let added = counted.count("add_order", &order).await;
+    counted.hands.advance(Duration::from_secs(7));
+    let amend = r#""cl_ord_id":"a","order_qty":0.02"#;
+    let amended = counted.count("amend_order", amend).await;
+    counted.hands.advance(Duration::from_secs(36));
+    let cancel = r#""cl_ord_id":["a"]"#;
+    let canceled = counted.count("cancel_order", cancel).await;
+    // In the gaps the counter of this tier has fallen to zero.
+    assert_eq!([added, amended, canceled], [1, 3, 4]);
+}
+
+#[tokio::test]
+async fn each_order_of_a_batch_costs_half_a_point_though_it_is_refused() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    let orders = [r#""limit_price":10000.0"#; 5]
+        .join(r#","side":"buy","order_type":"limit","order_qty":0.01},{"#);
+    let batch = format!(
+        r#""symbol":"BTC/USD","orders":[{{{orders},"side":"buy","order_type":"limit","order_qty":1000}}]"#
+    );
+    let reply = counted.ask("batch_add", &batch).await;
+    assert!(
+        reply.to_string().contains("EOrder:Insufficient funds"),
+        "{reply}"
+    );
+    let pair = counted.rig.pair("BTC/USD");
+    let counter = counted.rig.sim.venue().read(|view| {
+        let account = counted.rig.sim.accounts()[0].id;
+        let now = counted.rig.sim.venue().clock().now();
+        view.exchange.counter(now, account, pair)
+    });
+    assert_eq!(counter, "2.5".parse().unwrap());
+}
+
+#[tokio::test]
+async fn a_batch_cancel_goes_over_the_limit_where_a_cancel_is_refused() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(counted.add().await);
+    }
+    // Ten points of sixty; a young order's cancel costs eight.
+    for id in &ids[..6] {
+        let cancel = format!(r#""order_id":["{id}"]"#);
+        assert_eq!(counted.ask("cancel_order", &cancel).await["success"], true);
+    }
+    let one = format!(r#""order_id":["{}"]"#, ids[6]);
+    let refused = counted.ask("cancel_order", &one).await;
+    assert_eq!(refused["error"], "EOrder:Rate limit exceeded");
+    let batch = format!(r#""orders":["{}","{}"]"#, ids[6], ids[7]);
+    let counts = counted.counts("batch_cancel", &batch).await;
+    assert_eq!(counts, [66, 74]);
+    let order = limit("buy", "10000.0", "0.01", "");
+    let full = counted.ask("add_order", &order).await;
+    assert_eq!(full["error"], "EOrder:Rate limit exceeded");
+    // 74 fall to 59 in fifteen seconds.
+    counted.hands.advance(Duration::from_secs(15));
+    counted.add().await;
+}
+
+#[tokio::test]
+async fn an_amend_below_what_is_filled_pays_for_the_cancel_too() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    let pair = counted.rig.pair("BTC/USD");
+    counted.rig.two_sided(pair);
+    let order = limit("buy", "60010.0", "1.5", r#","cl_ord_id":"a""#);
+    let filled = counted.count("add_order", &order).await;
+    assert_eq!(filled, 1);
+    counted.hands.advance(Duration::from_secs(10));
+    let amend = r#""cl_ord_id":"a","order_qty":0.5"#;
+    let count = counted.count("amend_order", amend).await;
+    // At ten seconds: an amend 1 + 1, a cancel 5.
+    assert_eq!(count, 7);
+}
+
+#[tokio::test]
+async fn a_refused_amend_costs_its_fixed_part_only() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    let id = counted.add().await;
+    let same = format!(r#""order_id":"{id}","order_qty":0.01"#);
+    let refused = counted.ask("amend_order", &same).await;
+    assert_eq!(refused["error"], "EOrder:No amendable parameters specified");
+    let more = format!(r#""order_id":"{id}","order_qty":0.02"#);
+    let count = counted.count("amend_order", &more).await;
+    // The add, the fixed part of the first amend, all of the second.
+    assert_eq!(count, 1 + 1 + 4);
+}
+
+#[tokio::test]
+async fn canceling_all_costs_a_point_in_each_pair_and_winding_the_switch_one_in_none() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    for _ in 0..3 {
+        counted.add().await;
+    }
+    let counts = counted.counts("cancel_all", "").await;
+    assert_eq!(counts, [4, 4, 4]);
+    let wind = r#""timeout":60"#;
+    for _ in 0..60 {
+        let reply = counted.ask("cancel_all_orders_after", wind).await;
+        assert_eq!(reply["success"], true, "{reply}");
+    }
+    let refused = counted.ask("cancel_all_orders_after", wind).await;
+    assert_eq!(refused["error"], "EOrder:Rate limit exceeded");
+    let order = limit("buy", "10000.0", "0.01", "");
+    let count = counted.count("add_order", &order).await;
+    assert_eq!(
+        count, 5,
+        "the pair's own counter knows nothing of the switch"
+    );
+}
