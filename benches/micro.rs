@@ -141,6 +141,7 @@ fn matching(criterion: &mut Criterion) {
             userref: None,
             deadline: None,
             validate: false,
+            extras: Default::default(),
         })
     };
     for index in 0..100 {

@@ -3,8 +3,8 @@
 use super::listing::{Listing, Step};
 use crate::{
     sim::matching::{
-        AccountId, Cancel, CancelTarget, Exchange, NewOrder, OrderKind, Request, SelfTrade, Size,
-        TimeInForce,
+        AccountId, Cancel, CancelTarget, Exchange, Extras, NewOrder, OrderKind, Request, SelfTrade,
+        Size, TimeInForce,
     },
     types::{OrderId, Quantity, Side, TradingStatus},
 };
@@ -119,6 +119,7 @@ impl Scene<'_> {
             userref: None,
             deadline: None,
             validate: false,
+            extras: Extras::NONE,
         }
     }
 }

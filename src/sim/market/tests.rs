@@ -102,6 +102,7 @@ impl Stage {
             userref: None,
             deadline: None,
             validate: false,
+            extras: Default::default(),
         };
         let now = START.after(self.now);
         let place = Request::Place(order);

@@ -4,7 +4,7 @@
 //! Always true: an amend keeps the order's ids and fills; a refused one leaves the order as it was.
 
 use super::{
-    AccountId, Amend, AmendFact, CancelReason, CancelTarget, Conditions, Exchange, Fact,
+    AccountId, Amend, AmendFact, Amender, CancelReason, CancelTarget, Conditions, Exchange, Fact,
     NewTrigger, Offset, OrderKey, OrderKind, OrderState, PairId, Refusal, Reply,
     ids::Prefix,
     limits::{self, AMEND, CANCEL_ALL, Points, amend_penalty, cancel_penalty},
@@ -22,6 +22,7 @@ impl Exchange {
     ) -> Result<Reply, Refusal> {
         limits::admits_amend(self.system)?;
         let before = self.find_open(account, &amend.target)?.clone();
+        changeable(&before)?;
         limits::admits_amend(self.pair_status(before.pair))?;
         let mut after = OrderState {
             qty: amend.qty.map_or(before.qty, |qty| qty.max(before.filled)),
@@ -49,7 +50,7 @@ impl Exchange {
         if amend.deadline.is_some_and(|deadline| now > deadline) {
             return Err(Refusal::DeadlineElapsed);
         }
-        let waits = after.is_waiting();
+        let waits = after.is_waiting() || after.is_pending();
         let takes = !ends && !waits && self.takes(after.pair, after.side, after.kind);
         if takes && (amend.post_only || after.post_only) {
             return Err(Refusal::PostOnly);
@@ -69,11 +70,12 @@ impl Exchange {
         facts: &mut Vec<Fact>,
     ) -> Reply {
         let (key, order_id, amend_id) = (after.key, after.order_id, self.next_exec());
-        let (pair, waits) = (after.pair, after.is_waiting());
+        let (pair, waits, pending) = (after.pair, after.is_waiting(), after.is_pending());
         let bound = self.bound(pair, after.side, after.kind);
         let amended = AmendFact {
             order: after,
             amend_id,
+            by: Amender::User,
             at: now,
         };
         self.commit(now, Fact::Amended(amended), facts);
@@ -81,7 +83,7 @@ impl Exchange {
             self.end(now, key, CancelReason::AmendedToFilled, facts);
         } else if waits {
             self.traded.insert(pair);
-        } else {
+        } else if !pending {
             self.trade(now, key, bound, facts);
         }
         Reply::Amended { amend_id, order_id }
@@ -269,6 +271,14 @@ impl Exchange {
             return Err(Refusal::UnknownOrder);
         }
         Ok(&order.state)
+    }
+}
+
+/// An order that leaves others behind stays as it is.
+pub(super) const fn changeable(order: &OrderState) -> Result<(), Refusal> {
+    match order.conditions.close {
+        Some(_) => Err(Refusal::InvalidOrder),
+        None => Ok(()),
     }
 }
 

@@ -4,13 +4,14 @@
 
 use super::{
     AccountId, AmendFact, ChangeFact, Exchange, Fact, FillFact, LedgerFact, OrderFact, OrderKey,
-    OrderKind, OrderState, TradeFact,
+    OrderKind, OrderState, Revision, TradeFact,
     account::remember,
     book::{Book, Place, Resting},
     exchange::{Order, OrderStatus},
     ids::Prefix,
     money::sum,
     orders::rests,
+    revisions,
 };
 use crate::types::{Liquidity, Price, Quantity, Timestamp};
 
@@ -56,6 +57,7 @@ impl Exchange {
         }
         let place = self.enter_book(state);
         self.watch_expiry(state);
+        self.watch_start(state);
         self.watch_trigger(state);
         self.hold_change(None, Some(state));
         let order = Order {
@@ -63,6 +65,7 @@ impl Exchange {
             status: OrderStatus::Open,
             closed_at: None,
             trades: Vec::new(),
+            revisions: self.first_revision(state, accepted.at),
             place,
         };
         self.orders.insert(state.key, order);
@@ -149,9 +152,13 @@ impl Exchange {
             place
         };
         self.hold_change(Some(&before), Some(after));
+        let client = self.client(after.account).is_some();
         if let Some(order) = self.orders.get_mut(&after.key) {
             order.state = after.clone();
             order.place = place;
+            if client {
+                revisions::keep(&mut order.revisions, Revision::amended(amend));
+            }
         }
     }
 
@@ -161,6 +168,7 @@ impl Exchange {
             return;
         };
         let before = order.state.clone();
+        self.forget_start(&before);
         self.forget_trigger(&before);
         // It stood in no book, or nothing of it did.
         let place = self.enter_book(after);
@@ -180,6 +188,7 @@ impl Exchange {
         let (before, place) = (order.state.clone(), order.place);
         self.leave_book(&before, place);
         self.forget_expiry(&before);
+        self.forget_start(&before);
         self.forget_trigger(&before);
         self.hold_change(Some(&before), None);
         if let Some(order) = self.orders.get_mut(&last.key) {

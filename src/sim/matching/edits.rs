@@ -4,6 +4,7 @@
 
 use super::{
     AccountId, CancelReason, Edit, Exchange, Fact, OrderState, Refusal, Reply,
+    amends::changeable,
     ids::Prefix,
     limits::{self, EDIT, edit_penalty},
 };
@@ -19,6 +20,7 @@ impl Exchange {
     ) -> Result<Reply, Refusal> {
         limits::admits_amend(self.system)?;
         let before = self.find_open(account, &edit.target)?.clone();
+        changeable(&before)?;
         limits::admits_amend(self.pair_status(before.pair))?;
         let penalty = edit_penalty(now.since(before.touched));
         let room = self.has_room(now, account, before.pair, EDIT.and(penalty));

@@ -3,13 +3,13 @@
 //! For: the state, how it is read, and the way in, [`Exchange::act`]. Left out: how requests are decided (`orders`, `amends`) and how facts change the state (`apply`).
 //! Always true: the state changes by facts only, the same ones that leave; funds and statuses set by the operator are the exception.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     AccountId, CancelReason, Fact, FillFact, LedgerFact, LevelFact, OrderKey, OrderState, PairId,
-    Refusal, Reply, Request, Universe,
+    Refusal, Reply, Request, Revision, Universe,
     account::{Account, Balance, Client},
     book::{Book, Place},
     ids::{Counters, Ids, Prefix},
@@ -81,6 +81,8 @@ pub struct Order {
     pub closed_at: Option<Timestamp>,
     /// Its fills, oldest first. Agents' orders have none.
     pub trades: Vec<ExecId>,
+    /// What it asked for when it was placed, and after its last changes. Agents' orders have none.
+    pub revisions: Vec<Revision>,
     #[serde(skip)]
     pub(super) place: Option<Place>,
 }
@@ -115,6 +117,10 @@ pub struct Exchange {
     pub(super) at: Timestamp,
     /// Pairs that traded in the present act.
     pub(super) traded: BTreeSet<PairId>,
+    /// Fills of the present act that leave orders behind, oldest first.
+    pub(super) closings: VecDeque<FillFact>,
+    /// Orders that have not begun, soonest first.
+    pub(super) starts: BTreeSet<(Timestamp, OrderKey)>,
     /// Open orders that expire, soonest first.
     pub(super) expiries: BTreeSet<(Timestamp, OrderKey)>,
     /// Dead man's switches that are wound, soonest first.
@@ -143,6 +149,8 @@ impl Exchange {
             moves: Vec::new(),
             at: Timestamp::MIN,
             traded: BTreeSet::new(),
+            closings: VecDeque::new(),
+            starts: BTreeSet::new(),
             expiries: BTreeSet::new(),
             switches: BTreeSet::new(),
             universe,
@@ -205,7 +213,7 @@ impl Exchange {
             Request::CancelAll => self.cancel_all(now, account, CancelReason::User, facts),
             Request::CancelAllAfter(timeout) => self.wind_switch(now, account, timeout, facts),
         };
-        self.fire_triggers(now, facts);
+        self.follow_up(now, facts);
         self.tell_levels(facts);
         result
     }

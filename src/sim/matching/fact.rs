@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Conditions, OrderKey, OrderKind, PairId, TimeInForce, Trigger};
+use super::{AccountId, Conditions, OrderKey, OrderKind, PairId, Start, TimeInForce, Trigger};
 use crate::types::{
     AssetCode, ClOrdId, Decimal, ExecId, Instrument, Liquidity, Notional, OrderId, Price, Quantity,
     Side, Timestamp,
@@ -120,6 +120,12 @@ impl OrderState {
         display.min(self.remaining())
     }
 
+    /// Whether its time to begin has not come; it is in no book then.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        matches!(self.conditions.start, Some(Start { begun: false, .. }))
+    }
+
     /// Whether it waits for a price, in no book.
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
@@ -192,15 +198,26 @@ pub struct FillFact {
     pub at: Timestamp,
 }
 
-/// A change by the owner.
+/// A change of what an order asks for.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct AmendFact {
     /// The order after the change.
     pub order: OrderState,
     /// Id of the change, `T…`.
     pub amend_id: ExecId,
+    /// Who changed it.
+    pub by: Amender,
     /// When.
     pub at: Timestamp,
+}
+
+/// Who changed what an order asks for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Amender {
+    /// Its owner.
+    User,
+    /// The engine, which had to.
+    Venue,
 }
 
 /// A change by the engine.
@@ -223,6 +240,8 @@ pub enum Change {
     Trailed,
     /// The part that showed was filled, and the next one shows.
     Refilled,
+    /// Its time to begin came.
+    Started,
 }
 
 /// A ledger entry.
@@ -282,6 +301,12 @@ pub enum CancelReason {
     Funds,
     /// Another took its place.
     Replaced,
+    /// A fill left it behind when the account had as many open orders as it may.
+    OrdersLimit,
+    /// When its time to begin came, the market was closed to it.
+    MarketStatus,
+    /// When its time to begin came, it was too small.
+    Minimum,
 }
 
 impl CancelReason {
@@ -298,6 +323,9 @@ impl CancelReason {
             Self::Funds => "Insufficient funds",
             Self::Replaced => "Order replaced",
             Self::SelfTrade => "Self trade prevention",
+            Self::OrdersLimit => "Orders limit exceeded",
+            Self::MarketStatus => "Market unavailable",
+            Self::Minimum => "Order minimum not met",
         }
     }
 }

@@ -111,6 +111,7 @@ pub(in crate::sim) fn limit(side: Side, at: i64, quantity: i64) -> NewOrder {
         userref: None,
         deadline: None,
         validate: false,
+        extras: Extras::NONE,
     }
 }
 

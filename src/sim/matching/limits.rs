@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NewOrder, OrderKind, PairId, Refusal};
+use super::{NewOrder, OrderKind, OrderState, PairId, Refusal};
 use crate::types::{Decimal, Timestamp, TradingStatus};
 
 /// Verification tier of an account.
@@ -170,6 +170,22 @@ pub(super) fn admits(status: TradingStatus, order: &NewOrder) -> Result<(), Refu
         TradingStatus::PostOnly if order.post_only => Ok(()),
         TradingStatus::PostOnly => Err(Refusal::PostOnlyMode),
         // A cash account has no position that an order could reduce.
+        TradingStatus::CancelOnly | TradingStatus::ReduceOnly => Err(Refusal::CancelOnly),
+        TradingStatus::Maintenance | TradingStatus::Closed => Err(Refusal::Unavailable),
+    }
+}
+
+/// Whether a status lets an order begin that was accepted before.
+///
+/// # Errors
+///
+/// As for [`admits`].
+pub(super) fn admits_start(status: TradingStatus, order: &OrderState) -> Result<(), Refusal> {
+    match status {
+        TradingStatus::LimitOnly if order.kind == OrderKind::Market => Err(Refusal::LimitOnly),
+        TradingStatus::Online | TradingStatus::LimitOnly => Ok(()),
+        TradingStatus::PostOnly if order.post_only => Ok(()),
+        TradingStatus::PostOnly => Err(Refusal::PostOnlyMode),
         TradingStatus::CancelOnly | TradingStatus::ReduceOnly => Err(Refusal::CancelOnly),
         TradingStatus::Maintenance | TradingStatus::Closed => Err(Refusal::Unavailable),
     }

@@ -16,8 +16,10 @@ mod account;
 mod amends;
 mod apply;
 mod book;
+mod closing;
 mod edits;
 mod exchange;
+mod extras;
 mod fact;
 mod ids;
 mod limits;
@@ -25,7 +27,9 @@ mod money;
 mod moves;
 mod orders;
 mod request;
+mod revisions;
 mod saved;
+mod schedule;
 mod spec;
 mod timers;
 mod trading;
@@ -35,9 +39,10 @@ mod waiting;
 pub use account::Balance;
 pub use book::DepthLevel;
 pub use exchange::{Exchange, Order, OrderStatus, PostOnlyRule, Rules};
+pub use extras::{Close, Extras, FeeCurrency, Start};
 pub use fact::{
-    AmendFact, CancelReason, Change, ChangeFact, Fact, FillFact, LedgerFact, LevelFact, OrderFact,
-    OrderState, TradeFact,
+    AmendFact, Amender, CancelReason, Change, ChangeFact, Fact, FillFact, LedgerFact, LevelFact,
+    OrderFact, OrderState, TradeFact,
 };
 pub use ids::Counters;
 pub use limits::{RateCounter, Tier};
@@ -46,6 +51,7 @@ pub use request::{
     AccountId, Amend, Cancel, CancelTarget, Conditions, Edit, NewOrder, OrderKey, OrderKind,
     Refusal, Reply, Request, SelfTrade, Size, TimeInForce,
 };
+pub use revisions::{Revision, RevisionKind};
 pub use saved::{LoadError, Saved, SavedAccount, SavedMarket};
 pub use spec::{AssetSpec, FeeTier, PairId, PairSpec, Universe};
 pub use trigger::{NewTrigger, Offset, Reference, Trigger, TriggerKind};

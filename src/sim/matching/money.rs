@@ -4,7 +4,7 @@
 //! Left out: whose money it is. Fees are the entry tier's.
 //! Always true: what moves is rounded toward zero and what is held away from zero, so a hold covers every fill of its order, however it is cut up.
 
-use super::{OrderKind, OrderState, PairSpec, Universe};
+use super::{OrderKind, OrderState, PairSpec, Start, Universe};
 use crate::types::{AssetCode, Decimal, InvalidDecimal, Liquidity, Price, Quantity, Side};
 
 /// An asset with the digits of its ledger.
@@ -97,8 +97,23 @@ impl Terms {
         let remaining = order.qty.saturating_sub(order.filled);
         let waiting = order.conditions.trigger.filter(|_| order.is_waiting());
         match (order.side, order.kind, waiting) {
-            // A market order is over before anyone else acts, unless it waits for its price.
-            (_, OrderKind::Market, None) => Ok((self.quote.code, Decimal::ZERO)),
+            // A market order is over before anyone else acts, unless it waits for its price or its time.
+            (_, OrderKind::Market, None) if !order.is_pending() => {
+                Ok((self.quote.code, Decimal::ZERO))
+            }
+            (Side::Buy, OrderKind::Market, None) => {
+                let cost = match (order.conditions.cash, order.conditions.start) {
+                    (Some(cash), _) => cash,
+                    (
+                        None,
+                        Some(Start {
+                            price: Some(price), ..
+                        }),
+                    ) => self.notional(price, remaining)?,
+                    (None, _) => Decimal::ZERO,
+                };
+                Ok((self.quote.code, self.quote_hold(cost, false)?))
+            }
             (Side::Buy, OrderKind::Market, Some(trigger)) => {
                 let cost = self.notional(trigger.price, remaining)?;
                 Ok((self.quote.code, self.quote_hold(cost, false)?))

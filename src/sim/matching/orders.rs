@@ -19,6 +19,7 @@ use crate::types::{
 /// What a resting order can give.
 struct Offer {
     price: Price,
+    key: OrderKey,
     account: AccountId,
     qty: Quantity,
 }
@@ -74,9 +75,27 @@ impl Exchange {
         refused: Option<CancelReason>,
         facts: &mut Vec<Fact>,
     ) {
-        let (key, pair, waits) = (order.key, order.pair, order.is_waiting());
-        let bound = self.bound(pair, order.side, order.kind);
+        let (key, pending) = (order.key, order.is_pending());
         self.commit(now, Fact::Accepted(OrderFact { order, at: now }), facts);
+        if !pending || refused.is_some() {
+            self.set_off(now, key, refused, facts);
+        }
+    }
+
+    /// An order begins to work, unless it is refused.
+    pub(super) fn set_off(
+        &mut self,
+        now: Timestamp,
+        key: OrderKey,
+        refused: Option<CancelReason>,
+        facts: &mut Vec<Fact>,
+    ) {
+        let Some(order) = self.orders.get(&key).map(|order| &order.state) else {
+            return;
+        };
+        let (pair, waits) = (order.pair, order.is_waiting());
+        // Whether it rests already or not, the other side is as it was.
+        let bound = self.bound(pair, order.side, order.kind);
         match refused {
             Some(reason) => {
                 self.end(now, key, reason, facts);
@@ -90,12 +109,13 @@ impl Exchange {
     }
 
     pub(super) fn is_refused_post_only(&self, order: &OrderState) -> bool {
-        order.post_only && !order.is_waiting() && self.takes(order.pair, order.side, order.kind)
+        let works = !order.is_waiting() && !order.is_pending();
+        order.post_only && works && self.takes(order.pair, order.side, order.kind)
     }
 
     /// Whether a fill-or-kill order finds too little to be filled whole. Orders of its own account fill nothing.
-    fn unfillable(&self, order: &OrderState) -> Option<CancelReason> {
-        if order.time_in_force != TimeInForce::Fok {
+    pub(super) fn unfillable(&self, order: &OrderState) -> Option<CancelReason> {
+        if order.time_in_force != TimeInForce::Fok || order.is_pending() {
             return None;
         }
         let bound = self.bound(order.pair, order.side, order.kind);
@@ -105,7 +125,7 @@ impl Exchange {
             if missing.is_zero() || !in_reach {
                 break;
             }
-            if offer.account != order.account {
+            if !self.is_own(order, offer.account, offer.key) {
                 missing = missing.saturating_sub(offer.qty);
             }
         }
@@ -134,6 +154,7 @@ impl Exchange {
                 )
             }
         };
+        let start = order.extras.start.filter(|at| *at > now);
         let qty = match order.qty {
             Size::Base(qty) => qty,
             Size::Cash(cash) => {
@@ -165,6 +186,11 @@ impl Exchange {
                     Size::Cash(cash) => Some(cash),
                 },
                 display: order.display,
+                close: order.extras.close,
+                parent: None,
+                start: start.map(|at| self.start(order.pair, order.side, at)),
+                sub_id: order.extras.sub_id,
+                fee_in: order.extras.fee_in,
             },
             cl_ord_id: order.cl_ord_id,
             userref: order.userref,
@@ -175,7 +201,7 @@ impl Exchange {
     }
 
     /// What an amount of quote buys at the market now, within the protection band.
-    fn bought_for(&self, pair: PairId, cash: Decimal) -> Option<Quantity> {
+    pub(super) fn bought_for(&self, pair: PairId, cash: Decimal) -> Option<Quantity> {
         let market = self.market(pair)?;
         let instrument = &self.universe.pair(pair)?.instrument;
         let bound = self.bound(pair, Side::Buy, OrderKind::Market)?;
@@ -209,6 +235,7 @@ impl Exchange {
             check_price(&pair.instrument, price)?;
         }
         check_display(order)?;
+        self.check_close(order, limit.or(trigger))?;
         if self.client(order.account).is_none() {
             return check_lot(&pair.instrument, order.qty);
         }
@@ -261,7 +288,11 @@ impl Exchange {
         Ok(())
     }
 
-    fn check_open_orders(&self, account: AccountId, pair: PairId) -> Result<(), Refusal> {
+    pub(super) fn check_open_orders(
+        &self,
+        account: AccountId,
+        pair: PairId,
+    ) -> Result<(), Refusal> {
         let Some(client) = self.client(account) else {
             return Ok(());
         };
@@ -300,7 +331,7 @@ impl Exchange {
         let terms = &market.terms;
         match (order.side, order.kind) {
             (Side::Sell, _) => Some((terms.base.code, terms.base_hold(order.qty).ok()?)),
-            (Side::Buy, OrderKind::Market) if !order.is_waiting() => {
+            (Side::Buy, OrderKind::Market) if !order.is_waiting() && !order.is_pending() => {
                 let hold = self.market_hold(market, order.pair, order.qty)?;
                 Some((terms.quote.code, hold))
             }
@@ -350,6 +381,7 @@ impl Exchange {
                 let order = self.orders.get(&key);
                 Offer {
                     price,
+                    key,
                     account,
                     qty: order.map_or(shown, |order| order.state.remaining()),
                 }
@@ -464,5 +496,6 @@ fn check_lot(instrument: &Instrument, qty: Quantity) -> Result<(), Refusal> {
 /// Whether what an order does not take at once stays in the book.
 pub(super) fn rests(order: &OrderState) -> bool {
     let may = matches!(order.time_in_force, TimeInForce::Gtc | TimeInForce::Gtd(_));
-    may && order.kind != OrderKind::Market && !order.is_waiting()
+    let works = !order.is_waiting() && !order.is_pending();
+    may && order.kind != OrderKind::Market && works
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     PairId,
+    extras::{Close, Extras, FeeCurrency, Start},
     trigger::{NewTrigger, Offset, Trigger},
 };
 use crate::types::{ClOrdId, Decimal, OrderId, Price, Quantity, Side, Timestamp};
@@ -96,6 +97,16 @@ pub struct Conditions {
     pub cash: Option<Decimal>,
     /// The most that it shows at a time.
     pub display: Option<Quantity>,
+    /// The order that each of its fills leaves behind.
+    pub close: Option<Close>,
+    /// The order whose fill left this one behind.
+    pub parent: Option<OrderId>,
+    /// When it begins to work, if not at once.
+    pub start: Option<Start>,
+    /// Whom the owner places it for. Orders of one account for others may trade with each other.
+    pub sub_id: Option<ClOrdId>,
+    /// Which currency its fees are taken in.
+    pub fee_in: FeeCurrency,
 }
 
 /// How much an order is for.
@@ -142,6 +153,8 @@ pub struct NewOrder {
     pub deadline: Option<Timestamp>,
     /// Check only.
     pub validate: bool,
+    /// What few orders ask for.
+    pub extras: Extras,
 }
 
 /// Which order is meant.

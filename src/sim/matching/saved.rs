@@ -119,9 +119,11 @@ impl Exchange {
             .flat_map(|market| [Side::Buy, Side::Sell].map(|side| (market, side)));
         let resting = sides.flat_map(|(market, side)| market.book.orders(side));
         let waiting = self.markets.iter().flat_map(|market| &market.waiting);
+        let pending = self.starts.iter().map(|(_, key)| key);
         resting
             .map(|(_, resting)| &resting.key)
             .chain(waiting)
+            .chain(pending)
             .filter_map(|key| self.orders.get(key))
             .filter(|order| self.is_client(order.state.account))
             .map(|order| Order {
@@ -198,6 +200,7 @@ impl Exchange {
         self.at = order.state.touched;
         order.place = self.enter_book(&order.state);
         self.watch_expiry(&order.state);
+        self.watch_start(&order.state);
         self.watch_trigger(&order.state);
         self.hold_change(None, Some(&order.state));
         let (key, pair) = (order.state.key, order.state.pair);

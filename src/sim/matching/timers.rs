@@ -1,4 +1,4 @@
-//! What happens because time passes: orders expire, dead man's switches go off.
+//! What happens because time passes: orders begin, orders expire, dead man's switches go off.
 //!
 //! Left out: waiting for it; whoever drives the exchange asks [`Exchange::next_due`] and calls [`Exchange::tick`].
 //! Always true: an order that is told expired was in the book until then; a switch goes off once.
@@ -11,32 +11,59 @@ use super::{
 };
 use crate::types::Timestamp;
 
+/// Something that time brings.
+enum Due {
+    Expiry(OrderKey),
+    Switch(AccountId),
+    Start(OrderKey),
+}
+
 impl Exchange {
     /// The earliest instant at which something is due without being asked for.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        let expiry = self.expiries.first().map(|(at, _)| *at);
-        let switch = self.switches.first().map(|(at, _)| *at);
-        expiry.into_iter().chain(switch).min()
+        self.first_due().map(|(at, _)| at)
     }
 
     /// Does what is due by `now` and appends what became of it to `facts`.
     pub fn tick(&mut self, now: Timestamp, facts: &mut Vec<Fact>) {
         self.moves.clear();
-        while let Some((at, key)) = self.expiries.first().copied()
+        while let Some((at, due)) = self.first_due()
             && at <= now
         {
-            self.expiries.remove(&(at, key));
-            self.end(now, key, CancelReason::Expired, facts);
-        }
-        while let Some((at, account)) = self.switches.first().copied()
-            && at <= now
-        {
-            self.commit(now, Fact::Switch { account, at: None }, facts);
-            // Where nothing can be canceled now, nothing is: the switch is off all the same.
-            let _refused = self.cancel_all(now, account, CancelReason::NotAlive, facts);
+            match due {
+                Due::Expiry(key) => {
+                    self.expiries.remove(&(at, key));
+                    self.end(now, key, CancelReason::Expired, facts);
+                }
+                Due::Switch(account) => {
+                    self.commit(now, Fact::Switch { account, at: None }, facts);
+                    // Where nothing can be canceled now, nothing is: the switch is off all the same.
+                    let _refused = self.cancel_all(now, account, CancelReason::NotAlive, facts);
+                }
+                Due::Start(key) => {
+                    self.starts.remove(&(at, key));
+                    self.begin(now, key, facts);
+                    self.follow_up(now, facts);
+                }
+            }
         }
         self.tell_levels(facts);
+    }
+
+    /// What is due first. Of what is due at one instant, orders leave before others begin.
+    fn first_due(&self) -> Option<(Timestamp, Due)> {
+        let expiry = self
+            .expiries
+            .first()
+            .map(|(at, key)| (*at, Due::Expiry(*key)));
+        let switch = self
+            .switches
+            .first()
+            .map(|(at, account)| (*at, Due::Switch(*account)));
+        let start = self.starts.first().map(|(at, key)| (*at, Due::Start(*key)));
+        let all = [expiry, switch, start].into_iter().flatten();
+        all.min_by_key(|(at, _)| *at)
     }
 
     /// Winds an account's switch anew, or takes it off.

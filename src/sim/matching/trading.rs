@@ -3,8 +3,8 @@
 //! Always true: every trade is at the resting order's price; after the last one no side crosses the other.
 
 use super::{
-    CancelReason, Change, Exchange, Fact, FillFact, LedgerFact, OrderKey, OrderState, SelfTrade,
-    TradeFact,
+    AccountId, CancelReason, Change, Exchange, Fact, FillFact, LedgerFact, Order, OrderKey,
+    OrderState, SelfTrade, TradeFact,
     book::{Resting, crosses},
     ids::Prefix,
     money::{Asset, booked, sum},
@@ -22,7 +22,7 @@ impl Exchange {
         facts: &mut Vec<Fact>,
     ) {
         while let Some((order, price, maker)) = self.next_match(taker, bound) {
-            if maker.account == order.account && self.client(order.account).is_some() {
+            if self.is_own(&order, maker.account, maker.key) {
                 self.prevent(now, &order, maker.key, facts);
             } else {
                 self.execute(now, &order, price, maker, facts);
@@ -36,6 +36,14 @@ impl Exchange {
             self.end(now, taker, CancelReason::Immediate, facts);
         }
         self.note_settled(taker);
+    }
+
+    /// Whether an order must not trade with another: both are one client's, placed for the same name.
+    pub(super) fn is_own(&self, order: &OrderState, account: AccountId, other: OrderKey) -> bool {
+        let name = |other: &Order| other.state.conditions.sub_id;
+        account == order.account
+            && self.client(account).is_some()
+            && self.orders.get(&other).and_then(name) == order.conditions.sub_id
     }
 
     /// An order meets one of its own account: whom it names leaves.
@@ -137,6 +145,7 @@ impl Exchange {
             .and_then(|_| self.fill(trade, &mut order, liquidity));
         if let Some(fill) = &fill {
             self.commit(trade.at, Fact::Fill(fill.clone()), facts);
+            self.note_closing(fill);
         }
         if order.filled >= order.qty {
             let filled = Fact::Filled { order };

@@ -13,18 +13,29 @@ use super::{
 use crate::types::{Price, Side, Timestamp};
 
 impl Exchange {
-    /// Lets the triggers see the trades of this act, and those that they lead to.
-    pub(super) fn fire_triggers(&mut self, now: Timestamp, facts: &mut Vec<Fact>) {
-        while let Some(pair) = self.traded.pop_first() {
-            let Some(last) = self.last_price(pair) else {
-                continue;
-            };
-            self.trail(now, pair, last, facts);
-            if let Some(key) = self.next_met(pair, last) {
-                self.fire(now, key, last, facts);
-                // The others look again, whether it traded or not.
-                self.traded.insert(pair);
+    /// Lets an act lead to what it leads to: fills leave orders behind and triggers see the trades, until nothing more happens.
+    pub(super) fn follow_up(&mut self, now: Timestamp, facts: &mut Vec<Fact>) {
+        loop {
+            if let Some(fill) = self.closings.pop_front() {
+                self.leave_behind(now, &fill, facts);
+            } else if let Some(pair) = self.traded.pop_first() {
+                self.fire_next(now, pair, facts);
+            } else {
+                return;
             }
+        }
+    }
+
+    /// Lets a pair's triggers see that it traded; one of them may fire.
+    fn fire_next(&mut self, now: Timestamp, pair: PairId, facts: &mut Vec<Fact>) {
+        let Some(last) = self.last_price(pair) else {
+            return;
+        };
+        self.trail(now, pair, last, facts);
+        if let Some(key) = self.next_met(pair, last) {
+            self.fire(now, key, last, facts);
+            // The others look again, whether it traded or not.
+            self.traded.insert(pair);
         }
     }
 
@@ -141,6 +152,7 @@ impl Exchange {
     /// Notes an open order that waits for a price.
     pub(super) fn watch_trigger(&mut self, order: &OrderState) {
         if order.is_waiting()
+            && !order.is_pending()
             && let Some(market) = self.market_mut(order.pair)
         {
             market.waiting.insert(order.key);

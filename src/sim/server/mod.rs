@@ -7,6 +7,7 @@
 mod acks;
 pub mod auth;
 mod checksum;
+mod close;
 mod desk;
 mod encode;
 mod execute;

@@ -1,6 +1,6 @@
 //! The venue's names of order types, which both wires share.
 
-use crate::sim::matching::{OrderKind, OrderState, TriggerKind};
+use crate::sim::matching::{Close, OrderKind, OrderState, TriggerKind};
 
 /// What a name of an order type asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,6 +71,18 @@ impl OrderType {
             None if OTHERS.contains(&name) => Err(Unusable::NotSimulated),
             None => Err(Unusable::Unknown),
         }
+    }
+
+    /// Reads a name of what can close what an order fills; none if nothing of that name can.
+    pub(super) fn read_close(name: &str) -> Option<Self> {
+        let kind = Self::read(name).ok()?;
+        let closes = kind != Self::MARKET && !kind.iceberg;
+        closes.then_some(kind)
+    }
+
+    /// The type of the order that fills leave behind.
+    pub(super) fn of_close(close: &Close) -> Self {
+        of(close.limit.is_some(), close.trigger.map(|(kind, _)| kind))
     }
 
     /// The type of an order.

@@ -18,7 +18,7 @@ use crate::{
     sim::{
         Venue, View,
         faults::FaultHandle,
-        matching::{AccountId, Fact, FillFact, OrderState, PairId, Universe},
+        matching::{AccountId, Change, Fact, FillFact, OrderState, PairId, Universe},
     },
     types::{Decimal, Timestamp},
 };
@@ -322,14 +322,18 @@ fn rows(scribe: Scribe<'_>, fact: &Fact) -> Vec<Row> {
     let rows = match fact {
         Fact::Accepted(accepted) => {
             let (order, at) = (&accepted.order, accepted.at);
-            let new = Some(Scribe::live(order, at));
+            // One with a start in the future is not live before that.
+            let new = (!order.is_pending()).then(|| Scribe::live(order, at));
             let pending = row(order, scribe.pending_new(order, at), false);
             [pending, row(order, new, true)]
         }
         Fact::Fill(fill) => [row(&fill.order, scribe.trade(fill), true), None],
         Fact::Filled { order } => [row(order, scribe.filled(order), true), None],
         Fact::Amended(amended) => [row(&amended.order, scribe.amended(amended), false), None],
-        Fact::Changed(changed) => [row(&changed.order, scribe.changed(changed), false), None],
+        Fact::Changed(changed) => {
+            let started = changed.change == Change::Started;
+            [row(&changed.order, scribe.changed(changed), started), None]
+        }
         Fact::Canceled { order, reason } => {
             [row(order, scribe.canceled(order, *reason), true), None]
         }

@@ -6,7 +6,7 @@
 use serde::{Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
 
-use super::{names, order_type::OrderType};
+use super::{close, names, order_type::OrderType};
 use crate::{
     sim::matching::{
         CancelReason, FillFact, LedgerFact, NewTrigger, Offset, Order, OrderKind, OrderState,
@@ -14,6 +14,11 @@ use crate::{
     },
     types::{Decimal, ExecId, Liquidity, Notional, OrderId, Price, Timestamp},
 };
+
+/// Why an order asks for something else: its owner wanted it.
+pub(super) const AMENDED: &str = "User requested";
+/// Why an order asks for something else: it spends an amount of quote, which is worth something else by now.
+pub(super) const RESTATED: &str = "Cash order quantity restated";
 
 /// A decimal as a JSON number.
 #[derive(Clone, Copy, Debug)]
@@ -127,8 +132,10 @@ impl Told {
         match trigger {
             None => Self::limit(pair, limit),
             Some(trigger) => Self {
-                first: offset(pair, trigger.price),
-                second: trigger.limit.map_or_else(none, |limit| offset(pair, limit)),
+                first: told_offset(pair, trigger.price),
+                second: trigger
+                    .limit
+                    .map_or_else(none, |limit| told_offset(pair, limit)),
             },
         }
     }
@@ -143,9 +150,9 @@ impl Told {
         Self {
             first: match trigger.asked {
                 Offset::At(_) => price(pair, trigger.price),
-                relative @ (Offset::Percent(_) | Offset::Quote(_)) => offset(pair, relative),
+                relative @ (Offset::Percent(_) | Offset::Quote(_)) => told_offset(pair, relative),
             },
-            second: second.map_or_else(none, |limit| offset(pair, limit)),
+            second: second.map_or_else(none, |limit| told_offset(pair, limit)),
         }
     }
 
@@ -189,7 +196,8 @@ fn none() -> String {
     "0".to_owned()
 }
 
-fn offset(pair: &PairSpec, offset: Offset) -> String {
+/// A price as it was told; a distance stays one.
+pub(super) fn told_offset(pair: &PairSpec, offset: Offset) -> String {
     let sign = |amount: Decimal| if amount.is_negative() { "" } else { "+" };
     match offset {
         Offset::At(at) => price(pair, at),
@@ -220,13 +228,15 @@ impl OrderLine {
 /// The order object of `OpenOrders`, `ClosedOrders` and `QueryOrders`.
 #[derive(Debug, Serialize)]
 pub(super) struct OrderRow<'a> {
-    refid: Option<&'static str>,
+    refid: Option<OrderId>,
     userref: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
     cl_ord_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_sub_id: Option<&'a str>,
     status: &'static str,
     opentm: Seconds,
-    starttm: u8,
+    starttm: i64,
     expiretm: i64,
     time_in_force: &'static str,
     descr: Descr<'a>,
@@ -261,7 +271,7 @@ struct Descr<'a> {
     price2: String,
     leverage: &'static str,
     order: String,
-    close: &'static str,
+    close: String,
 }
 
 /// Renders an order; its trades only if they are asked for.
@@ -272,6 +282,7 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
     let trigger = state.conditions.trigger;
     let fired = trigger.is_some_and(|trigger| trigger.fired.is_some());
     let (status, reason) = match order.status {
+        OrderStatus::Open if state.is_pending() => ("pending", None),
         OrderStatus::Open => ("open", None),
         OrderStatus::Closed => ("closed", Some(None)),
         OrderStatus::Canceled {
@@ -280,12 +291,13 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
         OrderStatus::Canceled { reason } => ("canceled", Some(Some(reason.text()))),
     };
     OrderRow {
-        refid: None,
+        refid: state.conditions.parent,
         userref: state.userref.unwrap_or(0),
         cl_ord_id: state.cl_ord_id.as_deref(),
+        sender_sub_id: state.conditions.sub_id.as_deref(),
         status,
         opentm: Seconds(state.opened),
-        starttm: 0,
+        starttm: state.conditions.start.map_or(0, |start| start.at.as_secs()),
         expiretm: match state.time_in_force {
             TimeInForce::Gtd(at) => at.as_secs(),
             TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => 0,
@@ -344,7 +356,10 @@ fn description<'a>(pair: &'a PairSpec, state: &OrderState) -> Descr<'a> {
         price2: second,
         leverage: "none",
         order,
-        close: "",
+        close: state
+            .conditions
+            .close
+            .map_or_else(String::new, |template| close::text(pair, &template)),
     }
 }
 
@@ -471,6 +486,11 @@ impl<'a> Trade<'a> {
             ledgers,
         }
     }
+}
+
+/// Id under which an order's first terms are listed beside its changes.
+pub(super) fn id_of_original(order: &OrderId) -> String {
+    position_id(order)
 }
 
 /// Cash accounts have no positions; rows carry an id all the same, one for each order.

@@ -3,13 +3,18 @@
 //! For: what the venue tells an account (`kraken-api.md` §2.2, §2.3). Left out: who subscribed, sequence numbers.
 //! Always true: rows are sparse as the venue's are; follow-up reports leave out symbol, side and quantity.
 
-use super::{encode::Json, order_type::OrderType};
+use super::{
+    close::contingent,
+    encode::Json,
+    order_type::OrderType,
+    render::{AMENDED, RESTATED},
+};
 use crate::{
     sim::{
         View,
         matching::{
-            AmendFact, CancelReason, Change, ChangeFact, FillFact, LedgerFact, Offset, Order,
-            OrderKind, OrderState, OrderStatus, Reference, TimeInForce, Trigger, Universe,
+            AmendFact, Amender, CancelReason, Change, ChangeFact, FillFact, LedgerFact, Offset,
+            Order, OrderKind, OrderState, OrderStatus, Reference, TimeInForce, Trigger, Universe,
         },
     },
     types::{AssetCode, Decimal, Instrument, Liquidity, Timestamp},
@@ -104,15 +109,19 @@ impl<'a> Scribe<'a> {
         let order = &amended.order;
         let of = self.instrument(order)?;
         let mut json = head(order);
+        let (kind, reason) = match amended.by {
+            Amender::User => ("amended", AMENDED),
+            Amender::Venue => ("restated", RESTATED),
+        };
         json.plain("amended", true)
-            .text("reason", "User requested")
+            .text("reason", reason)
             .qty("order_qty", of, order.qty);
         if let OrderKind::Limit(price) = order.kind {
             json.price("limit_price", of, price)
                 .text("limit_price_type", "static");
         }
         json.qty("cum_qty", of, order.filled);
-        Some(tail(json, "amended", resting(order), amended.at))
+        Some(tail(json, kind, resting(order), amended.at))
     }
 
     /// Changed by the engine: its trigger moved or fired.
@@ -125,6 +134,7 @@ impl<'a> Scribe<'a> {
         }
         let kind = match changed.change {
             Change::Triggered | Change::Trailed => "status",
+            Change::Started => "new",
             Change::Refilled => {
                 json.qty("display_qty_remain", of, order.visible());
                 "iceberg_refill"
@@ -157,7 +167,12 @@ impl<'a> Scribe<'a> {
         if order.amended {
             json.plain("amended", true);
         }
-        Some(tail(json, "new", resting(order), order.touched))
+        let kind = if order.is_pending() {
+            "pending_new"
+        } else {
+            "new"
+        };
+        Some(tail(json, kind, resting(order), order.touched))
     }
 
     /// A fill in a snapshot: with the order's present status, without its totals.
@@ -247,6 +262,12 @@ fn head(order: &OrderState) -> Json {
         json.text("cl_ord_id", cl_ord_id);
     }
     json.plain("order_userref", order.userref.unwrap_or(0));
+    if let Some(parent) = &order.conditions.parent {
+        json.text("ord_ref_id", parent);
+    }
+    if let Some(sub_id) = &order.conditions.sub_id {
+        json.text("sender_sub_id", sub_id);
+    }
     json
 }
 
@@ -291,8 +312,14 @@ fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
         }
     }
     json.text("time_in_force", time_in_force);
+    if let Some(start) = order.conditions.start {
+        json.time("effective_time", start.at);
+    }
     if let Some(at) = expires {
         json.time("expire_time", at);
+    }
+    if let Some(close) = &order.conditions.close {
+        contingent(json, of, close);
     }
     if order.post_only {
         json.plain("post_only", true);
@@ -333,7 +360,9 @@ fn triggers(json: &mut Json, of: &Instrument, trigger: &Trigger) {
 }
 
 const fn resting(order: &OrderState) -> &'static str {
-    if order.filled.is_zero() {
+    if order.is_pending() {
+        "pending_new"
+    } else if order.filled.is_zero() {
         "new"
     } else {
         "partially_filled"
@@ -360,6 +389,9 @@ const fn ended(reason: CancelReason) -> &'static str {
         | CancelReason::Unfillable
         | CancelReason::Funds
         | CancelReason::Replaced
+        | CancelReason::OrdersLimit
+        | CancelReason::MarketStatus
+        | CancelReason::Minimum
         | CancelReason::NotAlive => "canceled",
     }
 }

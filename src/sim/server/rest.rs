@@ -8,6 +8,7 @@ mod account;
 mod call;
 mod changes;
 mod edit;
+mod extras;
 mod listener;
 mod lists;
 mod market;
@@ -16,6 +17,7 @@ mod params;
 mod prices;
 mod public;
 mod reply;
+mod revisions;
 mod valuation;
 
 use std::{sync::Arc, time::Duration};
@@ -53,7 +55,7 @@ use crate::{
 /// Largest body that is read, in bytes; the API's own are a hundredth of it.
 const LARGEST_BODY: usize = 1 << 20;
 /// Private endpoints that the venue has and the simulator has not.
-const NOT_SIMULATED: [&str; 26] = [
+const NOT_SIMULATED: [&str; 25] = [
     "AccountTransfer",
     "AddExport",
     "CreateSubaccount",
@@ -70,7 +72,6 @@ const NOT_SIMULATED: [&str; 26] = [
     "ExportStatus",
     "Level3",
     "ListWalletAccounts",
-    "OrderAmends",
     "RemoveExport",
     "RetrieveExport",
     "WalletTransfer",
@@ -310,6 +311,7 @@ fn private_endpoint(name: &str) -> Result<Endpoint, Failure> {
         "CancelAll" => changes::cancel_all,
         "CancelAllOrdersAfter" => changes::cancel_all_after,
         "EditOrder" => edit::edit,
+        "OrderAmends" => revisions::order_amends,
         name if NOT_SIMULATED.contains(&name) => return Err(Failure::FEATURE),
         _ => return Err(Failure::UNKNOWN_METHOD),
     })

@@ -172,6 +172,7 @@ impl Sim {
             userref: None,
             deadline: None,
             validate: false,
+            extras: Default::default(),
         };
         self.venue.act(AGENT, Request::Place(order)).unwrap();
     }

@@ -247,6 +247,7 @@ impl Rig {
             userref: None,
             deadline: None,
             validate: false,
+            extras: Default::default(),
         };
         let placed = self.sim.venue().act(self.account(), Request::Place(order));
         match placed {
@@ -290,6 +291,7 @@ impl Rig {
             userref: None,
             deadline: None,
             validate: false,
+            extras: Default::default(),
         };
         let taker = AccountId(u32::MAX);
         let venue = self.sim.venue();

@@ -159,6 +159,7 @@ impl Rig {
             userref: None,
             deadline: None,
             validate: false,
+            extras: Default::default(),
         };
         self.venue.act(AGENT, Request::Place(order)).unwrap();
     }

@@ -113,6 +113,7 @@ impl Rig {
             userref: None,
             deadline: None,
             validate: false,
+            extras: Default::default(),
         };
         self.sim.venue().act(HAND, Request::Place(order)).ok();
     }

@@ -10,16 +10,20 @@ use serde::Serialize;
 
 use super::{
     call::Call,
-    params::{Param, Params},
+    extras,
+    params::Params,
     prices::{self, Setting},
     reply::{Answer, Failure, result},
 };
 use crate::{
     sim::{
-        matching::{NewOrder, OrderKind, PairSpec, Reply, Request, SelfTrade, Size, TimeInForce},
+        matching::{
+            FeeCurrency, NewOrder, OrderKind, PairSpec, Reply, Request, SelfTrade, Size,
+            TimeInForce,
+        },
         server::{
             auth::Permission,
-            names,
+            close, names,
             order_type::{OrderType, Unusable},
             render::{OrderLine, Told, order_text, told_volume},
             validate::is_expiry,
@@ -36,6 +40,8 @@ const LONGEST_DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Serialize)]
 struct Descr {
     order: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    close: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -48,7 +54,7 @@ struct Added {
 /// An order that passed the wire's checks, and how it reads.
 struct Parsed {
     order: NewOrder,
-    text: String,
+    descr: Descr,
 }
 
 /// `AddOrder`.
@@ -57,7 +63,7 @@ pub(super) fn add(call: &Call<'_>) -> Answer {
     let parsed = parse(call.params, call)?;
     let reply = call.act(Request::Place(parsed.order))?;
     result(&Added {
-        descr: Descr { order: parsed.text },
+        descr: parsed.descr,
         txid: placed(&reply).map(|id| [id]),
     })
 }
@@ -67,12 +73,20 @@ struct Batch {
     orders: Vec<BatchRow>,
 }
 
+#[derive(Serialize)]
+struct RowDescr {
+    order: String,
+}
+
 #[derive(Default, Serialize)]
 struct BatchRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     txid: Option<OrderId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    descr: Option<Descr>,
+    descr: Option<RowDescr>,
+    /// In a batch it stands beside the description.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    close: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -98,7 +112,10 @@ pub(super) fn add_batch(call: &Call<'_>) -> Answer {
         match reply {
             Ok(reply) => BatchRow {
                 txid: placed(&reply),
-                descr: Some(Descr { order: parsed.text }),
+                descr: Some(RowDescr {
+                    order: parsed.descr.order,
+                }),
+                close: parsed.descr.close,
                 error: None,
             },
             Err(Failure(text)) => BatchRow {
@@ -139,6 +156,7 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
     let Flags {
         post_only,
         in_quote,
+        fee_in,
     } = flags(params, kind)?;
     let last = call.state.venue.read(|view| view.exchange.last_price(pair));
     let setting = Setting {
@@ -148,12 +166,13 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
         last,
     };
     let prices = prices::read(params, setting)?;
+    let extras = extras::read(params, setting, call.now, fee_in)?;
     let order = NewOrder {
         pair,
         side,
         kind: prices.limit.map_or(OrderKind::Market, OrderKind::Limit),
         qty: size(params, &spec, in_quote)?,
-        time_in_force: time_in_force(params, kind, call.now)?,
+        time_in_force: time_in_force(params, kind, call.now, extras.start)?,
         post_only,
         trigger: prices.trigger,
         self_trade: self_trade(params)?,
@@ -162,6 +181,7 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
         userref,
         deadline: deadline(params, call.now)?,
         validate: params.flag("validate"),
+        extras,
     };
     if post_only && matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok) {
         return Err(Failure::argument("timeinforce"));
@@ -172,8 +192,11 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
         kind,
         prices: Told::asked(&spec, order.kind.limit(), order.trigger.as_ref()),
     };
-    let text = order_text(&spec, &line);
-    Ok(Parsed { order, text })
+    let descr = Descr {
+        order: order_text(&spec, &line),
+        close: extras.close.map(|template| close::text(&spec, &template)),
+    };
+    Ok(Parsed { order, descr })
 }
 
 fn side(params: &Params) -> Result<Side, Failure> {
@@ -192,30 +215,13 @@ fn order_type(params: &Params) -> Result<OrderType, Failure> {
     })
 }
 
-/// What a cash account may not ask for, and what the simulator does not do.
+/// What a cash account may not ask for.
 fn refuse_unsupported(params: &Params) -> Result<(), Failure> {
     if params.flag("reduce_only") {
         return Err(Failure::text("EOrder:Reduce only:No position exists"));
     }
     if !matches!(params.text("leverage"), None | Some("none" | "0")) {
         return Err(Failure::text("EOrder:Cannot open position"));
-    }
-    let closes = match params.get("close") {
-        Some(Param::Map(close)) => !close.is_empty(),
-        Some(Param::Text(text)) => !text.is_empty(),
-        Some(Param::List(_)) => true,
-        None => false,
-    };
-    if closes {
-        return Err(if params.text("cl_ord_id").is_some() {
-            Failure::text("EOrder:cl_ord_id is not supported on conditional close")
-        } else {
-            Failure::FEATURE
-        });
-    }
-    let starts = !matches!(params.text("starttm"), None | Some("0" | "+0"));
-    if starts {
-        return Err(Failure::FEATURE);
     }
     Ok(())
 }
@@ -241,6 +247,11 @@ fn own_ids(params: &Params) -> Result<(Option<ClOrdId>, Option<i32>), Failure> {
 
 /// Reads a client's id: a UUID with or without dashes, or up to 18 characters.
 pub(super) fn client_id(text: &str) -> Result<ClOrdId, Failure> {
+    text_id(text, "cl_ord_id")
+}
+
+/// The same of a parameter of another name.
+pub(super) fn text_id(text: &str, name: &str) -> Result<ClOrdId, Failure> {
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let groups = text.split('-').map(str::len);
     let good = match text.len() {
@@ -251,7 +262,7 @@ pub(super) fn client_id(text: &str) -> Result<ClOrdId, Failure> {
     };
     good.then(|| ClOrdId::new(text).ok())
         .flatten()
-        .ok_or_else(|| Failure::argument("cl_ord_id"))
+        .ok_or_else(|| Failure::argument(name))
 }
 
 /// What `oflags` says.
@@ -260,6 +271,7 @@ struct Flags {
     post_only: bool,
     /// The volume is an amount of quote.
     in_quote: bool,
+    fee_in: FeeCurrency,
 }
 
 fn flags(params: &Params, kind: OrderType) -> Result<Flags, Failure> {
@@ -268,8 +280,9 @@ fn flags(params: &Params, kind: OrderType) -> Result<Flags, Failure> {
         match flag {
             "post" if kind.limit => flags.post_only = true,
             "viqc" if kind == OrderType::MARKET => flags.in_quote = true,
-            // Fees are in quote whatever is asked, as at the venue; market protection cannot be switched off.
-            "fciq" | "fcib" | "nompp" => {}
+            "fcib" => flags.fee_in = FeeCurrency::Base,
+            // The default; market protection cannot be switched off.
+            "fciq" | "nompp" => {}
             _ => return Err(Failure::argument("oflags")),
         }
     }
@@ -299,8 +312,13 @@ fn size(params: &Params, pair: &PairSpec, in_quote: bool) -> Result<Size, Failur
         .ok_or_else(|| Failure::argument("volume"))
 }
 
-fn time_in_force(params: &Params, kind: OrderType, now: Timestamp) -> Result<TimeInForce, Failure> {
-    let expiry = expiry(params, now)?;
+fn time_in_force(
+    params: &Params,
+    kind: OrderType,
+    now: Timestamp,
+    start: Option<Timestamp>,
+) -> Result<TimeInForce, Failure> {
+    let expiry = expiry(params, now, start)?;
     let named = params.text("timeinforce").map(str::to_ascii_uppercase);
     match (named.as_deref(), expiry) {
         // A time of expiry says it all.
@@ -315,26 +333,16 @@ fn time_in_force(params: &Params, kind: OrderType, now: Timestamp) -> Result<Tim
     }
 }
 
-/// When the order expires: in Unix seconds, or so many seconds from now. Zero is never.
-fn expiry(params: &Params, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
-    let Some(text) = params.text("expiretm") else {
-        return Ok(None);
-    };
-    let (from, digits) = match text.strip_prefix('+') {
-        Some(digits) => (now, digits),
-        None => (Timestamp::from_secs(0), text),
-    };
-    let seconds: u32 = digits
-        .parse()
-        .map_err(|_no_number| Failure::argument("expiretm"))?;
-    if seconds == 0 {
-        return Ok(None);
-    }
-    let at = from.after(Duration::from_secs(u64::from(seconds)));
-    if is_expiry(at, now) {
-        Ok(Some(at))
-    } else {
-        Err(Failure::argument("expiretm"))
+/// When the order expires: after it has begun, and not too soon nor too late.
+fn expiry(
+    params: &Params,
+    now: Timestamp,
+    start: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Failure> {
+    match prices::instant(params, "expiretm", now)? {
+        None => Ok(None),
+        Some(at) if is_expiry(at, now) && start.is_none_or(|start| start < at) => Ok(Some(at)),
+        Some(_) => Err(Failure::argument("expiretm")),
     }
 }
 

@@ -5,6 +5,7 @@
 //! Left out: tokens, funds, limits; everything that needs the state of the venue.
 
 mod changes;
+mod extras;
 mod fields;
 mod orders;
 mod subscribe;

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use super::{Asked, AskedTrigger, Fields, PriceType, VenueError, deadline, required};
+use super::{
+    Asked, AskedTrigger, Fields, PriceType, VenueError, deadline, extras::AskedExtras, required,
+};
 use crate::{
-    sim::matching::{
-        NewOrder, Offset, OrderKind, SelfTrade, Size, TimeInForce, TriggerKind, Universe,
-    },
+    sim::matching::{NewOrder, Offset, OrderKind, SelfTrade, Size, TimeInForce, Universe},
     sim::server::{
         order_type::{OrderType, Unusable},
         refusal,
@@ -49,8 +49,8 @@ const ADD_ORDER: [&str; 26] = [
     "token",
 ];
 const NOT_IN_BATCH: [&str; 4] = ["symbol", "token", "validate", "deadline"];
-/// Members that ask for something which is not simulated.
-const NOT_SIMULATED: [&str; 3] = ["effective_time", "sender_sub_id", "stop_price"];
+/// A member that asks for something which is not simulated.
+const NOT_SIMULATED: &str = "stop_price";
 
 /// An order as it was asked for; its digits still need the pair's precisions.
 #[derive(Clone, Debug)]
@@ -72,6 +72,7 @@ pub(crate) struct AddOrder {
     validate: bool,
     margin: bool,
     reduce_only: bool,
+    extras: AskedExtras,
 }
 
 /// Reads the members of `add_order`.
@@ -102,6 +103,7 @@ fn order(
         fields.number(name)?;
     }
     check_options(fields)?;
+    let extras = AskedExtras::read(fields)?;
     let cl_ord_id = fields.text("cl_ord_id")?;
     let userref = userref(fields)?;
     if cl_ord_id.is_some() && userref.is_some() {
@@ -123,6 +125,7 @@ fn order(
         validate,
         margin: fields.flag("margin")?.unwrap_or(false),
         reduce_only: fields.flag("reduce_only")?.unwrap_or(false),
+        extras,
     })
 }
 
@@ -179,12 +182,15 @@ fn limit(fields: &Fields<'_>, kind: OrderType) -> Result<Option<Asked>, VenueErr
             None => Ok(None),
         };
     }
-    let usual = match kind.trigger {
-        Some(TriggerKind::TrailingStop) => PriceType::Quote,
-        Some(TriggerKind::StopLoss | TriggerKind::TakeProfit) | None => PriceType::Static,
-    };
     let price = required(price, "limit_price")?;
-    Ok(Some(Asked::new(price, price_type.unwrap_or(usual))))
+    let price_type = price_type.unwrap_or(PriceType::of_limit(kind));
+    // A distance is one from a trigger.
+    if kind.trigger.is_none() && price_type != PriceType::Static {
+        return Err(VenueError::of(
+            "EGeneral:Invalid arguments:limit_price_type",
+        ));
+    }
+    Ok(Some(Asked::new(price, price_type)))
 }
 
 fn trigger(fields: &Fields<'_>, kind: OrderType) -> Result<Option<AskedTrigger>, VenueError> {
@@ -237,19 +243,10 @@ fn post_only(fields: &Fields<'_>, market: bool) -> Result<bool, VenueError> {
 
 /// The options that change nothing here are accepted; those that would have to are refused.
 fn check_options(fields: &Fields<'_>) -> Result<(), VenueError> {
-    if fields.has("conditional") {
-        let both = fields.has("cl_ord_id");
-        let named = VenueError::of("EOrder:cl_ord_id is not supported on conditional close");
-        return Err(if both { named } else { VenueError::DISABLED });
-    }
-    if NOT_SIMULATED.iter().any(|name| fields.has(name)) {
+    if fields.has(NOT_SIMULATED) {
         return Err(VenueError::DISABLED);
     }
     fields.flag("no_mpp")?;
-    match fields.text("fee_preference")?.as_deref() {
-        None | Some("base" | "quote") => {}
-        Some(_) => return Err(VenueError::of("EGeneral:Invalid arguments:fee_preference")),
-    }
     Ok(())
 }
 
@@ -289,7 +286,11 @@ impl AddOrder {
         let kind = match &self.limit {
             Some(limit) if self.trigger.is_none() => match limit.resolve(&spec.instrument)? {
                 Offset::At(price) => OrderKind::Limit(price),
-                Offset::Percent(_) | Offset::Quote(_) => return Err(VenueError::DISABLED),
+                Offset::Percent(_) | Offset::Quote(_) => {
+                    return Err(VenueError::of(
+                        "EGeneral:Invalid arguments:limit_price_type",
+                    ));
+                }
             },
             // The limit of one that waits is its trigger's to say.
             Some(_) | None => OrderKind::Market,
@@ -314,7 +315,9 @@ impl AddOrder {
         let display = display
             .map(|digits| resolve_quantity(&spec.instrument, digits))
             .transpose()?;
-        let cl_ord_id = self.cl_ord_id.as_deref().map(cl_ord_id).transpose()?;
+        let cl_ord_id = self.cl_ord_id.as_deref();
+        let cl_ord_id = cl_ord_id.map(|text| client_id(text, "cl_ord_id"));
+        let cl_ord_id = cl_ord_id.transpose()?;
         if self.reduce_only {
             return Err(VenueError::of("EOrder:Reduce only:No position exists"));
         }
@@ -335,13 +338,14 @@ impl AddOrder {
             userref: self.userref,
             deadline: Some(deadline),
             validate: self.validate,
+            extras: self.extras.resolve(&spec.instrument, now)?,
         })
     }
 
     fn time_in_force(&self, now: Timestamp) -> Result<TimeInForce, VenueError> {
         match self.lifetime {
             Lifetime::Sure(time_in_force) => Ok(time_in_force),
-            Lifetime::Until(at) if is_expiry(at, now) => Ok(TimeInForce::Gtd(at)),
+            Lifetime::Until(at) if self.extras.works_until(at, now) => Ok(TimeInForce::Gtd(at)),
             Lifetime::Until(_) => Err(VenueError::of("EGeneral:Invalid arguments:expire_time")),
         }
     }
@@ -406,18 +410,16 @@ pub(crate) fn resolve_quantity(of: &Instrument, text: &str) -> Result<Quantity, 
 }
 
 /// A client's id in one of the three forms: UUID, the same without dashes, or at most 18 characters of free text.
-fn cl_ord_id(text: &str) -> Result<ClOrdId, VenueError> {
+pub(super) fn client_id(text: &str, name: &str) -> Result<ClOrdId, VenueError> {
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
     let long = lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| hex(group));
     let short = text.len() == 32 && hex(text);
     let free = text.len() <= 18;
-    let invalid = VenueError::of("EGeneral:Invalid arguments:cl_ord_id");
-    if !(long || short || free) {
-        return Err(invalid);
-    }
-    ClOrdId::new(text).map_err(|_not_ascii| invalid)
+    let id = (long || short || free).then(|| ClOrdId::new(text).ok());
+    id.flatten()
+        .ok_or_else(|| VenueError::with(format!("EGeneral:Invalid arguments:{name}")))
 }
 
 #[cfg(test)]
@@ -529,7 +531,7 @@ mod tests {
             "6d1b345e2821409a8dba1d2a93d1ce58",
             "6d1b345e-2821-409a-8dba-1d2a93d1ce58",
         ] {
-            assert!(cl_ord_id(good).is_ok(), "{good}");
+            assert!(client_id(good, "cl_ord_id").is_ok(), "{good}");
         }
         for bad in [
             "",
@@ -538,7 +540,11 @@ mod tests {
             "6d1b345e-2821-409a-8dba1-d2a93d1ce58",
             "caf\u{e9}",
         ] {
-            assert!(cl_ord_id(bad).is_err(), "{bad}");
+            let refused = client_id(bad, "sender_sub_id").unwrap_err();
+            assert_eq!(
+                refused.0, "EGeneral:Invalid arguments:sender_sub_id",
+                "{bad}"
+            );
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use super::{Fields, VenueError, required, resolve_price};
 use crate::{
-    sim::matching::{NewTrigger, Offset, Reference, TriggerKind},
+    sim::{
+        matching::{NewTrigger, Offset, Reference, TriggerKind},
+        server::order_type::OrderType,
+    },
     types::{Decimal, Instrument},
 };
 
@@ -43,6 +46,16 @@ impl PriceType {
             Some(_) => Err(VenueError::with(format!(
                 "EGeneral:Invalid arguments:{name}"
             ))),
+        }
+    }
+}
+
+impl PriceType {
+    /// How the limit of an order of this type is meant if nothing is said.
+    pub(crate) const fn of_limit(kind: OrderType) -> Self {
+        match kind.trigger {
+            Some(TriggerKind::TrailingStop) => Self::Quote,
+            Some(TriggerKind::StopLoss | TriggerKind::TakeProfit) | None => Self::Static,
         }
     }
 }

@@ -1,0 +1,91 @@
+//! What few orders ask for over REST: `close[…]`, `starttm`, `sender_sub_id` (`kraken-api.md` §3.4).
+
+use std::time::Duration;
+
+use super::{
+    orders::text_id,
+    params::{Param, Params},
+    prices::{self, Setting},
+    reply::Failure,
+};
+use crate::{
+    sim::{
+        matching::{Close, Extras, FeeCurrency, TriggerKind},
+        server::order_type::OrderType,
+    },
+    types::Timestamp,
+};
+
+/// Longest time from now to a start, as to an expiry.
+const LATEST_START: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+
+/// Reads them. `at` is of the order itself.
+///
+/// # Errors
+///
+/// Values that are none; a close of an order with a client's id.
+pub(super) fn read(
+    params: &Params,
+    at: Setting<'_>,
+    now: Timestamp,
+    fee_in: FeeCurrency,
+) -> Result<Extras, Failure> {
+    let sub_id = params.text("sender_sub_id");
+    Ok(Extras {
+        close: close(params, at)?,
+        start: start(params, now)?,
+        sub_id: sub_id
+            .map(|text| text_id(text, "sender_sub_id"))
+            .transpose()?,
+        fee_in,
+    })
+}
+
+fn close(params: &Params, at: Setting<'_>) -> Result<Option<Close>, Failure> {
+    let close = match params.get("close") {
+        None => return Ok(None),
+        Some(Param::Map(close)) if close.is_empty() => return Ok(None),
+        Some(Param::Text(text)) if text.is_empty() => return Ok(None),
+        Some(Param::Map(close)) => close,
+        Some(Param::Text(_) | Param::List(_)) => return Err(Failure::argument("close")),
+    };
+    if params.text("cl_ord_id").is_some() {
+        let text = "EOrder:cl_ord_id is not supported on conditional close";
+        return Err(Failure::text(text));
+    }
+    // Only these three count; whatever else is in there is passed over, as everywhere.
+    let named = close.text("ordertype").and_then(OrderType::read_close);
+    let kind = named.ok_or_else(|| Failure::argument("close[ordertype]"))?;
+    let at = Setting {
+        side: at.side.opposite(),
+        kind,
+        ..at
+    };
+    let price = prices::named(close, "price", "close[price]", at)?;
+    let Some(trigger) = kind.trigger else {
+        return Ok(Some(Close {
+            trigger: None,
+            limit: Some(price),
+            follows: false,
+        }));
+    };
+    let trailing = trigger == TriggerKind::TrailingStop;
+    if trailing && !prices::is_distance(price) {
+        return Err(Failure::argument("close[price]"));
+    }
+    let limit = || prices::named(close, "price2", "close[price2]", at);
+    Ok(Some(Close {
+        trigger: Some((trigger, price)),
+        limit: kind.limit.then(limit).transpose()?,
+        follows: trailing,
+    }))
+}
+
+/// When the order begins: in Unix seconds, or so many seconds from now. What is over is now.
+fn start(params: &Params, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let at = prices::instant(params, "starttm", now)?;
+    match at {
+        Some(at) if at > now.after(LATEST_START) => Err(Failure::argument("starttm")),
+        at => Ok(at),
+    }
+}
