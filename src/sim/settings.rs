@@ -51,6 +51,8 @@ pub struct Settings {
     pub reply_order: ReplyOrder,
     /// What happens to a post-only order that would take.
     pub post_only: PostOnlyRule,
+    /// How far from the best price a market order may trade, as a fraction of it. Between 0 and 1.
+    pub market_band: f64,
     /// Silence between channel frames after which a heartbeat is sent.
     #[serde(with = "duration")]
     pub heartbeat: Duration,
@@ -112,6 +114,7 @@ impl Default for Settings {
             reply_delay: Duration::ZERO,
             reply_order: ReplyOrder::default(),
             post_only: PostOnlyRule::default(),
+            market_band: 0.05,
             heartbeat: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(60),
             unsubscribed_timeout: Duration::from_secs(5),

@@ -29,7 +29,10 @@ use super::{
     },
     timers,
 };
-use crate::{io::Clock, types::TradingStatus};
+use crate::{
+    io::Clock,
+    types::{Decimal, TradingStatus},
+};
 
 /// A simulated Kraken that runs.
 pub struct Simulator {
@@ -286,7 +289,15 @@ fn check_numbers(settings: &Settings) -> Result<(), SimError> {
             return Err(SimError::Number(name));
         }
     }
-    Ok(())
+    band(settings).map(|_fits| ())
+}
+
+/// The protection band of market orders.
+fn band(settings: &Settings) -> Result<Decimal, SimError> {
+    // The shortest digits that name the number are those of the file.
+    let band: Option<Decimal> = settings.market_band.to_string().parse().ok();
+    let fits = |band: &Decimal| *band > Decimal::ZERO && settings.market_band < 1.0;
+    band.filter(fits).ok_or(SimError::Number("market_band"))
 }
 
 /// The universe with the named pairs only; all of it if none is named.
@@ -316,6 +327,7 @@ fn open_venue(
     let funds = accounts::funds(&universe);
     let rules = Rules {
         post_only: settings.post_only,
+        market_band: band(settings)?,
         ..Rules::default()
     };
     let mut exchange = Exchange::new(universe, rules);

@@ -602,7 +602,9 @@ mod tests {
 
     /// One random request of a client or an agent near 61,000.
     fn random(rng: &mut crate::io::rng::Rng, venue: &Venue) -> (AccountId, Request) {
-        use crate::sim::matching::{Amend, Cancel, CancelTarget};
+        use crate::sim::matching::{
+            Amend, Cancel, CancelTarget, Close, Extras, Offset, TriggerKind,
+        };
         let account = [ALICE, BOB, AGENT][rng.random_range(0..3)];
         let at = rng.random_range(609_990..610_010);
         let units = rng.random_range(10_000..5_000_000);
@@ -616,7 +618,7 @@ mod tests {
             (1..4, Some(target)) => Request::Amend(Amend {
                 target,
                 qty: Some(qty(units)),
-                price: Some(price(at)),
+                price: Some(Offset::At(price(at))),
                 trigger: None,
                 display: None,
                 post_only: false,
@@ -624,7 +626,24 @@ mod tests {
             }),
             (side, _) => {
                 let side = if side % 2 == 0 { Side::Buy } else { Side::Sell };
-                Request::Place(limit(side, at, units))
+                let close = rng.random_bool(0.3).then_some(Close {
+                    trigger: Some((TriggerKind::StopLoss, Offset::Percent(decimal("-0.001")))),
+                    limit: Some(Offset::Quote(decimal("-0.1"))),
+                    follows: true,
+                });
+                let ahead = Duration::from_secs(rng.random_range(1..60));
+                let extras = Extras {
+                    close,
+                    start: rng
+                        .random_bool(0.2)
+                        .then(|| venue.clock().now().after(ahead)),
+                    sub_id: rng.random_bool(0.2).then(|| name("desk")),
+                    ..Extras::NONE
+                };
+                Request::Place(NewOrder {
+                    extras,
+                    ..limit(side, at, units)
+                })
             }
         };
         (account, request)

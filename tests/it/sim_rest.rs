@@ -2,6 +2,7 @@
 
 mod access;
 mod edits;
+mod extras;
 mod life;
 mod lifetimes;
 mod market;

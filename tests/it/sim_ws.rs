@@ -2,6 +2,7 @@
 
 mod edits;
 mod errors;
+mod extras;
 mod faults;
 mod feed;
 mod icebergs;

@@ -5,12 +5,13 @@
 
 use super::{
     AccountId, Amend, AmendFact, Amender, CancelReason, CancelTarget, Conditions, Exchange, Fact,
-    NewTrigger, Offset, OrderKey, OrderKind, OrderState, PairId, Refusal, Reply,
+    NewTrigger, Offset, OrderKey, OrderKind, OrderState, PairId, Refusal, Reply, Trigger,
+    TriggerKind,
     ids::Prefix,
     limits::{self, AMEND, CANCEL_ALL, Points, amend_penalty, cancel_penalty},
     orders::{check_display, check_price},
 };
-use crate::types::{Decimal, Price, Timestamp};
+use crate::types::{Decimal, Price, Quantity, Timestamp};
 
 impl Exchange {
     pub(super) fn amend(
@@ -28,12 +29,8 @@ impl Exchange {
             qty: amend.qty.map_or(before.qty, |qty| qty.max(before.filled)),
             amended: true,
             touched: now,
-            ..self.rechanged(&before, amend.price, amend.trigger)?
+            ..self.rechanged(&before, amend.price, amend.trigger, amend.display)?
         };
-        if let Some(display) = amend.display {
-            before.conditions.display.ok_or(Refusal::InvalidDisplay)?;
-            after.conditions.display = Some(display);
-        }
         // More shows only once the part that shows is filled.
         after.shown = before.shown.min(after.fresh());
         let ends = after.qty <= after.filled;
@@ -117,43 +114,80 @@ impl Exchange {
         self.check_quantity(after.pair, after.qty, reference)
     }
 
-    /// An order with another limit and another price to wait for. One that has fired waits for nothing any more.
+    /// An order with another limit, another price to wait for, another part that shows.
     pub(super) fn rechanged(
         &self,
         before: &OrderState,
-        price: Option<Price>,
+        price: Option<Offset>,
         trigger: Option<Offset>,
+        display: Option<Quantity>,
     ) -> Result<OrderState, Refusal> {
         if price.is_some() && before.kind.limit().is_none() {
             return Err(Refusal::InvalidLimitPrice);
         }
-        let (trigger, limit) = match (before.conditions.trigger, trigger) {
-            (old, None) => (old, None),
-            (None, Some(_)) => return Err(Refusal::InvalidPrice),
-            (Some(old), Some(asked)) => {
-                if !before.is_waiting() {
-                    return Err(Refusal::InvalidPrice);
+        if display.is_some() && before.conditions.display.is_none() {
+            return Err(Refusal::InvalidDisplay);
+        }
+        let (trigger, limit) = match before.conditions.trigger {
+            Some(old) if before.is_waiting() => self.retriggered(before, old, price, trigger)?,
+            // One that has fired waits for nothing any more.
+            Some(_) | None if trigger.is_some() => return Err(Refusal::InvalidPrice),
+            fired_or_none => match price {
+                None => (fired_or_none, None),
+                Some(Offset::At(price)) => (fired_or_none, Some(price)),
+                Some(Offset::Percent(_) | Offset::Quote(_)) => {
+                    return Err(Refusal::InvalidLimitPrice);
                 }
-                let new = NewTrigger {
-                    kind: old.kind,
-                    reference: old.reference,
-                    price: asked,
-                    limit: old.limit,
-                };
-                let grid = self.grid(before.pair).ok_or(Refusal::Unavailable)?;
-                let placed = new.placed(before.side, self.last_price(before.pair), grid);
-                let (trigger, limit) = placed.ok_or(Refusal::InvalidPrice)?;
-                (Some(trigger), limit)
-            }
+            },
         };
         Ok(OrderState {
-            kind: price.or(limit).map_or(before.kind, OrderKind::Limit),
+            kind: limit.map_or(before.kind, OrderKind::Limit),
             conditions: Conditions {
                 trigger,
+                display: display.or(before.conditions.display),
                 ..before.conditions
             },
             ..before.clone()
         })
+    }
+
+    /// Another trigger of an order that waits. A limit at a distance follows it; one that trails keeps the best price that it saw.
+    fn retriggered(
+        &self,
+        before: &OrderState,
+        old: Trigger,
+        price: Option<Offset>,
+        asked: Option<Offset>,
+    ) -> Result<(Option<Trigger>, Option<Price>), Refusal> {
+        if price.is_none() && asked.is_none() {
+            return Ok((Some(old), None));
+        }
+        let trails = old.kind == TriggerKind::TrailingStop;
+        if trails && asked.is_some_and(|asked| !asked.is_distance()) {
+            return Err(Refusal::InvalidPrice);
+        }
+        let new = NewTrigger {
+            kind: old.kind,
+            reference: old.reference,
+            price: asked.unwrap_or(match old.asked {
+                // What was resolved stays where it is.
+                Offset::Percent(_) | Offset::Quote(_) if !trails => Offset::At(old.price),
+                asked => asked,
+            }),
+            limit: price.or(old.limit).or(before.kind.limit().map(Offset::At)),
+        };
+        let grid = self.grid(before.pair).ok_or(Refusal::Unavailable)?;
+        let from = old.peak.or_else(|| self.last_price(before.pair));
+        let placed = new.placed(before.side, from, grid);
+        let (trigger, limit) = placed.ok_or(Refusal::InvalidPrice)?;
+        let trigger = match asked {
+            Some(_) => trigger,
+            None => Trigger {
+                limit: trigger.limit,
+                ..old
+            },
+        };
+        Ok((Some(trigger), limit))
     }
 
     fn check_amended_funds(&self, before: &OrderState, after: &OrderState) -> Result<(), Refusal> {

@@ -6,6 +6,9 @@
 //! Always true: it comes after the act that filled its parent, never in the middle of it; what cannot be paid, or is one open order
 //! too many, is told and canceled.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     CancelReason, Conditions, Exchange, Fact, FillFact, OrderKey, OrderKind, OrderState, Refusal,
     TimeInForce, ids::Prefix, orders::check_price,
@@ -35,7 +38,7 @@ impl Exchange {
         let grid = self.grid(parent.pair)?;
         let (trigger, limit) = close.placed(side, Some(fill.price), grid)?;
         let zero = Decimal::new(0, parent.cost.scale()).unwrap_or(Decimal::ZERO);
-        Some(OrderState {
+        Some(self.with_payable_fee(OrderState {
             key: OrderKey(self.next.orders),
             order_id: self.ids.encode(Prefix::Order, self.next.orders),
             side,
@@ -61,7 +64,7 @@ impl Exchange {
             opened: now,
             touched: now,
             ..parent.clone()
-        })
+        }))
     }
 
     fn refused_closing(&self, order: &OrderState) -> Option<CancelReason> {

@@ -61,7 +61,7 @@ impl Exchange {
         if fired || qty <= before.filled {
             return Err(Refusal::InvalidOrder);
         }
-        let changed = self.rechanged(before, edit.price, edit.trigger)?;
+        let changed = self.rechanged(before, edit.price, edit.trigger, edit.display)?;
         let zero = Decimal::new(0, before.cost.scale()).unwrap_or(Decimal::ZERO);
         Ok(OrderState {
             key: super::OrderKey(self.next.orders),

@@ -3,6 +3,9 @@
 //!
 //! Left out: what becomes of it (`closing`, `schedule`, `trading`, `money`).
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use super::trigger::{Grid, NewTrigger, Offset, Reference, Trigger, TriggerKind};

@@ -192,6 +192,8 @@ pub struct FillFact {
     pub cost: Decimal,
     /// Fee of this fill, in quote, at `cost_precision`.
     pub fee: Decimal,
+    /// The fee in base, if it was taken in that.
+    pub base_fee: Option<Decimal>,
     /// Maker or taker.
     pub liquidity: Liquidity,
     /// When.

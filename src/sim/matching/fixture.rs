@@ -190,7 +190,7 @@ impl Bench {
         let amend = Amend {
             target: CancelTarget::Order(id),
             qty: new_qty.map(qty),
-            price: new_price.map(price),
+            price: new_price.map(|units| Offset::At(price(units))),
             trigger: None,
             display: None,
             post_only: false,

@@ -4,7 +4,7 @@
 //! Left out: whose money it is. Fees are the entry tier's.
 //! Always true: what moves is rounded toward zero and what is held away from zero, so a hold covers every fill of its order, however it is cut up.
 
-use super::{OrderKind, OrderState, PairSpec, Start, Universe};
+use super::{FeeCurrency, OrderKind, OrderState, PairSpec, Start, Universe};
 use crate::types::{AssetCode, Decimal, InvalidDecimal, Liquidity, Price, Quantity, Side};
 
 /// An asset with the digits of its ledger.
@@ -83,6 +83,17 @@ impl Terms {
             .unwrap_or(Decimal::ZERO)
     }
 
+    /// The same fee in base, in the digits of its ledger.
+    pub(super) fn base_fee(&self, qty: Quantity, liquidity: Liquidity) -> Decimal {
+        let rate = match liquidity {
+            Liquidity::Maker => self.maker,
+            Liquidity::Taker => self.taker,
+        };
+        self.base_amount(qty)
+            .checked_mul(rate)
+            .map_or(Decimal::ZERO, |exact| booked(exact, self.base))
+    }
+
     /// A quantity of base, exactly.
     pub(super) fn base_amount(&self, qty: Quantity) -> Decimal {
         Decimal::new(i128::from(qty.units()), self.qty_precision).unwrap_or(Decimal::ZERO)
@@ -112,50 +123,66 @@ impl Terms {
                     ) => self.notional(price, remaining)?,
                     (None, _) => Decimal::ZERO,
                 };
-                Ok((self.quote.code, self.quote_hold(cost, false)?))
+                Ok((self.quote.code, self.quote_hold(order, cost)?))
             }
             (Side::Buy, OrderKind::Market, Some(trigger)) => {
                 let cost = self.notional(trigger.price, remaining)?;
-                Ok((self.quote.code, self.quote_hold(cost, false)?))
+                Ok((self.quote.code, self.quote_hold(order, cost)?))
             }
             (Side::Sell, OrderKind::Market | OrderKind::Limit(_), _) => {
-                Ok((self.base.code, self.base_hold(remaining)?))
+                Ok((self.base.code, self.base_hold(order, remaining)?))
             }
             (Side::Buy, OrderKind::Limit(price), _) => {
                 let cost = self.notional(price, remaining)?;
-                Ok((self.quote.code, self.quote_hold(cost, order.post_only)?))
+                Ok((self.quote.code, self.quote_hold(order, cost)?))
             }
         }
     }
 
-    /// What selling `qty` keeps back.
+    /// What selling `qty` of an order keeps back: that, and the highest fee that may come on top.
     ///
     /// # Errors
     ///
     /// When the sum does not fit.
-    pub(super) fn base_hold(&self, qty: Quantity) -> Result<Decimal, InvalidDecimal> {
-        self.base_amount(qty)
-            .rounded_away_from_zero(self.base.decimals)
+    pub(super) fn base_hold(
+        &self,
+        order: &OrderState,
+        qty: Quantity,
+    ) -> Result<Decimal, InvalidDecimal> {
+        let fee = self.highest_fee(order, FeeCurrency::Base);
+        with_fee(self.base_amount(qty), fee)?.rounded_away_from_zero(self.base.decimals)
     }
 
-    /// What buying for `cost` keeps back: the cost and the highest fee that may come on top.
+    /// What buying for `cost` with an order keeps back: the cost, and the highest fee that may come on top.
     ///
     /// # Errors
     ///
     /// When the sum does not fit.
     pub(super) fn quote_hold(
         &self,
+        order: &OrderState,
         cost: Decimal,
-        post_only: bool,
     ) -> Result<Decimal, InvalidDecimal> {
-        let highest = if post_only {
+        let fee = self.highest_fee(order, FeeCurrency::Quote);
+        with_fee(cost, fee)?.rounded_away_from_zero(self.quote.decimals)
+    }
+
+    /// The highest rate that an order may have to pay in a currency.
+    fn highest_fee(&self, order: &OrderState, currency: FeeCurrency) -> Decimal {
+        if order.conditions.fee_in != currency {
+            return Decimal::ZERO;
+        }
+        let highest = if order.post_only {
             self.maker
         } else {
             self.maker.max(self.taker)
         };
-        cost.checked_add(cost.checked_mul(highest.max(Decimal::ZERO))?)?
-            .rounded_away_from_zero(self.quote.decimals)
+        highest.max(Decimal::ZERO)
     }
+}
+
+fn with_fee(amount: Decimal, rate: Decimal) -> Result<Decimal, InvalidDecimal> {
+    amount.checked_add(amount.checked_mul(rate)?)
 }
 
 /// An amount as the ledger books it.

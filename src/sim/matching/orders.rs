@@ -4,8 +4,9 @@
 //! Always true: an order that is accepted can be paid in full, whatever it trades with.
 
 use super::{
-    AccountId, CancelReason, Conditions, Exchange, Fact, NewOrder, OrderFact, OrderKey, OrderKind,
-    OrderState, PairId, PostOnlyRule, Refusal, Reply, Size, TimeInForce,
+    AccountId, CancelReason, Conditions, Exchange, Fact, FeeCurrency, NewOrder, OrderFact,
+    OrderKey, OrderKind, OrderState, PairId, PostOnlyRule, Reference, Refusal, Reply, Size,
+    TimeInForce,
     book::crosses,
     exchange::Market,
     ids::Prefix,
@@ -40,6 +41,7 @@ impl Exchange {
             self.charge(now, account, order.pair, cost);
         }
         let state = self.new_state(now, account, order)?;
+        let state = self.with_payable_fee(state);
         self.check_values(&state)?;
         self.check_name(&state)?;
         if !room {
@@ -143,6 +145,9 @@ impl Exchange {
         let zero = Decimal::new(0, pair.instrument.cost_precision).unwrap_or(Decimal::ZERO);
         let (trigger, kind) = match order.trigger {
             None => (None, order.kind),
+            Some(new) if new.reference == Reference::Index && !pair.has_index() => {
+                return Err(Refusal::NoIndex);
+            }
             Some(new) => {
                 let last = self.last_price(order.pair);
                 let grid = self.grid(order.pair).ok_or(Refusal::Unavailable)?;
@@ -318,6 +323,15 @@ impl Exchange {
         Ok(())
     }
 
+    /// A fee on top of what is sold is taken in quote if the account has not got it in base: the preference is a wish.
+    pub(super) fn with_payable_fee(&self, mut order: OrderState) -> OrderState {
+        let on_top = order.side == Side::Sell && order.conditions.fee_in == FeeCurrency::Base;
+        if on_top && self.check_funds(&order, Decimal::ZERO).is_err() {
+            order.conditions.fee_in = FeeCurrency::Quote;
+        }
+        order
+    }
+
     /// What an open order keeps back.
     pub(super) fn held_by(&self, order: &OrderState) -> Decimal {
         let held = self
@@ -330,9 +344,9 @@ impl Exchange {
     fn needed(&self, market: &Market, order: &OrderState) -> Option<(AssetCode, Decimal)> {
         let terms = &market.terms;
         match (order.side, order.kind) {
-            (Side::Sell, _) => Some((terms.base.code, terms.base_hold(order.qty).ok()?)),
+            (Side::Sell, _) => Some((terms.base.code, terms.base_hold(order, order.qty).ok()?)),
             (Side::Buy, OrderKind::Market) if !order.is_waiting() && !order.is_pending() => {
-                let hold = self.market_hold(market, order.pair, order.qty)?;
+                let hold = self.market_hold(market, order)?;
                 Some((terms.quote.code, hold))
             }
             (Side::Buy, OrderKind::Market | OrderKind::Limit(_)) => terms.hold(order).ok(),
@@ -340,17 +354,12 @@ impl Exchange {
     }
 
     /// What buying at the market now takes at most.
-    pub(super) fn market_hold(
-        &self,
-        market: &Market,
-        pair: PairId,
-        qty: Quantity,
-    ) -> Option<Decimal> {
-        let bound = self.bound(pair, Side::Buy, OrderKind::Market);
+    pub(super) fn market_hold(&self, market: &Market, order: &OrderState) -> Option<Decimal> {
+        let bound = self.bound(order.pair, Side::Buy, OrderKind::Market);
         let cost = bound.map_or(Some(Decimal::ZERO), |bound| {
-            self.market_cost(market, pair, qty, bound)
+            self.market_cost(market, order.pair, order.qty, bound)
         })?;
-        market.terms.quote_hold(cost, false).ok()
+        market.terms.quote_hold(order, cost).ok()
     }
 
     /// What buying `qty` at once costs, up to `bound`; what the book does not offer costs nothing.

@@ -18,6 +18,7 @@ enum Step {
         qty: i64,
         flavor: u8,
         name: Option<u8>,
+        extras: Rare,
     },
     Amend {
         who: AccountId,
@@ -46,6 +47,68 @@ enum Step {
     Wait(u64),
 }
 
+/// What few orders ask for, in small numbers.
+#[derive(Clone, Copy, Debug)]
+struct Rare {
+    close: Option<u8>,
+    start: Option<u64>,
+    sub_id: Option<u8>,
+    in_base: bool,
+}
+
+fn rare() -> impl Strategy<Value = Rare> {
+    (
+        prop::option::weighted(0.2, 0_u8..5),
+        prop::option::weighted(0.1, 1_u64..60),
+        prop::option::weighted(0.1, 0_u8..2),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(close, start, sub_id, in_base)| Rare {
+            close,
+            start,
+            sub_id,
+            in_base,
+        })
+}
+
+impl Rare {
+    fn concrete(self, now: Timestamp, near: Price) -> Extras {
+        let quote = |text: &str| Offset::Quote(decimal(text));
+        let close = self.close.map(|close| {
+            let (trigger, limit) = match close {
+                0 => (None, Some(Offset::At(near))),
+                1 => (None, Some(quote("0"))),
+                2 => (Some((TriggerKind::StopLoss, Offset::At(near))), None),
+                3 => (
+                    Some((TriggerKind::TakeProfit, Offset::Percent(decimal("0.001")))),
+                    Some(quote("0")),
+                ),
+                _ => (
+                    Some((TriggerKind::TrailingStop, Offset::Percent(decimal("0.001")))),
+                    Some(quote("0")),
+                ),
+            };
+            Close {
+                trigger,
+                limit,
+                follows: true,
+            }
+        });
+        Extras {
+            close,
+            start: self
+                .start
+                .map(|seconds| now.after(Duration::from_secs(seconds))),
+            sub_id: self.sub_id.map(|id| name(&format!("s{id}"))),
+            fee_in: if self.in_base {
+                FeeCurrency::Base
+            } else {
+                FeeCurrency::Quote
+            },
+        }
+    }
+}
+
 /// Quantities around the minimum, odd ones, and some that funds do not cover.
 fn quantity() -> impl Strategy<Value = i64> {
     prop_oneof![
@@ -70,16 +133,20 @@ fn step(agents: bool) -> impl Strategy<Value = Step> {
         quantity(),
         0_u8..11,
         prop::option::weighted(0.3, 0_u8..4),
+        rare(),
     )
-        .prop_map(|(who, pair, side, offset, qty, flavor, name)| Step::Place {
-            who,
-            pair,
-            side,
-            offset,
-            qty,
-            flavor,
-            name,
-        });
+        .prop_map(
+            |(who, pair, side, offset, qty, flavor, name, extras)| Step::Place {
+                who,
+                pair,
+                side,
+                offset,
+                qty,
+                flavor,
+                name,
+                extras,
+            },
+        );
     let amend = (
         who.clone(),
         0_usize..6,
@@ -149,8 +216,9 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
             let edit = Edit {
                 target: CancelTarget::Order(id),
                 qty: new.map(qty),
-                price: offset.map(|offset| at(pair, offset)),
+                price: offset.map(|offset| Offset::At(at(pair, offset))),
                 trigger: None,
+                display: None,
                 post_only: false,
                 userref: None,
                 deadline: None,
@@ -169,7 +237,7 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
             let amend = Amend {
                 target: CancelTarget::Order(id),
                 qty: new.map(qty),
-                price: offset.map(|offset| at(pair, offset)),
+                price: offset.map(|offset| Offset::At(at(pair, offset))),
                 trigger: None,
                 display: None,
                 post_only,
@@ -185,6 +253,7 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
             qty: quantity,
             flavor,
             name: tag,
+            extras,
         } => {
             let kind = match flavor {
                 0 => OrderKind::Market,
@@ -192,9 +261,15 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
             };
             let all = || all_in(bench, who, pair, side, at(pair, offset));
             let quantity = if flavor == 3 { all()? } else { quantity };
+            let size = match flavor {
+                // A market buy of an amount of quote.
+                0 if tag == Some(0) => Size::Cash(decimal(if pair == 0 { "300" } else { "0.01" })),
+                _ => qty(quantity).into(),
+            };
             let order = NewOrder {
                 pair: PairId(pair),
                 kind,
+                qty: size,
                 time_in_force: match flavor {
                     1 => TimeInForce::Ioc,
                     4 => TimeInForce::Fok,
@@ -210,6 +285,7 @@ fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request)> {
                     _ => SelfTrade::CancelNewest,
                 },
                 cl_ord_id: tag.map(|tag| name(&format!("n{tag}"))),
+                extras: extras.concrete(bench.now, at(pair, -offset)),
                 ..limit(side, 1, quantity)
             };
             Some((who, Request::Place(order)))
@@ -336,7 +412,8 @@ impl Turns {
                 .orders
                 .get(&order.key)
                 .filter(|(old, _)| {
-                    let waited = old.is_waiting() && !order.is_waiting();
+                    let idle = |order: &OrderState| order.is_waiting() || order.is_pending();
+                    let waited = idle(old) && !idle(order);
                     !waited && old.kind == order.kind && old.qty >= order.qty
                 })
                 .map(|(_, turn)| *turn);
@@ -381,9 +458,19 @@ impl Queues {
 
     fn are_served_in_order(mut self, facts: &[(Timestamp, Fact)]) {
         // An order that goes to the market in the middle of an act stands in no queue of before it.
-        // Neither does the next part of an iceberg.
-        let triggered =
-            |fact: &Fact| matches!(fact, Fact::Changed(change) if change.change != Change::Trailed);
+        // Neither does the next part of an iceberg, nor what a fill leaves behind.
+        let triggered = |fact: &Fact| match fact {
+            Fact::Changed(change) => change.change != Change::Trailed,
+            Fact::Accepted(accepted) => accepted.order.conditions.parent.is_some(),
+            Fact::Trade(_)
+            | Fact::Fill(_)
+            | Fact::Filled { .. }
+            | Fact::Amended(_)
+            | Fact::Canceled { .. }
+            | Fact::Ledger(_)
+            | Fact::Level(_)
+            | Fact::Switch { .. } => false,
+        };
         if facts.iter().any(|(_, fact)| triggered(fact)) {
             return;
         }
@@ -514,27 +601,53 @@ impl Shadow {
 
 /// What an open order must hold, computed in integers of the asset's last digit.
 fn hold(order: &OrderState) -> (AssetCode, Decimal) {
-    let (at, taker) = match (order.kind, order.conditions.trigger) {
-        (OrderKind::Limit(at), _) => (at, !order.post_only),
-        (OrderKind::Market, Some(trigger)) if order.is_waiting() => (trigger.price, true),
-        (OrderKind::Market, _) => panic!("an open market order"),
-    };
+    let base = order.conditions.fee_in == FeeCurrency::Base;
+    let rate = if order.post_only { 25 } else { 40 };
     let remaining = i128::from(order.qty.units() - order.filled.units());
     let btc_usd = order.pair == BTC_USD;
     if order.side == Side::Sell {
         let code = if btc_usd { "BTC" } else { "ETH" };
-        return (asset(code), Decimal::new(remaining, 8).unwrap());
+        let rate = if base { rate } else { 0 };
+        return (asset(code), rounded_up(remaining, rate, 8, 10));
     }
+    let rate = if base { 0 } else { rate };
     let (code, scale, digits) = if btc_usd {
         ("USD", 9, 4)
     } else {
         ("BTC", 13, 10)
     };
-    let rate = if taker { 10_040 } else { 10_025 };
-    let exact = i128::from(at.units()) * remaining * rate;
-    let unit = 10_i128.pow(scale + 4 - u32::from(digits));
-    let rounded_up = exact.div_euclid(unit) + i128::from(exact.rem_euclid(unit) != 0);
-    (asset(code), Decimal::new(rounded_up, digits).unwrap())
+    let start = order.conditions.start.filter(|start| !start.begun);
+    let at = match (order.kind, order.conditions.trigger, start) {
+        (OrderKind::Limit(at), _, _) => at,
+        (OrderKind::Market, Some(trigger), _) if order.is_waiting() => trigger.price,
+        (OrderKind::Market, _, Some(start)) => {
+            if let Some(cash) = order.conditions.cash {
+                let exact = cash.mantissa_at(scale).unwrap();
+                return (
+                    asset(code),
+                    rounded_up(exact, rate, u32::from(scale), digits),
+                );
+            }
+            let Some(price) = start.price else {
+                return (asset(code), Decimal::ZERO);
+            };
+            price
+        }
+        (OrderKind::Market, _, None) => panic!("an open market order"),
+    };
+    let exact = i128::from(at.units()) * remaining;
+    (
+        asset(code),
+        rounded_up(exact, rate, u32::from(scale), digits),
+    )
+}
+
+/// An amount and a fee of so many hundredths of a percent on top, in fewer digits.
+fn rounded_up(exact: i128, rate: i128, scale: u32, digits: u8) -> Decimal {
+    let exact = exact * (10_000 + rate) * 10_i128.pow(10);
+    let unit = 10_i128.pow(scale + 4 + 10 - u32::from(digits));
+    let units = exact.div_euclid(unit) + i128::from(exact.rem_euclid(unit) != 0);
+    Decimal::new(units, digits).unwrap()
 }
 
 fn check_money(exchange: &Exchange) {

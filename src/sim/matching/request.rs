@@ -173,8 +173,8 @@ pub struct Amend {
     pub target: CancelTarget,
     /// New total quantity, fills included.
     pub qty: Option<Quantity>,
-    /// New limit price.
-    pub price: Option<Price>,
+    /// New limit: a price, or how far it is from what the order waits for.
+    pub price: Option<Offset>,
     /// New price to wait for.
     pub trigger: Option<Offset>,
     /// New most that it shows at a time.
@@ -192,10 +192,12 @@ pub struct Edit {
     pub target: CancelTarget,
     /// New total quantity, the old order's fills included.
     pub qty: Option<Quantity>,
-    /// New limit price.
-    pub price: Option<Price>,
+    /// New limit: a price, or how far it is from what the order waits for.
+    pub price: Option<Offset>,
     /// New price to wait for.
     pub trigger: Option<Offset>,
+    /// New most that it shows at a time.
+    pub display: Option<Quantity>,
     /// Whether the new order is post-only; it does not inherit that.
     pub post_only: bool,
     /// The new order's free number.
@@ -287,6 +289,8 @@ pub enum Refusal {
     InvalidVolume,
     /// `EGeneral:Invalid arguments:display_qty`
     InvalidDisplay,
+    /// `EGeneral:Invalid arguments:Index unavailable`: a trigger by an index that the pair has not got.
+    NoIndex,
     /// `EOrder:Invalid limit price`: one where none belongs.
     InvalidLimitPrice,
     /// `EService:Market in cancel_only mode`

@@ -4,6 +4,9 @@
 //! Then it meets the checks that depend on the market, as if it were placed at that instant.
 //! Always true: it begins once; before that it neither trades nor is seen nor watches a price.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     AmendFact, Amender, CancelReason, Change, Conditions, Exchange, Fact, NewTrigger, Offset,
     OrderKey, OrderKind, OrderState, PairId, Start, limits,

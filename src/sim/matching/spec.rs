@@ -51,6 +51,19 @@ pub struct PairSpec {
     pub opening_price: Decimal,
 }
 
+impl PairSpec {
+    /// Whether other venues' prices make an index of it: those of a coin in dollars or euros do, those of a coin in another coin
+    /// and of what stands for a currency do not.
+    #[must_use]
+    pub fn has_index(&self) -> bool {
+        const CURRENCIES: [&str; 9] = [
+            "USD", "EUR", "GBP", "CAD", "AUD", "CHF", "JPY", "USDT", "USDC",
+        ];
+        let Instrument { base, quote, .. } = &self.instrument;
+        ["USD", "EUR"].contains(&quote.as_str()) && !CURRENCIES.contains(&base.as_str())
+    }
+}
+
 /// Everything listed.
 #[derive(Clone, Debug)]
 pub struct Universe {

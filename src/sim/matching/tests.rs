@@ -346,7 +346,7 @@ fn an_amend_that_crosses_takes_unless_it_says_post_only() {
     let amend = Amend {
         target: CancelTarget::Order(id),
         qty: None,
-        price: Some(price(610_000)),
+        price: Some(Offset::At(price(610_000))),
         trigger: None,
         display: None,
         post_only: true,
@@ -626,8 +626,9 @@ fn edit(id: OrderId, to: i64, quantity: i64) -> Edit {
     Edit {
         target: CancelTarget::Order(id),
         qty: Some(qty(quantity)),
-        price: Some(price(to)),
+        price: Some(Offset::At(price(to))),
         trigger: None,
+        display: None,
         post_only: false,
         userref: None,
         deadline: None,

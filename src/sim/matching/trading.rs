@@ -3,8 +3,8 @@
 //! Always true: every trade is at the resting order's price; after the last one no side crosses the other.
 
 use super::{
-    AccountId, CancelReason, Change, Exchange, Fact, FillFact, LedgerFact, Order, OrderKey,
-    OrderState, SelfTrade, TradeFact,
+    AccountId, CancelReason, Change, Exchange, Fact, FeeCurrency, FillFact, LedgerFact, Order,
+    OrderKey, OrderState, SelfTrade, TradeFact,
     book::{Resting, crosses},
     ids::Prefix,
     money::{Asset, booked, sum},
@@ -174,6 +174,8 @@ impl Exchange {
             qty: trade.qty,
             cost,
             fee,
+            base_fee: (order.conditions.fee_in == FeeCurrency::Base)
+                .then(|| terms.base_fee(trade.qty, liquidity)),
             liquidity,
             at: trade.at,
         })
@@ -188,8 +190,12 @@ impl Exchange {
             Side::Buy => (base, cost.negated()),
             Side::Sell => (base.negated(), cost),
         };
-        self.book_entry(fill, terms.base, base, Decimal::ZERO, facts);
-        self.book_entry(fill, terms.quote, cost, fill.fee, facts);
+        let (base_fee, fee) = match fill.base_fee {
+            Some(fee) => (fee, Decimal::ZERO),
+            None => (Decimal::ZERO, fill.fee),
+        };
+        self.book_entry(fill, terms.base, base, base_fee, facts);
+        self.book_entry(fill, terms.quote, cost, fee, facts);
     }
 
     fn book_entry(

@@ -94,6 +94,14 @@ impl Offset {
         price.rounded_down_to(tick).ok()
     }
 
+    /// Whether it is how far another price is to be followed.
+    pub(in crate::sim) const fn is_distance(self) -> bool {
+        match self {
+            Self::At(_) => false,
+            Self::Percent(distance) | Self::Quote(distance) => !distance.is_negative(),
+        }
+    }
+
     /// The same on the other side.
     const fn mirrored(self) -> Self {
         match self {

@@ -114,7 +114,7 @@ impl Exchange {
             ..order.clone()
         };
         let (asset, held) = market.terms.hold(&waiting).ok()?;
-        let needed = self.market_hold(market, order.pair, order.qty)?;
+        let needed = self.market_hold(market, order)?;
         let has = super::money::sum(client.available(asset), held);
         (needed > has).then_some(CancelReason::Funds)
     }

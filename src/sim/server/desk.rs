@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::{
     encode::Json,
+    order_type::OrderType,
     refusal,
     reply::Envelope,
     switch::SwitchTimes,
     validate::{
-        AmendOrder, CancelOrder, EditOrder, Target, VenueError, resolve_price, resolve_quantity,
+        AmendOrder, Asked, CancelOrder, EditOrder, PriceType, Target, VenueError, resolve_quantity,
     },
 };
 use crate::{
@@ -147,6 +148,7 @@ impl Desk<'_> {
             qty: change.qty,
             price: change.price,
             trigger: change.trigger,
+            display: change.display,
             post_only: change.post_only,
             userref: edit.userref,
             deadline: change.deadline,
@@ -164,7 +166,7 @@ impl Desk<'_> {
     fn amendment(&self, amend: &AmendOrder, deadline: Timestamp) -> Result<Amend, VenueError> {
         let target = amend.target.find().ok_or(refused(Refusal::InvalidOrder))?;
         let account = self.task.account;
-        let pair = self.venue.read(|view| open_pair(view, account, target));
+        let found = self.venue.read(|view| found(view, account, target));
         let mut request = Amend {
             target,
             qty: None,
@@ -174,7 +176,7 @@ impl Desk<'_> {
             post_only: amend.post_only,
             deadline: Some(deadline),
         };
-        let Some(pair) = pair else {
+        let Some((pair, kind)) = found else {
             return Ok(request);
         };
         self.venue.read(|view| {
@@ -182,8 +184,11 @@ impl Desk<'_> {
                 return Ok(());
             };
             let of = &spec.instrument;
-            let price = amend.price.as_deref();
-            request.price = price.map(|digits| resolve_price(of, digits)).transpose()?;
+            let limit = amend.price.as_ref().map(|(digits, price_type)| {
+                let price_type = price_type.unwrap_or(PriceType::of_limit(kind));
+                Asked::new(digits, price_type).resolve(of)
+            });
+            request.price = limit.transpose()?;
             let trigger = amend.trigger.as_ref();
             request.trigger = trigger.map(|asked| asked.resolve(of)).transpose()?;
             let display = amend.display.as_deref();
@@ -286,15 +291,15 @@ const fn refused(refusal: Refusal) -> VenueError {
     VenueError::of(refusal::text(refusal))
 }
 
-/// The pair of an account's open order.
-fn open_pair(view: View<'_>, account: AccountId, target: CancelTarget) -> Option<PairId> {
+/// Pair and type of an account's open order.
+fn found(view: View<'_>, account: AccountId, target: CancelTarget) -> Option<(PairId, OrderType)> {
     let mut open = view.exchange.open_orders(account);
     let meant = |order: &Order| match target {
         CancelTarget::Order(id) => order.state.order_id == id,
         CancelTarget::Client(id) => order.state.cl_ord_id == Some(id),
     };
-    open.find(|order| meant(order))
-        .map(|order| order.state.pair)
+    let order = open.find(|order| meant(order))?;
+    Some((order.state.pair, OrderType::of(&order.state)))
 }
 
 /// The result of a new order. One that was only checked has no id.

@@ -24,6 +24,7 @@ pub const fn text(refusal: Refusal) -> &'static str {
         Refusal::InvalidPrice => "EOrder:Invalid price",
         Refusal::InvalidVolume => "EGeneral:Invalid arguments:volume",
         Refusal::InvalidDisplay => "EGeneral:Invalid arguments:display_qty",
+        Refusal::NoIndex => "EGeneral:Invalid arguments:Index unavailable",
         Refusal::InvalidLimitPrice => "EOrder:Invalid limit price",
         Refusal::CancelOnly => "EService:Market in cancel_only mode",
         Refusal::PostOnlyMode => "EService:Market in post_only mode",

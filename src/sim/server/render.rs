@@ -6,7 +6,7 @@
 use serde::{Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
 
-use super::{close, names, order_type::OrderType};
+use super::{close, names, order_type::OrderType, report::fee_flag};
 use crate::{
     sim::matching::{
         CancelReason, FillFact, LedgerFact, NewTrigger, Offset, Order, OrderKind, OrderState,
@@ -250,7 +250,7 @@ pub(super) struct OrderRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     trigger: Option<&'static str>,
     misc: String,
-    oflags: &'static str,
+    oflags: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     trades: Option<&'a [ExecId]>,
     /// Only of orders that are over, and then null where the venue has no reason.
@@ -326,11 +326,15 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
             Reference::Index => "index",
         }),
         misc: misc(state),
-        oflags: match (state.post_only, state.conditions.cash) {
-            (true, _) => "fciq,post",
-            (false, Some(_)) => "fciq,viqc",
-            (false, None) => "fciq",
-        },
+        oflags: [
+            Some(fee_flag(state)),
+            state.post_only.then_some("post"),
+            state.conditions.cash.map(|_| "viqc"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(","),
         trades: (with_trades && !order.trades.is_empty()).then_some(&order.trades),
         reason,
         closetm: order.closed_at.map(Seconds),

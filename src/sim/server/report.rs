@@ -13,8 +13,9 @@ use crate::{
     sim::{
         View,
         matching::{
-            AmendFact, Amender, CancelReason, Change, ChangeFact, FillFact, LedgerFact, Offset,
-            Order, OrderKind, OrderState, OrderStatus, Reference, TimeInForce, Trigger, Universe,
+            AmendFact, Amender, CancelReason, Change, ChangeFact, FeeCurrency, FillFact,
+            LedgerFact, Offset, Order, OrderKind, OrderState, OrderStatus, Reference, TimeInForce,
+            Trigger, Universe,
         },
     },
     types::{AssetCode, Decimal, Instrument, Liquidity, Timestamp},
@@ -46,7 +47,7 @@ impl<'a> Scribe<'a> {
         terms(&mut json, of, order);
         json.decimal("cum_cost", Decimal::ZERO, of.cost_precision)
             .decimal("fee_usd_equiv", Decimal::ZERO, USD_DIGITS)
-            .text("fee_ccy_pref", "fciq");
+            .text("fee_ccy_pref", fee_flag(order));
         Some(tail(json, "pending_new", "pending_new", at))
     }
 
@@ -86,8 +87,12 @@ impl<'a> Scribe<'a> {
             .text("liquidity_ind", indicator)
             .decimal("cost", fill.cost, of.cost_precision);
         json.open_array("fees").item();
-        json.text("asset", &of.quote)
-            .decimal("qty", fill.fee, of.cost_precision);
+        match fill.base_fee {
+            Some(fee) => json.text("asset", &of.base).plain("qty", fee),
+            None => json
+                .text("asset", &of.quote)
+                .decimal("qty", fill.fee, of.cost_precision),
+        };
         json.close().close_array();
         json.decimal(
             "fee_usd_equiv",
@@ -163,7 +168,7 @@ impl<'a> Scribe<'a> {
         let mut json = head(order);
         terms(&mut json, of, order);
         self.totals(&mut json, of, order);
-        json.text("fee_ccy_pref", "fciq");
+        json.text("fee_ccy_pref", fee_flag(order));
         if order.amended {
             json.plain("amended", true);
         }
@@ -323,6 +328,14 @@ fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
     }
     if order.post_only {
         json.plain("post_only", true);
+    }
+}
+
+/// The currency of an order's fees, as flags name it.
+pub(super) const fn fee_flag(order: &OrderState) -> &'static str {
+    match order.conditions.fee_in {
+        FeeCurrency::Quote => "fciq",
+        FeeCurrency::Base => "fcib",
     }
 }
 

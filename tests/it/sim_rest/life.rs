@@ -370,12 +370,7 @@ async fn what_the_venue_refuses_is_refused_in_its_words() {
         ),
         ("leverage=3", "EOrder:Cannot open position"),
         ("reduce_only=true", "EOrder:Reduce only:No position exists"),
-        (
-            "close[ordertype]=limit&close[price]=1",
-            "EAPI:Feature disabled",
-        ),
         ("expiretm=%2b4", "EGeneral:Invalid arguments:expiretm"),
-        ("starttm=%2b10", "EAPI:Feature disabled"),
         ("displayvol=0.01", "EGeneral:Invalid arguments:displayvol"),
         ("stptype=nope", "EGeneral:Invalid arguments:stptype"),
         (
@@ -501,7 +496,6 @@ async fn positions_and_what_is_not_built_say_so() {
         json!([])
     );
     for endpoint in [
-        "OrderAmends",
         "AddExport",
         "DepositAddresses",
         "WithdrawStatus",

@@ -237,7 +237,7 @@ fn what_is_waited_for_can_be_amended_until_it_has_come() {
         Request::Amend(Amend {
             target: CancelTarget::Order(id),
             qty: None,
-            price: limit.map(price),
+            price: limit.map(|units| Offset::At(price(units))),
             trigger: trigger.map(|units| Offset::At(price(units))),
             display: None,
             post_only: false,

@@ -70,7 +70,7 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
         let limit = limit.map(|text| prices::offset(text, "limit_price", setting));
         amend.price = limit
             .transpose()?
-            .map(|limit| setting.settled(limit))
+            .map(|limit| setting.limit(limit))
             .transpose()?;
         let trigger = params.text("trigger_price");
         let trigger = trigger.map(|text| prices::offset(text, "trigger_price", setting));

@@ -52,9 +52,6 @@ pub(super) fn edit(call: &Call<'_>) -> Answer {
     if params.text("pair").is_none() {
         return Err(Failure::argument("pair"));
     }
-    if params.text("displayvol").is_some() {
-        return Err(Failure::FEATURE);
-    }
     let target = target(call)?;
     let Some((order, pair)) = found(call, &target) else {
         // The engine says whether it ever was.
@@ -116,6 +113,7 @@ fn refusal(call: &Call<'_>, target: CancelTarget) -> Failure {
         qty: None,
         price: None,
         trigger: None,
+        display: None,
         post_only: false,
         userref: None,
         deadline: None,
@@ -158,8 +156,12 @@ fn read(
     Ok(Edit {
         target,
         qty: qty.map(|_| volume(params, "volume", pair)).transpose()?,
-        price: limit.map(|limit| setting.settled(limit)).transpose()?,
+        price: limit.map(|limit| setting.limit(limit)).transpose()?,
         trigger,
+        display: params
+            .text("displayvol")
+            .map(|_| volume(params, "displayvol", pair))
+            .transpose()?,
         post_only: is_post_only(params)?,
         userref,
         deadline: deadline(params, call.now)?,

@@ -70,7 +70,7 @@ fn close(params: &Params, at: Setting<'_>) -> Result<Option<Close>, Failure> {
         }));
     };
     let trailing = trigger == TriggerKind::TrailingStop;
-    if trailing && !prices::is_distance(price) {
+    if trailing && !price.is_distance() {
         return Err(Failure::argument("close[price]"));
     }
     let limit = || prices::named(close, "price2", "close[price2]", at);

@@ -166,7 +166,7 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
         last,
     };
     let prices = prices::read(params, setting)?;
-    let extras = extras::read(params, setting, call.now, fee_in)?;
+    let extras = extras::read(params, setting, call.now, fee_in.unwrap_or_default())?;
     let order = NewOrder {
         pair,
         side,
@@ -271,7 +271,7 @@ struct Flags {
     post_only: bool,
     /// The volume is an amount of quote.
     in_quote: bool,
-    fee_in: FeeCurrency,
+    fee_in: Option<FeeCurrency>,
 }
 
 fn flags(params: &Params, kind: OrderType) -> Result<Flags, Failure> {
@@ -280,9 +280,14 @@ fn flags(params: &Params, kind: OrderType) -> Result<Flags, Failure> {
         match flag {
             "post" if kind.limit => flags.post_only = true,
             "viqc" if kind == OrderType::MARKET => flags.in_quote = true,
-            "fcib" => flags.fee_in = FeeCurrency::Base,
-            // The default; market protection cannot be switched off.
-            "fciq" | "nompp" => {}
+            "fcib" if flags.fee_in != Some(FeeCurrency::Quote) => {
+                flags.fee_in = Some(FeeCurrency::Base);
+            }
+            "fciq" if flags.fee_in != Some(FeeCurrency::Base) => {
+                flags.fee_in = Some(FeeCurrency::Quote);
+            }
+            // Market protection cannot be switched off.
+            "nompp" => {}
             _ => return Err(Failure::argument("oflags")),
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn read(params: &Params, at: Setting<'_>) -> Result<Prices, Failure> 
     };
     let price = asked(params, "price", at)?;
     let trailing = kind == TriggerKind::TrailingStop;
-    if trailing && !is_distance(price) {
+    if trailing && !price.is_distance() {
         return Err(Failure::argument("price"));
     }
     let limit = match (at.kind.limit, trailing) {
@@ -80,6 +80,16 @@ impl Setting<'_> {
             .ok_or(Failure::text("EOrder:Invalid price"))
     }
 
+    /// A limit: one that follows a trailing trigger stays a distance.
+    pub(super) fn limit(self, offset: Offset) -> Result<Offset, Failure> {
+        match self.kind.trigger {
+            Some(TriggerKind::TrailingStop) => Ok(offset),
+            Some(TriggerKind::StopLoss | TriggerKind::TakeProfit) | None => {
+                self.settled(offset).map(Offset::At)
+            }
+        }
+    }
+
     /// The sign that `#` stands for: limits and profits lie on the good side of the market, stops on the bad one.
     const fn away(self) -> bool {
         let below = matches!(
@@ -91,13 +101,6 @@ impl Setting<'_> {
                 )
         );
         !below
-    }
-}
-
-pub(super) const fn is_distance(offset: Offset) -> bool {
-    match offset {
-        Offset::At(_) => false,
-        Offset::Percent(distance) | Offset::Quote(distance) => !distance.is_negative(),
     }
 }
 

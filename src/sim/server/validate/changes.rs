@@ -13,8 +13,8 @@ pub(crate) struct AmendOrder {
     pub(crate) target: Target,
     /// New total quantity's digits.
     pub(crate) qty: Option<String>,
-    /// New limit price's digits.
-    pub(crate) price: Option<String>,
+    /// New limit price, and how it is meant if that is said.
+    pub(crate) price: Option<(String, Option<PriceType>)>,
     /// New price to wait for.
     pub(crate) trigger: Option<Asked>,
     /// New most that it shows.
@@ -91,18 +91,14 @@ pub(crate) fn amend_order(fields: &Fields<'_>) -> Result<AmendOrder, VenueError>
         (None, None) => return Err(VenueError::of("Order_id(s) not found")),
     };
     fields.text("symbol")?;
-    if !matches!(
-        PriceType::read(fields, "limit_price_type")?,
-        None | Some(PriceType::Static)
-    ) {
-        return Err(VenueError::DISABLED);
-    }
+    let price_type = PriceType::read(fields, "limit_price_type")?;
+    let price = fields.number("limit_price")?;
     let trigger_type = PriceType::read(fields, "trigger_price_type")?;
     let trigger = fields.number("trigger_price")?;
     Ok(AmendOrder {
         target,
         qty: fields.number("order_qty")?.map(str::to_owned),
-        price: fields.number("limit_price")?.map(str::to_owned),
+        price: price.map(|price| (price.to_owned(), price_type)),
         trigger: trigger.map(|price| Asked::new(price, trigger_type.unwrap_or(PriceType::Static))),
         display: fields.number("display_qty")?.map(str::to_owned),
         post_only: fields.flag("post_only")?.unwrap_or(false),
@@ -149,9 +145,6 @@ pub(crate) fn edit_order(fields: &Fields<'_>) -> Result<EditOrder, VenueError> {
     required(fields.text("token")?, "token")?;
     let order_id = required(fields.text("order_id")?, "order_id")?;
     required(fields.text("symbol")?, "symbol")?;
-    if fields.has("display_qty") {
-        return Err(VenueError::DISABLED);
-    }
     if fields.flag("reduce_only")?.unwrap_or(false) {
         return Err(VenueError::of("EOrder:Reduce only:No position exists"));
     }
@@ -162,9 +155,11 @@ pub(crate) fn edit_order(fields: &Fields<'_>) -> Result<EditOrder, VenueError> {
         change: AmendOrder {
             target: Target::Order(order_id.clone()),
             qty: fields.number("order_qty")?.map(str::to_owned),
-            price: fields.number("limit_price")?.map(str::to_owned),
+            price: fields
+                .number("limit_price")?
+                .map(|price| (price.to_owned(), None)),
             trigger: AskedTrigger::price_of(fields)?,
-            display: None,
+            display: fields.number("display_qty")?.map(str::to_owned),
             post_only: fields.flag("post_only")?.unwrap_or(false),
             deadline: fields.text("deadline")?,
         },

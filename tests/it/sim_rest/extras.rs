@@ -1,0 +1,284 @@
+//! What few orders ask for, over REST: a close, a start, a name, a currency of fees; and what an order asked for over time.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tradingd::{sim::server::auth::Permission, types::Side};
+
+use super::rig::{Rig, START, Setup, bad, good};
+
+const BUY: &str = "pair=XBTUSD&type=buy&ordertype=limit&price=61000.0&volume=0.02";
+const STOP: &str = "close[ordertype]=stop-loss-limit&close[price]=-5%25&close[price2]=57000.0";
+
+async fn place(rig: &Rig, fields: &str) -> String {
+    let added = rig.call("AddOrder", fields).await;
+    added["txid"][0].as_str().unwrap().to_owned()
+}
+
+async fn order(rig: &Rig, id: &str) -> Value {
+    rig.call("QueryOrders", &format!("txid={id}")).await[id].clone()
+}
+
+#[tokio::test]
+async fn a_close_reads_alike_in_forms_and_json_and_every_fill_leaves_an_order() {
+    let rig = Rig::start().await;
+    let close = "close position @ stop loss -5.0000% -> limit 57000.0";
+    let added = rig.call("AddOrder", &format!("{BUY}&{STOP}")).await;
+    assert_eq!(
+        added["descr"],
+        json!({"order": "buy 0.02000000 XBTUSD @ limit 61000.0", "close": close})
+    );
+    let json = r#""pair":"XBTUSD","type":"buy","ordertype":"limit","price":"61000.0","volume":"0.02","close":{"ordertype":"stop-loss-limit","price":"-5%","price2":57000.0,"volume":"9"}"#;
+    let same = good(rig.json("AddOrder", json).await);
+    assert_eq!(same["descr"], added["descr"]);
+    let parent = added["txid"][0].as_str().unwrap();
+    assert_eq!(order(&rig, parent).await["descr"]["close"], close);
+
+    rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.01");
+    let open = rig.call("OpenOrders", "").await;
+    let rows = open["open"].as_object().unwrap();
+    let child = rows.values().find(|row| row["refid"] == parent).unwrap();
+    for (pointer, want) in [
+        (
+            "/descr/order",
+            json!("sell 0.01000000 XBTUSD @ stop loss -5.0000% -> limit 57000.0"),
+        ),
+        ("/descr/close", json!("")),
+        // Five percent below the fill.
+        ("/stopprice", json!("57950.00000")),
+        ("/status", json!("open")),
+    ] {
+        assert_eq!(child.pointer(pointer), Some(&want), "{pointer}");
+    }
+    let parent = order(&rig, parent).await;
+    assert_eq!(
+        (&parent["refid"], &parent["misc"]),
+        (&Value::Null, &json!("partial"))
+    );
+}
+
+#[tokio::test]
+async fn a_batch_tells_closes_beside_the_description() {
+    let rig = Rig::start().await;
+    let row = r#"{"type":"buy","ordertype":"limit","price":"50000.0","volume":"0.02""#;
+    let orders = format!(r#"{row},"close":{{"ordertype":"limit","price":"55000.0"}}}},{row}}}"#);
+    let batch = format!(r#""pair":"XBTUSD","orders":[{orders}]"#);
+    let rows = good(rig.json("AddOrderBatch", &batch).await)["orders"].clone();
+    assert_eq!(rows[0]["close"], "close position @ limit 55000.0");
+    assert_eq!(
+        rows[0]["descr"],
+        json!({"order": "buy 0.02000000 XBTUSD @ limit 50000.0"})
+    );
+    assert!(rows[1].get("close").is_none());
+}
+
+#[tokio::test]
+async fn a_close_that_is_none_is_refused() {
+    let rig = Rig::start().await;
+    for (fields, want) in [
+        (
+            "close[price]=5",
+            "EGeneral:Invalid arguments:close[ordertype]",
+        ),
+        (
+            "close[ordertype]=market",
+            "EGeneral:Invalid arguments:close[ordertype]",
+        ),
+        (
+            "close[ordertype]=limit",
+            "EGeneral:Invalid arguments:close[price]",
+        ),
+        (
+            "close[ordertype]=limit&close[price]=x",
+            "EGeneral:Invalid arguments:close[price]",
+        ),
+        (
+            "close[ordertype]=stop-loss-limit&close[price]=5",
+            "EGeneral:Invalid arguments:close[price2]",
+        ),
+        (
+            "close[ordertype]=trailing-stop&close[price]=5",
+            "EGeneral:Invalid arguments:close[price]",
+        ),
+        (
+            "close[ordertype]=limit&close[price]=-100%25",
+            "EOrder:Invalid price",
+        ),
+        ("close=limit", "EGeneral:Invalid arguments:close"),
+        (
+            "close[ordertype]=limit&close[price]=5&cl_ord_id=a",
+            "EOrder:cl_ord_id is not supported on conditional close",
+        ),
+    ] {
+        let refused = rig.refused("AddOrder", &format!("{BUY}&{fields}")).await;
+        assert_eq!(refused, want, "{fields}");
+    }
+    let id = place(&rig, &format!("{BUY}&{STOP}")).await;
+    let refused = rig
+        .refused("AmendOrder", &format!("txid={id}&order_qty=0.03"))
+        .await;
+    assert_eq!(refused, "EOrder:Invalid order");
+    let refused = rig
+        .refused("EditOrder", &format!("txid={id}&pair=XBTUSD&volume=0.03"))
+        .await;
+    assert_eq!(refused, "EOrder:Invalid order");
+}
+
+#[tokio::test]
+async fn an_order_with_a_start_is_pending_until_then() {
+    let rig = Rig::start().await;
+    rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.01");
+    let seconds = START.as_secs() + 60;
+    let absolute = seconds.to_string();
+    let mut ids = Vec::new();
+    for start in ["%2b60", &absolute] {
+        let id = place(&rig, &format!("{BUY}&starttm={start}")).await;
+        let open = rig.call("OpenOrders", "").await;
+        let row = &open["open"][&id];
+        assert_eq!(
+            (&row["status"], &row["starttm"]),
+            (&json!("pending"), &json!(seconds))
+        );
+        ids.push(id);
+    }
+    let held = rig.call("BalanceEx", "").await;
+    assert_eq!(held["ZUSD"]["hold_trade"], "2449.7600");
+    assert_eq!(
+        rig.call("CancelOrder", &format!("txid={}", ids[1])).await["count"],
+        1
+    );
+    rig.hands.advance(Duration::from_secs(60));
+    rig.venue.elapse();
+    let row = order(&rig, &ids[0]).await;
+    assert_eq!(
+        (&row["status"], &row["vol_exec"], &row["starttm"]),
+        (&json!("open"), &json!("0.01000000"), &json!(seconds))
+    );
+    for start in ["0", "1", "%2b0"] {
+        let id = place(&rig, &format!("{BUY}&starttm={start}")).await;
+        assert_eq!(order(&rig, &id).await["status"], "open", "{start}");
+    }
+    for (fields, want) in [
+        ("starttm=soon", "EGeneral:Invalid arguments:starttm"),
+        ("starttm=%2b3000000", "EGeneral:Invalid arguments:starttm"),
+        (
+            "starttm=%2b60&expiretm=%2b60",
+            "EGeneral:Invalid arguments:expiretm",
+        ),
+    ] {
+        let refused = rig.refused("AddOrder", &format!("{BUY}&{fields}")).await;
+        assert_eq!(refused, want, "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_tells_what_it_asked_for_over_time() {
+    let rig = Rig::start().await;
+    let id = place(&rig, BUY).await;
+    rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.005");
+    rig.hands.advance(Duration::from_millis(20_500));
+    let change = format!("txid={id}&order_qty=0.03&limit_price=60000.0");
+    let amended = rig.call("AmendOrder", &change).await;
+    let told = rig.call("OrderAmends", &format!("order_id={id}")).await;
+    assert_eq!(told["count"], 2);
+    let original = &told["amends"][0];
+    assert!(original["amend_id"].as_str().unwrap().starts_with('T'));
+    let mut original = original.clone();
+    original.as_object_mut().unwrap().remove("amend_id");
+    assert_eq!(
+        original,
+        json!({
+            "amend_type": "original", "order_qty": "0.02000000", "remaining_qty": "0.02000000",
+            "limit_price": "61000.0", "post_only": false, "timestamp": 1_788_249_600_000_i64,
+        })
+    );
+    assert_eq!(
+        told["amends"][1],
+        json!({
+            "amend_id": amended["amend_id"], "amend_type": "user",
+            "order_qty": "0.03000000", "remaining_qty": "0.02500000",
+            "limit_price": "60000.0", "reason": "User requested", "post_only": false,
+            "timestamp": 1_788_249_620_500_i64,
+        })
+    );
+    for (fields, want) in [
+        ("", "EGeneral:Invalid arguments:order_id"),
+        ("order_id=OQQQQQ-AAAAA-BBBBB1", "EOrder:Unknown order"),
+    ] {
+        assert_eq!(rig.refused("OrderAmends", fields).await, want);
+    }
+}
+
+#[tokio::test]
+async fn changes_of_an_order_are_for_keys_that_may_see_it() {
+    for (may, open) in [
+        (Permission::QueryOpenTrades, true),
+        (Permission::QueryClosedTrades, false),
+    ] {
+        let rig = Rig::with(Setup {
+            permissions: [Permission::ModifyTrades, Permission::CloseTrades, may].into(),
+            ..Setup::default()
+        })
+        .await;
+        let id = place(&rig, BUY).await;
+        let ask = format!("order_id={id}");
+        let denied = "EGeneral:Permission denied";
+        let seen = |answer: &Value| {
+            let good = answer["error"] == json!([]);
+            assert!(good || bad(answer) == denied, "{answer}");
+            good
+        };
+        assert_eq!(seen(&rig.form("OrderAmends", &ask).await), open);
+        rig.call("CancelOrder", &format!("txid={id}")).await;
+        assert_eq!(seen(&rig.form("OrderAmends", &ask).await), !open);
+    }
+}
+
+#[tokio::test]
+async fn fees_in_base_are_told_by_the_flag_and_the_ledger() {
+    let rig = Rig::start().await;
+    rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.02");
+    let id = place(&rig, &format!("{BUY}&oflags=fcib")).await;
+    assert_eq!(order(&rig, &id).await["oflags"], "fcib");
+    let ledger = rig.call("Ledgers", "").await;
+    let rows = ledger["ledger"].as_object().unwrap();
+    for row in rows.values() {
+        let want = if row["asset"] == "XXBT" {
+            "0.0000800000"
+        } else {
+            "0.0000"
+        };
+        assert_eq!(row["fee"], want, "{row}");
+    }
+    // In trades a fee is what it is worth in quote.
+    let trades = rig.call("TradesHistory", "").await;
+    let trade = trades["trades"].as_object().unwrap().values().next();
+    assert_eq!(trade.unwrap()["fee"], "4.88000");
+    for both in ["fcib,fciq", "fciq,fcib"] {
+        let order = format!("{BUY}&oflags={both}");
+        let refused = rig.refused("AddOrder", &order).await;
+        assert_eq!(refused, "EGeneral:Invalid arguments:oflags");
+    }
+}
+
+#[tokio::test]
+async fn names_are_echoed_and_indexes_are_not_everywhere() {
+    let rig = Rig::start().await;
+    let id = place(&rig, &format!("{BUY}&sender_sub_id=desk-a")).await;
+    assert_eq!(order(&rig, &id).await["sender_sub_id"], "desk-a");
+    let stop = "type=sell&ordertype=stop-loss&volume=1&price=0.01&trigger=index";
+    for (fields, want) in [
+        (
+            format!("{BUY}&sender_sub_id=no-name-is-as-long-as-this"),
+            "EGeneral:Invalid arguments:sender_sub_id",
+        ),
+        (
+            format!("pair=ETHXBT&{stop}"),
+            "EGeneral:Invalid arguments:Index unavailable",
+        ),
+    ] {
+        assert_eq!(rig.refused("AddOrder", &fields).await, want);
+    }
+    let listed = stop.replace("0.01", "100");
+    rig.call("AddOrder", &format!("pair=ETHUSD&{listed}")).await;
+}
