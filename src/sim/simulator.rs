@@ -138,8 +138,10 @@ impl Simulator {
         let tapes = Tape::load_all(&settings.tapes, &universe)?;
         let mut sources = market::sources(&universe, tapes, settings.seed, settings.rate);
         let (venue, accounts) = open_venue(universe, settings, state_dir, clock.clone())?;
-        // Before anyone connects, so that no client finds a book without sides.
+        // Before anyone connects, so that no client finds a book without sides, and no order that was due meanwhile begins in one.
+        venue.change(|exchange| exchange.hold_starts(true));
         market::warm_up(&venue, &mut sources);
+        venue.change(|exchange| exchange.hold_starts(false));
         let listeners = Listeners::bind(settings).await?;
         let addresses = listeners.addresses()?;
         let faults = FaultHandle::new(settings.faults.clone());

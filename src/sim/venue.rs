@@ -172,11 +172,12 @@ impl Venue {
         look(state.view())
     }
 
-    /// Changes what is no request: statuses, accounts. New accounts are durable when this returns.
+    /// Changes what is no request: statuses, accounts, what is held. New accounts are durable when this returns.
     pub fn change<T>(&self, change: impl FnOnce(&mut Exchange) -> T) -> T {
         let mut state = self.lock();
         let before = state.exchange.client_count();
         let result = change(&mut state.exchange);
+        state.tell_due();
         if state.exchange.client_count() != before {
             state.keep(|state| state.fold());
         }

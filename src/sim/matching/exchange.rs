@@ -121,6 +121,8 @@ pub struct Exchange {
     pub(super) closings: VecDeque<FillFact>,
     /// Orders that have not begun, soonest first.
     pub(super) starts: BTreeSet<(Timestamp, OrderKey)>,
+    /// Whether orders wait with their start for a market that is not there yet.
+    pub(super) starts_held: bool,
     /// Open orders that expire, soonest first.
     pub(super) expiries: BTreeSet<(Timestamp, OrderKey)>,
     /// Dead man's switches that are wound, soonest first.
@@ -151,6 +153,7 @@ impl Exchange {
             traded: BTreeSet::new(),
             closings: VecDeque::new(),
             starts: BTreeSet::new(),
+            starts_held: false,
             expiries: BTreeSet::new(),
             switches: BTreeSet::new(),
             universe,

@@ -324,7 +324,7 @@ impl CancelReason {
             Self::NotAlive => "Cancel all orders after",
             Self::Funds => "Insufficient funds",
             Self::Replaced => "Order replaced",
-            Self::SelfTrade => "Self trade prevention",
+            Self::SelfTrade => "Cannot trade with self",
             Self::OrdersLimit => "Orders limit exceeded",
             Self::MarketStatus => "Market unavailable",
             Self::Minimum => "Order minimum not met",

@@ -165,7 +165,7 @@ fn by_age(age: Duration, steps: &[(u64, u32)]) -> Points {
 pub(super) fn admits(status: TradingStatus, order: &NewOrder) -> Result<(), Refusal> {
     match status {
         TradingStatus::Online => Ok(()),
-        TradingStatus::LimitOnly if order.kind == OrderKind::Market => Err(Refusal::LimitOnly),
+        TradingStatus::LimitOnly if order.is_market() => Err(Refusal::LimitOnly),
         TradingStatus::LimitOnly => Ok(()),
         TradingStatus::PostOnly if order.post_only => Ok(()),
         TradingStatus::PostOnly => Err(Refusal::PostOnlyMode),

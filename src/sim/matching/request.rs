@@ -157,6 +157,16 @@ pub struct NewOrder {
     pub extras: Extras,
 }
 
+impl NewOrder {
+    /// Whether it takes any price when it works.
+    pub(super) fn is_market(&self) -> bool {
+        match &self.trigger {
+            Some(trigger) => trigger.limit.is_none(),
+            None => self.kind == OrderKind::Market,
+        }
+    }
+}
+
 /// Which order is meant.
 #[derive(Clone, Copy, Debug)]
 pub enum CancelTarget {

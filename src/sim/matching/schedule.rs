@@ -115,6 +115,11 @@ impl Exchange {
         self.unfillable(after)
     }
 
+    /// Holds all orders that have not begun, or lets them begin when they are due.
+    pub const fn hold_starts(&mut self, held: bool) {
+        self.starts_held = held;
+    }
+
     /// Notes when an open order begins.
     pub(super) fn watch_start(&mut self, order: &OrderState) {
         self.starts.extend(pending(order));

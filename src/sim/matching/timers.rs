@@ -61,7 +61,8 @@ impl Exchange {
             .switches
             .first()
             .map(|(at, account)| (*at, Due::Switch(*account)));
-        let start = self.starts.first().map(|(at, key)| (*at, Due::Start(*key)));
+        let start = self.starts.first().filter(|_| !self.starts_held);
+        let start = start.map(|(at, key)| (*at, Due::Start(*key)));
         let all = [expiry, switch, start].into_iter().flatten();
         all.min_by_key(|(at, _)| *at)
     }

@@ -1,18 +1,25 @@
 //! What few orders ask for, over the private socket: a close, a start, a name, a currency of fees.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tradingd::{
+    io::Clock,
     sim::{
-        Settings,
-        matching::{OrderKind, PairId},
+        Settings, Simulator,
+        matching::{
+            Extras, NewOrder, OrderKind, OrderStatus, PairId, Reply, Request, SelfTrade,
+            TimeInForce,
+        },
     },
-    types::{Price, Side, Timestamp},
+    types::{Price, Quantity, Side, Timestamp},
 };
 
 use super::{
     orders::{exchange, kinds, limit, request, split},
     rig::{Rig, quiet},
 };
+use crate::support::within;
 
 const STOP: &str = r#","conditional":{"order_type":"stop-loss-limit","trigger_price":59000.0,"limit_price":-10.0,"limit_price_type":"quote"}"#;
 
@@ -338,4 +345,49 @@ async fn switches_and_starts_and_closes_outlive_the_simulator() {
         let report = client.until(|frame| frame["type"] == "update").await;
         assert_eq!(report["data"][0]["reason"], "Cancel all orders after");
     }
+}
+
+#[tokio::test]
+async fn an_order_that_was_due_while_the_simulator_was_away_begins_in_a_market() {
+    let state = tempfile::tempdir().unwrap();
+    let begin = Timestamp::from_secs(1_788_249_600);
+    let simulator = async |at: Timestamp| {
+        let (clock, _hand) = Clock::manual(at);
+        let started = Simulator::start(&quiet(), Some(state.path()), clock).await;
+        started.unwrap()
+    };
+    let sim = simulator(begin).await;
+    let account = sim.accounts()[0].id;
+    let order = NewOrder {
+        pair: PairId(0),
+        side: Side::Buy,
+        kind: OrderKind::Market,
+        qty: Quantity::new(1_000_000).unwrap().into(),
+        time_in_force: TimeInForce::Gtc,
+        post_only: false,
+        trigger: None,
+        self_trade: SelfTrade::default(),
+        display: None,
+        cl_ord_id: None,
+        userref: None,
+        deadline: None,
+        validate: false,
+        extras: Extras {
+            start: Some(begin.after(Duration::from_secs(60))),
+            ..Extras::NONE
+        },
+    };
+    let placed = sim.venue().act(account, Request::Place(order));
+    let Ok(Reply::Placed { order_id }) = placed else {
+        panic!("{placed:?}");
+    };
+    sim.shutdown().await;
+    let sim = simulator(begin.after(Duration::from_secs(3_600))).await;
+    let mut due = sim.venue().due();
+    within(due.wait_for(Option::is_none)).await.unwrap();
+    let status = sim
+        .venue()
+        .read(|view| view.exchange.order(&order_id).unwrap().status);
+    assert_eq!(status, OrderStatus::Closed);
+    sim.shutdown().await;
 }

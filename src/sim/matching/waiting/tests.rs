@@ -264,6 +264,29 @@ fn what_is_waited_for_can_be_amended_until_it_has_come() {
 }
 
 #[test]
+fn where_only_limits_may_trade_a_stop_needs_one() {
+    for (limit, want) in [
+        (None, Err(Refusal::LimitOnly)),
+        (Some(Offset::At(price(600_000))), Ok(())),
+    ] {
+        let mut bench = market();
+        let status = crate::types::TradingStatus::LimitOnly;
+        bench.exchange.set_pair_status(BTC_USD, status);
+        let stop = NewOrder {
+            // What the wires say of an order that waits.
+            kind: OrderKind::Market,
+            ..waiting(
+                TriggerKind::StopLoss,
+                Side::Sell,
+                Offset::At(price(605_000)),
+                limit,
+            )
+        };
+        assert_eq!(bench.place(ALICE, stop).map(|_id| ()), want);
+    }
+}
+
+#[test]
 fn an_order_that_waits_outlives_a_restart() {
     let mut bench = market();
     let stop = waiting(
