@@ -77,6 +77,14 @@ impl<'a> Fields<'a> {
         self.typed(name, "a number_integer")
     }
 
+    /// Checks that a member is a whole number of 64 bits, with or without a sign.
+    pub(crate) fn any_integer(&self, name: &str) -> Result<(), VenueError> {
+        match self.typed::<u64>(name, "a number_integer") {
+            Ok(_) => Ok(()),
+            Err(_no_natural) => self.integer(name).map(|_| ()),
+        }
+    }
+
     /// An array of texts.
     pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, VenueError> {
         let Some(raw) = self.raw(name) else {

@@ -133,7 +133,7 @@ pub(crate) fn call(frame: &str) -> Result<Call<'_>, NoCall<'_>> {
         Ok(None) => return Err(refuse(None, req_id, VenueError::of("Unsupported event"))),
         Err(error) => return Err(refuse(None, req_id, error)),
     };
-    if let Err(error) = envelope.integer("req_id") {
+    if let Err(error) = envelope.any_integer("req_id") {
         return Err(refuse(Some(name), None, error));
     }
     let Some(method) = Method::find(&name) else {
@@ -234,6 +234,10 @@ mod tests {
         assert!(call.is_err(), "no JSON number");
         let call = super::call("{\"req_id\":18014398509481985,\"method\":\"ping\"}").unwrap();
         assert_eq!(call.req_id, Some("18014398509481985"));
+        for whole in ["-9223372036854775808", "18446744073709551615"] {
+            let frame = format!("{{\"method\":\"ping\",\"req_id\":{whole}}}");
+            assert_eq!(super::call(&frame).unwrap().req_id, Some(whole));
+        }
         assert_eq!(call.method, Method::Ping);
     }
 
