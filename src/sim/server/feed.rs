@@ -110,7 +110,7 @@ impl Feed {
         feed.unsubscribe(id, channel)
     }
 
-    /// Subscribes to the list of instruments.
+    /// Subscribes to the list of instruments; `elsewhere` nothing is listed.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Feed {
         venue: &Venue,
         outbox: &Outbox,
         snapshot: bool,
-        silent: bool,
+        (silent, elsewhere): (bool, bool),
         acknowledge: impl FnOnce(Timestamp) -> String,
     ) -> Result<(), Taken> {
         venue.read(|view| {
@@ -135,9 +135,14 @@ impl Feed {
                         view.exchange.pair_status(PairId(position))
                     })
                 };
-                outbox.channel(market_frames::instruments(&state.universe, status).into());
+                let nothing = Universe {
+                    assets: Vec::new(),
+                    pairs: Vec::new(),
+                };
+                let listed = if elsewhere { &nothing } else { &state.universe };
+                outbox.channel(market_frames::instruments(listed, status).into());
             }
-            state.instruments.add(outbox.clone(), silent);
+            state.instruments.add(outbox.clone(), silent || elsewhere);
             Ok(())
         })
     }

@@ -239,7 +239,7 @@ impl Session {
                 &shared.venue,
                 &self.outbox,
                 wanted.snapshot,
-                silent,
+                (silent, wanted.elsewhere),
                 |now| envelope.success(&result, now),
             )
             .map_err(taken)?;

@@ -11,6 +11,8 @@ pub(crate) struct Subscription {
     pub(crate) symbols: Vec<String>,
     /// Whether the present state is wanted first.
     pub(crate) snapshot: bool,
+    /// Whether the instruments of the second execution venue are meant, which lists none here.
+    pub(crate) elsewhere: bool,
 }
 
 /// A channel with what tells two subscriptions of it apart.
@@ -114,6 +116,7 @@ fn read(fields: &Fields<'_>, kind: &str) -> Result<Subscription, VenueError> {
         return Err(VenueError::of("Symbol(s) not found"));
     }
     Ok(Subscription {
+        elsewhere: channel == Channel::Instrument && is_elsewhere(fields)?,
         channel,
         symbols,
         snapshot,
@@ -157,7 +160,9 @@ fn channel(name: &str, fields: &Fields<'_>) -> Result<Channel, VenueError> {
         "book" => depth(fields, &DEPTHS).map(Channel::Book),
         "trade" => Ok(Channel::Trade),
         "ohlc" => interval(fields).map(Channel::Ohlc),
-        "instrument" => instrument(fields),
+        "instrument" => fields
+            .flag("include_tokenized_assets")
+            .map(|_none_listed| Channel::Instrument),
         "level3" => depth(fields, &LEVEL3_DEPTHS).map(|_depth| Channel::Level3),
         "heartbeat" => Ok(Channel::Heartbeat),
         "executions" => executions(fields).map(Channel::Executions),
@@ -195,10 +200,10 @@ fn interval(fields: &Fields<'_>) -> Result<u32, VenueError> {
     u32::try_from(interval).map_err(|_too_long| unsupported)
 }
 
-fn instrument(fields: &Fields<'_>) -> Result<Channel, VenueError> {
-    fields.flag("include_tokenized_assets")?;
+fn is_elsewhere(fields: &Fields<'_>) -> Result<bool, VenueError> {
     match fields.text("execution_venue")?.as_deref() {
-        None | Some("international") => Ok(Channel::Instrument),
+        None | Some("international") => Ok(false),
+        Some("bitnomial-exchange") => Ok(true),
         Some(_) => Err(VenueError::of("EGeneral:Invalid arguments:execution_venue")),
     }
 }
@@ -252,7 +257,11 @@ mod tests {
             ratecounter: false,
         };
         assert_eq!(executions.channel, Channel::Executions(options));
-        assert!(read(r#"{"channel":"instrument","snapshot":true}"#).is_ok());
+        let instrument = |more: &str| read(&format!(r#"{{"channel":"instrument"{more}}}"#));
+        assert!(!instrument(r#","snapshot":true"#).unwrap().elsewhere);
+        let second = instrument(r#","execution_venue":"bitnomial-exchange""#);
+        assert!(second.unwrap().elsewhere);
+        assert!(instrument(r#","execution_venue":"bitnomial_exchange""#).is_err());
     }
 
     #[test]
