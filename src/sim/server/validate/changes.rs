@@ -203,7 +203,7 @@ pub(crate) fn cancel_order(fields: &Fields<'_>) -> Result<CancelOrder, VenueErro
 ///
 /// # Errors
 ///
-/// Members and types that the venue refuses; no id at all, or more than fifty.
+/// Members and types that the venue refuses; fewer than two ids, or more than fifty.
 pub(crate) fn batch_cancel(fields: &Fields<'_>) -> Result<CancelOrder, VenueError> {
     fields.only(&["orders", "cl_ord_id", "token"], "batch_cancel")?;
     required(fields.text("token")?, "token")?;
@@ -212,7 +212,7 @@ pub(crate) fn batch_cancel(fields: &Fields<'_>) -> Result<CancelOrder, VenueErro
     if orders.is_empty() && by_client.is_empty() {
         return Err(VenueError::of("Orders(s) not found"));
     }
-    if orders.len() + by_client.len() > 50 {
+    if !(2..=50).contains(&(orders.len() + by_client.len())) {
         return Err(VenueError::of("EGeneral:Invalid arguments:orders"));
     }
     let mut cancel = CancelOrder::default();
@@ -245,5 +245,24 @@ mod tests {
         );
         let both = cancel(r#"{"order_id":["O"],"cl_ord_id":["a","b"],"token":"T"}"#).unwrap();
         assert_eq!(both.targets.len(), 3);
+    }
+
+    #[test]
+    fn batches_of_cancels_have_two_to_fifty_orders() {
+        let batch = |orders: usize, names: usize| {
+            let (orders, names) = (vec!["\"7\""; orders], vec!["\"a\""; names]);
+            let (orders, names) = (orders.join(","), names.join(","));
+            let json = format!(r#"{{"orders":[{orders}],"cl_ord_id":[{names}],"token":"T"}}"#);
+            let read = batch_cancel(&Fields::parse(&json).unwrap());
+            read.map_err(|error| error.0.into_owned())
+        };
+        assert_eq!(batch(0, 0).unwrap_err(), "Orders(s) not found");
+        for (orders, names) in [(1, 0), (0, 1), (51, 0), (26, 25)] {
+            let refused = batch(orders, names).unwrap_err();
+            assert_eq!(refused, "EGeneral:Invalid arguments:orders");
+        }
+        for (orders, names) in [(2, 0), (1, 1), (50, 0), (25, 25)] {
+            assert!(batch(orders, names).is_ok());
+        }
     }
 }
