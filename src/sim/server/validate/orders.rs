@@ -416,7 +416,7 @@ pub(super) fn client_id(text: &str, name: &str) -> Result<ClOrdId, VenueError> {
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
     let long = lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| hex(group));
     let short = text.len() == 32 && hex(text);
-    let free = text.len() <= 18;
+    let free = text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_graphic());
     let id = (long || short || free).then(|| ClOrdId::new(text).ok());
     id.flatten()
         .ok_or_else(|| VenueError::with(format!("EGeneral:Invalid arguments:{name}")))
