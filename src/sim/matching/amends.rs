@@ -172,7 +172,7 @@ impl Exchange {
             price: asked.unwrap_or(match old.asked {
                 // What was resolved stays where it is.
                 Offset::Percent(_) | Offset::Quote(_) if !trails => Offset::At(old.price),
-                asked => asked,
+                Offset::At(_) | Offset::Percent(_) | Offset::Quote(_) => old.asked,
             }),
             limit: price.or(old.limit).or(before.kind.limit().map(Offset::At)),
         };

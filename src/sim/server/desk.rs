@@ -38,7 +38,7 @@ pub(super) struct Task {
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Job {
-    Add(NewOrder, Echo),
+    Add(Box<NewOrder>, Echo),
     Amend(AmendOrder, Timestamp),
     Edit(EditOrder, Timestamp),
     Cancel(CancelOrder),
@@ -68,7 +68,7 @@ impl Task {
         };
         match &self.job {
             Job::Add(order, echo) => {
-                let request = Request::Place(order.clone());
+                let request = Request::Place((**order).clone());
                 desk.act(request, sink, |reply| placed(reply, echo));
             }
             Job::Amend(amend, deadline) => desk.amend(amend, *deadline, sink),

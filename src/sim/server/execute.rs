@@ -167,7 +167,7 @@ impl Shape {
         Ok(match self {
             Self::Add(order) => {
                 let (order, echo) = new(order)?;
-                Job::Add(order, echo)
+                Job::Add(Box::new(order), echo)
             }
             Self::Amend(amend) => {
                 let deadline = amend.deadline(now)?;
