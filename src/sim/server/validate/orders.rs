@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-const ADD_ORDER: [&str; 26] = [
+const ADD_ORDER: [&str; 27] = [
     "order_type",
     "side",
     "symbol",
@@ -46,11 +46,10 @@ const ADD_ORDER: [&str; 26] = [
     "sender_sub_id",
     "no_mpp",
     "stop_price",
+    "trigger",
     "token",
 ];
 const NOT_IN_BATCH: [&str; 4] = ["symbol", "token", "validate", "deadline"];
-/// A member that asks for something which is not simulated.
-const NOT_SIMULATED: &str = "stop_price";
 
 /// An order as it was asked for; its digits still need the pair's precisions.
 #[derive(Clone, Debug)]
@@ -102,7 +101,8 @@ fn order(
     for name in ["cash_order_qty", "display_qty", "stop_price"] {
         fields.number(name)?;
     }
-    check_options(fields)?;
+    // Accepted and ignored, as at the venue.
+    fields.flag("no_mpp")?;
     let extras = AskedExtras::read(fields)?;
     let cl_ord_id = fields.text("cl_ord_id")?;
     let userref = userref(fields)?;
@@ -196,10 +196,14 @@ fn limit(fields: &Fields<'_>, kind: OrderType) -> Result<Option<Asked>, VenueErr
 fn trigger(fields: &Fields<'_>, kind: OrderType) -> Result<Option<AskedTrigger>, VenueError> {
     match kind.trigger {
         Some(kind) => AskedTrigger::read(fields, kind).map(Some),
-        None if fields.has("triggers") => {
-            Err(VenueError::of("EGeneral:Invalid arguments:triggers"))
+        None => {
+            let misplaced = ["triggers", "stop_price", "trigger"];
+            let misplaced = misplaced.into_iter().find(|name| fields.has(name));
+            misplaced.map_or(Ok(None), |name| {
+                let words = format!("EGeneral:Invalid arguments:{name}");
+                Err(VenueError::with(words))
+            })
         }
-        None => Ok(None),
     }
 }
 
@@ -239,15 +243,6 @@ fn post_only(fields: &Fields<'_>, market: bool) -> Result<bool, VenueError> {
         return Err(VenueError::of("EGeneral:Invalid arguments:post_only"));
     }
     Ok(post_only)
-}
-
-/// The options that change nothing here are accepted; those that would have to are refused.
-fn check_options(fields: &Fields<'_>) -> Result<(), VenueError> {
-    if fields.has(NOT_SIMULATED) {
-        return Err(VenueError::DISABLED);
-    }
-    fields.flag("no_mpp")?;
-    Ok(())
 }
 
 fn self_trade(fields: &Fields<'_>) -> Result<SelfTrade, VenueError> {

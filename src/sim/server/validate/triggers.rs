@@ -95,6 +95,9 @@ impl AskedTrigger {
     /// Members and types that the venue refuses; a trailing stop without a distance.
     pub(crate) fn read(fields: &Fields<'_>, kind: TriggerKind) -> Result<Self, VenueError> {
         const INVALID: VenueError = VenueError::of("EGeneral:Invalid arguments:triggers");
+        if !fields.has("triggers") && fields.has("stop_price") {
+            return Self::deprecated(fields, kind);
+        }
         let triggers = required(fields.object("triggers")?, "triggers")?;
         triggers.only(&["price", "price_type", "reference"], "add_order")?;
         let price = required(triggers.number("price")?, "price")?;
@@ -112,6 +115,24 @@ impl AskedTrigger {
             kind,
             reference,
             price: Asked::new(price, price_type),
+        })
+    }
+
+    /// Reads `stop_price` and `trigger`, which `triggers` has replaced: a plain price, so no distance.
+    fn deprecated(fields: &Fields<'_>, kind: TriggerKind) -> Result<Self, VenueError> {
+        let price = required(fields.number("stop_price")?, "stop_price")?;
+        let reference = match fields.text("trigger")?.as_deref() {
+            None | Some("last") => Reference::Last,
+            Some("index") => Reference::Index,
+            Some(_) => return Err(VenueError::of("EGeneral:Invalid arguments:trigger")),
+        };
+        if kind == TriggerKind::TrailingStop {
+            return Err(VenueError::of("EGeneral:Invalid arguments:stop_price"));
+        }
+        Ok(Self {
+            kind,
+            reference,
+            price: Asked::new(price, PriceType::Static),
         })
     }
 
