@@ -31,6 +31,27 @@ const MOST_ORDERS: usize = 50;
 /// Most trades or ledger entries in one query.
 const MOST_ENTRIES: usize = 20;
 
+/// Kinds of ledger entries that the venue has beside trades.
+const LEDGER_TYPES: [&str; 17] = [
+    "deposit",
+    "withdrawal",
+    "transfer",
+    "margin",
+    "adjustment",
+    "rollover",
+    "credit",
+    "settled",
+    "staking",
+    "dividend",
+    "sale",
+    "nft_rebate",
+    "spend",
+    "receive",
+    "reward",
+    "conversion",
+    "custodytransfer",
+];
+
 type Orders<'a> = Entries<OrderId, OrderRow<'a>>;
 
 #[derive(Serialize)]
@@ -288,7 +309,11 @@ struct Ledger<'a> {
 pub(super) fn ledgers(call: &Call<'_>) -> Answer {
     call.require(Permission::QueryLedger)?;
     // Nothing but trades happens here.
-    let any = matches!(call.params.text("type").unwrap_or("all"), "all" | "trade");
+    let any = match call.params.text("type").unwrap_or("all") {
+        "all" | "trade" => true,
+        kind if LEDGER_TYPES.contains(&kind) => false,
+        _ => return Err(Failure::argument("type")),
+    };
     call.state.venue.read(|view| {
         let assets = assets(call, view)?;
         let range = Range::read(call, |id| {
