@@ -60,7 +60,7 @@ async fn assets_are_listed_under_the_names_that_were_asked_for() {
 async fn pairs_carry_every_field_that_clients_read() {
     let rig = Rig::start().await;
     let answer = rig
-        .send("GET", "/0/public/AssetPairs?pair=XBTUSD&info=fees", &[], "")
+        .send("GET", "/0/public/AssetPairs?pair=XBTUSD&info=info", &[], "")
         .await;
     let fees = r#""fees":[[0,0.4],[10000,0.35],[50000,0.24],"#;
     assert!(answer.body.contains(fees), "{}", answer.body);

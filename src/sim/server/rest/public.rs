@@ -183,8 +183,51 @@ struct PairRow<'a> {
     status: &'static str,
 }
 
-/// `AssetPairs`. Whatever `info` asks for, the whole object is the answer.
+/// What `info` leaves of a pair.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PairInfo<'a> {
+    Info(Box<PairRow<'a>>),
+    Leverage {
+        leverage_buy: [u8; 0],
+        leverage_sell: [u8; 0],
+    },
+    Fees {
+        fees: Vec<[Number; 2]>,
+        fees_maker: Vec<[Number; 2]>,
+        fee_volume_currency: &'static str,
+    },
+    Margin {
+        margin_call: u8,
+        margin_stop: u8,
+    },
+}
+
+impl<'a> PairInfo<'a> {
+    fn new(info: &str, row: PairRow<'a>) -> Result<Self, Failure> {
+        Ok(match info {
+            "info" => Self::Info(Box::new(row)),
+            "leverage" => Self::Leverage {
+                leverage_buy: row.leverage_buy,
+                leverage_sell: row.leverage_sell,
+            },
+            "fees" => Self::Fees {
+                fees: row.fees,
+                fees_maker: row.fees_maker,
+                fee_volume_currency: row.fee_volume_currency,
+            },
+            "margin" => Self::Margin {
+                margin_call: row.margin_call,
+                margin_stop: row.margin_stop,
+            },
+            _ => return Err(Failure::argument("info")),
+        })
+    }
+}
+
+/// `AssetPairs`.
 pub(super) fn asset_pairs(query: &Query<'_>) -> Answer {
+    let info = query.params.text("info").unwrap_or("info");
     let elsewhere = query.params.text("execution_venue") == Some("bitnomial_exchange");
     if query.tokenized("aclass_base") || elsewhere {
         return result(&Entries::<(), ()>(Vec::new()));
@@ -192,15 +235,15 @@ pub(super) fn asset_pairs(query: &Query<'_>) -> Answer {
     query.state.venue.read(|view| {
         let modern = query.modern();
         let rows = query.pairs(view)?.into_iter().map(|named| {
-            let row = pair_row(view, &named, modern);
+            let row = PairInfo::new(info, pair_row(view, &named, modern))?;
             let key = if modern {
                 named.spec.instrument.symbol.to_string()
             } else {
                 named.key
             };
-            (key, row)
+            Ok::<_, Failure>((key, row))
         });
-        result(&rows.collect::<Entries<_, _>>())
+        result(&rows.collect::<Result<Entries<_, _>, _>>()?)
     })
 }
 
