@@ -2,7 +2,7 @@
 //!
 //! Left out: margin, credit lines, funding: those fields are what an account without them shows.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::Serialize;
 
@@ -163,7 +163,9 @@ pub(super) fn trade_volume(call: &Call<'_>) -> Answer {
             let named = names::pair(universe, name).ok_or(Failure::UNKNOWN_PAIR)?;
             Ok::<_, Failure>(named.spec)
         };
-        let pairs: Vec<&PairSpec> = names.into_iter().map(find).collect::<Result<_, _>>()?;
+        let mut pairs: Vec<&PairSpec> = names.into_iter().map(find).collect::<Result<_, _>>()?;
+        let mut ids = BTreeSet::new();
+        pairs.retain(|pair| ids.insert(&pair.rest_id));
         let schedule = |rate: fn(&FeeTier) -> Decimal| {
             let tiers = pairs
                 .iter()

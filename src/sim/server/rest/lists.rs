@@ -114,7 +114,7 @@ pub(super) fn closed_orders(call: &Call<'_>) -> Answer {
 pub(super) fn query_orders(call: &Call<'_>) -> Answer {
     let (open, closed) = (Permission::QueryOpenTrades, Permission::QueryClosedTrades);
     call.require_any(&[open, closed])?;
-    let ids = call.params.list("txid");
+    let ids = call.params.set("txid");
     let filter = Filter::read(call)?;
     if ids.len() > MOST_ORDERS || (ids.is_empty() && filter.is_open()) {
         return Err(Failure::argument("txid"));

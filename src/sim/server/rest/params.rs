@@ -4,7 +4,10 @@
 //! Left out: what parameters mean. Those that no endpoint asks for are passed over.
 //! Always true: a number keeps its digits as sent.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde_json::value::RawValue;
 
@@ -108,6 +111,14 @@ impl Params {
             Param::Text(text) => Some(text.as_str()),
             Param::List(_) | Param::Map(_) => None,
         }))
+    }
+
+    /// A list of scalars in which one that comes twice counts once: the answer is a map of them.
+    pub(super) fn set(&self, name: &str) -> Vec<&str> {
+        let mut seen = BTreeSet::new();
+        let mut list = self.list(name);
+        list.retain(|text| seen.insert(*text));
+        list
     }
 
     /// An array of objects, as JSON or as numbered form keys. Absent is empty; anything else in it counts as an empty object.

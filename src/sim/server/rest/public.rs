@@ -2,6 +2,8 @@
 //!
 //! Left out: tokenized assets and the second execution venue: there are none, so those questions get an empty map.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{
@@ -37,7 +39,7 @@ impl Query<'_> {
         names::pair(view.exchange.universe(), name).ok_or(Failure::UNKNOWN_PAIR)
     }
 
-    /// The pairs asked for; all of them if none is named.
+    /// The pairs asked for, each key once; all of them if none is named.
     pub(super) fn pairs<'v>(&self, view: View<'v>) -> Result<Vec<NamedPair<'v>>, Failure> {
         let universe = view.exchange.universe();
         let names = self.params.list("pair");
@@ -45,7 +47,11 @@ impl Query<'_> {
             return Ok(names::all_pairs(universe).collect());
         }
         let find = |name| names::pair(universe, name).ok_or(Failure::UNKNOWN_PAIR);
-        names.into_iter().map(find).collect()
+        let mut pairs: Vec<NamedPair<'v>> =
+            names.into_iter().map(find).collect::<Result<_, _>>()?;
+        let mut keys = BTreeSet::new();
+        pairs.retain(|named| keys.insert(named.key.clone()));
+        Ok(pairs)
     }
 
     fn modern(&self) -> bool {
@@ -132,11 +138,13 @@ pub(super) fn assets(query: &Query<'_>) -> Answer {
     query.state.venue.read(|view| {
         let universe = view.exchange.universe();
         let find = |name| names::asset(universe, name).ok_or(Failure::text("EQuery:Unknown asset"));
-        let assets: Vec<&AssetSpec> = if names.is_empty() {
+        let mut assets: Vec<&AssetSpec> = if names.is_empty() {
             universe.assets.iter().collect()
         } else {
             names.into_iter().map(find).collect::<Result<_, _>>()?
         };
+        let mut codes = BTreeSet::new();
+        assets.retain(|asset| codes.insert(asset.code));
         let rows = assets.into_iter().map(|asset| {
             let key = if query.modern() {
                 asset.code.as_str()
