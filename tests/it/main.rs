@@ -8,6 +8,7 @@
 mod client;
 mod closed_pipe;
 mod config;
+mod conformance;
 mod daemon;
 mod guide;
 mod journal;

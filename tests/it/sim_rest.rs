@@ -7,5 +7,5 @@ mod life;
 mod lifetimes;
 mod market;
 mod rates;
-mod rig;
+pub(crate) mod rig;
 mod triggers;

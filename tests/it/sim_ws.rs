@@ -10,5 +10,5 @@ mod life;
 mod lifetimes;
 mod orders;
 mod rates;
-mod rig;
+pub(crate) mod rig;
 mod triggers;

@@ -271,8 +271,13 @@ pub(crate) async fn exchange(
 
 /// `API-Sign` as a client computes it.
 pub(crate) fn sign(path: &str, nonce: &str, body: &str) -> String {
+    sign_with(SECRET, path, nonce, body)
+}
+
+/// `API-Sign` with a secret.
+pub(crate) fn sign_with(secret: &str, path: &str, nonce: &str, body: &str) -> String {
     let inner = Sha256::digest(format!("{nonce}{body}"));
-    let mut mac = Hmac::<Sha512>::new_from_slice(&STANDARD.decode(SECRET).unwrap()).unwrap();
+    let mut mac = Hmac::<Sha512>::new_from_slice(&STANDARD.decode(secret).unwrap()).unwrap();
     mac.update(path.as_bytes());
     mac.update(&inner);
     STANDARD.encode(mac.finalize().into_bytes())

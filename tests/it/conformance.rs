@@ -1,0 +1,38 @@
+//! Conformance: one test for each statement about the venue's wire that the simulator keeps, named after its section.
+//!
+//! The sections are those of the reference that the simulator is written from: 1 WebSocket market data, 2 private
+//! WebSocket, 3 REST, 4 authentication, 5 limits, 6 errors, 7 names and precisions, 8 ids and visibility.
+//! Every documented request is sent as it stands, every documented answer is compared by its shape (`shape`).
+//! Left out: statements whose test stands elsewhere; the head of each file says where.
+
+mod desk;
+mod shape;
+
+mod s1_10_trade;
+mod s1_11_instrument;
+mod s1_2_connection;
+mod s1_3_formats;
+mod s1_4_envelopes;
+mod s1_4_refusals;
+mod s1_5_status;
+mod s1_6_ticker;
+mod s1_7_book;
+mod s1_9_ohlc;
+mod s2_1_token;
+mod s2_2_executions;
+mod s2_3_balances;
+mod s2_4_add_order;
+mod s2_5_amend_order;
+mod s2_6_edit_order;
+mod s2_7_cancel_order;
+mod s2_8_cancel_all;
+mod s2_9_batches;
+mod s3_1_conventions;
+mod s3_2_public;
+mod s3_3_account;
+mod s3_4_trading;
+mod s4_authentication;
+mod s5_limits;
+mod s6_errors;
+mod s7_names;
+mod s8_ids;

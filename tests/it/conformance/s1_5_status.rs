@@ -1,0 +1,87 @@
+//! §1.5 status, heartbeat, ping. Elsewhere: when heartbeats come → `sim_ws/life.rs`; announcements of maintenance → with their faults.
+
+use serde_json::json;
+use tradingd::types::TradingStatus;
+
+use super::{
+    desk::{Desk, fence, of, read, refusal, reply},
+    shape::like,
+};
+use crate::support::ws::Client;
+
+const STATUS: &str = r#"{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":14120098231187654321,"system":"online","version":"2.0.10"}]}"#;
+const PONG: &str = r#"{"method":"pong","req_id":55,"time_in":"2026-09-01T08:00:02.500001Z","time_out":"2026-09-01T08:00:02.500020Z"}"#;
+
+#[tokio::test]
+async fn s1_5_status_is_pushed_on_connect_and_on_every_change() {
+    let desk = Desk::open().await;
+    let mut client = Client::open(desk.sim.addresses().ws, "/v2").await.unwrap();
+    let announced = ["upcoming_maintenance", "emergency"];
+    like(STATUS).more(&announced).check(&client.text().await);
+    for (status, name) in [
+        (TradingStatus::Maintenance, "maintenance"),
+        (TradingStatus::CancelOnly, "cancel_only"),
+        (TradingStatus::PostOnly, "post_only"),
+        (TradingStatus::Online, "online"),
+    ] {
+        desk.sim.set_system_status(status);
+        let frames = fence(&mut client).await;
+        let told = of(&frames, "status");
+        assert_eq!(told.len(), 1, "{frames:?}");
+        like(STATUS)
+            .lacking(&["connection_id"])
+            .more(&announced)
+            .check(told[0]);
+        assert_eq!(read(told[0])["data"][0]["system"], name);
+    }
+}
+
+#[tokio::test]
+async fn s1_5_status_cannot_be_requested() {
+    let desk = Desk::open().await;
+    let mut client = desk.public().await;
+    for params in [
+        r#""channel":"status""#,
+        r#""channel":"status","symbol":["BTC/USD"]"#,
+    ] {
+        let request = format!(r#"{{"method":"subscribe","params":{{{params}}}}}"#);
+        refusal(&mut client, &request).await;
+    }
+}
+
+#[tokio::test]
+async fn s1_5_a_heartbeat_is_a_channel_without_data() {
+    let desk = Desk::with(tradingd::sim::Settings {
+        heartbeat: std::time::Duration::from_millis(5),
+        ..crate::sim_ws::rig::quiet()
+    })
+    .await;
+    let mut client = desk.public().await;
+    client
+        .send(r#"{"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USD"]}}"#)
+        .await;
+    assert_eq!(read(&client.text().await)["method"], "subscribe");
+    assert_eq!(client.next().await, json!({"channel": "heartbeat"}));
+}
+
+#[tokio::test]
+async fn s1_5_a_pong_has_no_success_and_a_failed_ping_is_a_ping() {
+    let desk = Desk::open().await;
+    let (mut private, _token) = desk.private().await;
+    like(PONG).check(&reply(&mut private, r#"{"method":"ping","req_id":55}"#).await);
+    let failed = read(
+        &reply(
+            &mut private,
+            r#"{"method":"ping","params":{"a":1},"req_id":56}"#,
+        )
+        .await,
+    );
+    assert_eq!(
+        (&failed["method"], &failed["success"], &failed["req_id"]),
+        (&json!("ping"), &json!(false), &json!(56))
+    );
+    assert_eq!(
+        failed["error"],
+        "Unsupported field: 'params' for the given msg type: ping"
+    );
+}

@@ -1,0 +1,292 @@
+//! §6 The words of refusals that the state of the venue leads to, on both wires. Elsewhere: words for wrong members, types and values →
+//! `s1_4_refusals`, `s2_4` to `s2_9`, `s3_2` to `s3_4`; for keys and nonces → `s4_authentication`; for limits → `s5_limits`.
+
+use serde_json::Value;
+use tradingd::types::TradingStatus;
+
+use super::desk::{Desk, ask, read, replies};
+use crate::support::ws::Client;
+
+/// One order as the socket and as REST has it.
+struct Order {
+    params: String,
+    form: String,
+}
+
+fn limit(side: &str, price: &str, qty: &str, more: (&str, &str)) -> Order {
+    Order {
+        params: format!(
+            r#""order_type":"limit","side":"{side}","symbol":"BTC/USD","order_qty":{qty},"limit_price":{price}{}"#,
+            more.0
+        ),
+        form: format!(
+            "pair=XBTUSD&type={side}&ordertype=limit&price={price}&volume={qty}{}",
+            more.1
+        ),
+    }
+}
+
+fn market(side: &str, qty: &str) -> Order {
+    Order {
+        params: format!(
+            r#""order_type":"market","side":"{side}","symbol":"BTC/USD","order_qty":{qty}"#
+        ),
+        form: format!("pair=XBTUSD&type={side}&ordertype=market&volume={qty}"),
+    }
+}
+
+/// The refusal of a request on each wire; none where it was accepted.
+async fn both(desk: &Desk, client: &mut Client, token: &str, order: &Order) -> [Option<String>; 2] {
+    let request = format!(
+        r#"{{"method":"add_order","params":{{{},"token":"{token}"}}}}"#,
+        order.params
+    );
+    let answers = replies(client, &request).await;
+    let socket = read(&answers[0])["error"].as_str().map(str::to_owned);
+    let rest: Value = read(&desk.call("AddOrder", &order.form).await);
+    [socket, rest["error"][0].as_str().map(str::to_owned)]
+}
+
+const NONE: (&str, &str) = ("", "");
+
+#[tokio::test]
+async fn s6_1_both_wires_refuse_an_order_in_the_same_words() {
+    let desk = Desk::documented().await;
+    let (mut client, token) = desk.trader().await;
+    let named = (r#","cl_ord_id":"twice""#, "&cl_ord_id=twice");
+    both(
+        &desk,
+        &mut client,
+        &token,
+        &limit("buy", "50000.0", "0.01", named),
+    )
+    .await;
+    for (order, words) in [
+        (
+            limit("buy", "50000.0", "0.01", named),
+            "EGeneral:Invalid arguments:cl_ord_id not unique",
+        ),
+        (
+            limit("buy", "50000.0", "0.00004", NONE),
+            "EGeneral:Invalid arguments:volume minimum not met",
+        ),
+        (
+            limit("buy", "5000.0", "0.00005", NONE),
+            "EOrder:Cost minimum not met",
+        ),
+        (
+            limit("buy", "50000.05", "0.01", NONE),
+            "EOrder:Invalid price:BTC/USD price can only be specified up to 1 decimals.",
+        ),
+        (
+            limit("buy", "50000.0", "1000", NONE),
+            "EOrder:Insufficient funds",
+        ),
+        (
+            limit("sell", "70000.0", "10.1", NONE),
+            "EOrder:Insufficient funds",
+        ),
+        (market("sell", "10.1"), "EOrder:Insufficient funds"),
+        (
+            limit(
+                "buy",
+                "61600.0",
+                "0.01",
+                (r#","post_only":true"#, "&oflags=post"),
+            ),
+            "EOrder:Post only order",
+        ),
+        (
+            limit(
+                "buy",
+                "50000.0",
+                "0.01",
+                (r#","reduce_only":true"#, "&reduce_only=true"),
+            ),
+            "EOrder:Reduce only:No position exists",
+        ),
+        (
+            limit(
+                "buy",
+                "50000.0",
+                "0.01",
+                (r#","margin":true"#, "&leverage=5"),
+            ),
+            "EOrder:Cannot open position",
+        ),
+        (
+            limit(
+                "buy",
+                "50000.0",
+                "0.01",
+                (
+                    r#","deadline":"2026-09-01T07:59:59Z""#,
+                    "&deadline=2026-09-01T07:59:59Z",
+                ),
+            ),
+            "EService:Deadline elapsed",
+        ),
+        (
+            limit(
+                "buy",
+                "50000.0",
+                "0.01",
+                (
+                    r#","cl_ord_id":"nineteen-characters""#,
+                    "&cl_ord_id=nineteen-characters",
+                ),
+            ),
+            "EGeneral:Invalid arguments:cl_ord_id",
+        ),
+        (
+            limit(
+                "buy",
+                "50000.0",
+                "0.01",
+                (
+                    r#","conditional":{"order_type":"limit","limit_price":1},"cl_ord_id":"c""#,
+                    "&close[ordertype]=limit&close[price]=1&cl_ord_id=c",
+                ),
+            ),
+            "EOrder:cl_ord_id is not supported on conditional close",
+        ),
+    ] {
+        let told = both(&desk, &mut client, &token, &order).await;
+        assert_eq!(
+            told,
+            [Some(words.to_owned()), Some(words.to_owned())],
+            "{}",
+            order.params
+        );
+    }
+}
+
+#[tokio::test]
+async fn s6_1_the_first_thing_that_is_wrong_is_the_one_that_is_told() {
+    let desk = Desk::documented().await;
+    let (mut client, token) = desk.trader().await;
+    let named = (r#","cl_ord_id":"twice""#, "&cl_ord_id=twice");
+    both(
+        &desk,
+        &mut client,
+        &token,
+        &limit("buy", "50000.0", "0.01", named),
+    )
+    .await;
+    for (order, words) in [
+        // Decimals before the minimum, the minimum before the name, the name before the funds, the funds before post-only.
+        (
+            limit("buy", "50000.05", "0.00001", named),
+            "EOrder:Invalid price:BTC/USD price can only be specified up to 1 decimals.",
+        ),
+        (
+            limit("buy", "50000.0", "0.00001", named),
+            "EGeneral:Invalid arguments:volume minimum not met",
+        ),
+        (
+            limit("buy", "50000.0", "1000", named),
+            "EGeneral:Invalid arguments:cl_ord_id not unique",
+        ),
+        (
+            limit(
+                "buy",
+                "61600.0",
+                "1000",
+                (r#","post_only":true"#, "&oflags=post"),
+            ),
+            "EOrder:Insufficient funds",
+        ),
+    ] {
+        let told = both(&desk, &mut client, &token, &order).await;
+        assert_eq!(
+            told,
+            [Some(words.to_owned()), Some(words.to_owned())],
+            "{}",
+            order.params
+        );
+    }
+    desk.sim.set_system_status(TradingStatus::CancelOnly);
+    let order = limit("buy", "50000.0", "0.00001", named);
+    let told = both(&desk, &mut client, &token, &order).await;
+    let words = "EService:Market in cancel_only mode";
+    assert_eq!(
+        told,
+        [Some(words.to_owned()), Some(words.to_owned())],
+        "the venue's state before all that"
+    );
+}
+
+#[tokio::test]
+async fn s6_2_each_status_lets_through_what_it_is_named_for() {
+    let desk = Desk::documented().await;
+    let (mut client, token) = desk.trader().await;
+    let posts = || {
+        limit(
+            "buy",
+            "50000.0",
+            "0.01",
+            (r#","post_only":true"#, "&oflags=post"),
+        )
+    };
+    let plain = || limit("buy", "50000.0", "0.01", NONE);
+    let cancel_only = Some("EService:Market in cancel_only mode");
+    let post_only = Some("EService:Market in post_only mode");
+    let limit_only = Some("EService:Market in limit_only mode");
+    let unavailable = Some("EService:Unavailable");
+    for (status, of_post, of_limit, of_market, cancels) in [
+        (TradingStatus::Online, None, None, None, true),
+        (TradingStatus::PostOnly, None, post_only, post_only, true),
+        (TradingStatus::LimitOnly, None, None, limit_only, true),
+        (
+            TradingStatus::CancelOnly,
+            cancel_only,
+            cancel_only,
+            cancel_only,
+            true,
+        ),
+        (
+            TradingStatus::Maintenance,
+            unavailable,
+            unavailable,
+            unavailable,
+            false,
+        ),
+    ] {
+        for whole in [true, false] {
+            let set = |status| {
+                if whole {
+                    desk.sim.set_system_status(status);
+                } else {
+                    desk.sim.set_pair_status(desk.pair("BTC/USD"), status);
+                }
+            };
+            if whole && status == TradingStatus::LimitOnly {
+                continue;
+            }
+            // One order rests, to be canceled.
+            both(&desk, &mut client, &token, &plain()).await;
+            set(status);
+            for (order, words) in [
+                (posts(), of_post),
+                (plain(), of_limit),
+                (market("buy", "0.001"), of_market),
+            ] {
+                let told = both(&desk, &mut client, &token, &order).await;
+                let words = words.map(str::to_owned);
+                assert_eq!(
+                    told,
+                    [words.clone(), words],
+                    "{status:?} {whole} {}",
+                    order.params
+                );
+            }
+            let all = format!(r#"{{"method":"cancel_all","params":{{"token":"{token}"}}}}"#);
+            let answer = read(&replies(&mut client, &all).await[0]);
+            if whole {
+                assert_eq!(answer["success"], cancels, "{status:?}: {answer}");
+            }
+            set(TradingStatus::Online);
+            ask(&mut client, &all).await;
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! §7 Names, precisions, the object of a pair. Elsewhere: keys by spelling → `sim_rest/market.rs`; fees by volume → with their tests.
+
+use serde_json::{Value, json};
+use tradingd::sim::Settings;
+
+use super::{
+    desk::{Desk, ask, of, read, refusal, replies, reply},
+    shape::like,
+};
+use crate::{sim_rest::rig::Rig, sim_ws::rig::quiet};
+
+const PAIR: &str = r#"{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","aclass_base":"currency","base":"XXBT","aclass_quote":"currency","quote":"ZUSD","execution_venue":"international","lot":"unit","cost_decimals":5,"pair_decimals":1,"lot_decimals":8,"lot_multiplier":1,"leverage_buy":[],"leverage_sell":[],"fees":[[0,0.40],[10000,0.35]],"fees_maker":[[0,0.25],[10000,0.20]],"fee_volume_currency":"ZUSD","margin_call":80,"margin_stop":40,"ordermin":"0.00005","costmin":"0.5","tick_size":"0.1","status":"online"}}}"#;
+
+#[tokio::test]
+async fn s7_1_the_socket_knows_modern_names_alone() {
+    let settings = Settings {
+        pairs: ["BTC/USD", "DOGE/USD"].map(str::to_owned).into(),
+        ..quiet()
+    };
+    let desk = Desk::with(settings).await;
+    let mut client = desk.public().await;
+    for (symbol, known) in [
+        ("BTC/USD", true),
+        ("DOGE/USD", true),
+        ("XBT/USD", false),
+        ("XDG/USD", false),
+        ("XXBTZUSD", false),
+        ("XBTUSD", false),
+        ("BTCUSD", false),
+        ("ETH/USD", false),
+    ] {
+        let request = format!(
+            r#"{{"method":"subscribe","params":{{"channel":"trade","symbol":["{symbol}"]}}}}"#
+        );
+        let answer = read(&reply(&mut client, &request).await);
+        assert_eq!(answer["success"], known, "{answer}");
+    }
+    let frames = ask(
+        &mut client,
+        r#"{"method":"subscribe","params":{"channel":"instrument"}}"#,
+    )
+    .await;
+    let data = read(of(&frames, "instrument")[0])["data"].clone();
+    let names = |rows: &Value, name: &str| -> Vec<String> {
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row[name].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&data["pairs"], "symbol"), ["BTC/USD", "DOGE/USD"]);
+    let assets = names(&data["assets"], "id");
+    assert!(
+        assets.contains(&"BTC".to_owned()) && assets.contains(&"DOGE".to_owned()),
+        "{assets:?}"
+    );
+    assert!(
+        !assets.contains(&"XBT".to_owned()) && !assets.contains(&"ZUSD".to_owned()),
+        "{assets:?}"
+    );
+}
+
+#[tokio::test]
+async fn s7_1_rest_tells_old_names_and_joins_by_wsname() {
+    let rig = Rig::start().await;
+    let pairs = rig.ask("AssetPairs?pair=XBTUSD,XDGUSD,SOLUSD").await;
+    for (id, altname, wsname, base) in [
+        ("XXBTZUSD", "XBTUSD", "XBT/USD", "XXBT"),
+        ("XDGUSD", "XDGUSD", "XDG/USD", "XXDG"),
+        ("SOLUSD", "SOLUSD", "SOL/USD", "SOL"),
+    ] {
+        let pair = &pairs[id];
+        assert_eq!(
+            (&pair["altname"], &pair["wsname"], &pair["base"]),
+            (&json!(altname), &json!(wsname), &json!(base))
+        );
+        assert_eq!(pair["quote"], "ZUSD");
+    }
+    let assets = rig.ask("Assets").await;
+    for (id, altname) in [
+        ("XXBT", "XBT"),
+        ("XXDG", "XDG"),
+        ("ZUSD", "USD"),
+        ("SOL", "SOL"),
+    ] {
+        assert_eq!(assets[id]["altname"], altname);
+    }
+    let order = "pair=BTC/USD&type=buy&ordertype=limit&price=100&volume=0.01";
+    rig.call("AddOrder", order).await;
+    let open = rig.call("OpenOrders", "").await["open"].clone();
+    let row = open.as_object().unwrap().values().next().unwrap();
+    assert_eq!(
+        row["descr"]["pair"], "XBTUSD",
+        "the altname, however it was named"
+    );
+}
+
+#[tokio::test]
+async fn s7_2_the_rules_that_instruments_tell_are_the_rules_that_orders_meet() {
+    let desk = Desk::open().await;
+    let mut public = desk.public().await;
+    let frames = ask(
+        &mut public,
+        r#"{"method":"subscribe","params":{"channel":"instrument"}}"#,
+    )
+    .await;
+    let pairs = read(of(&frames, "instrument")[0])["data"]["pairs"].clone();
+    let (mut client, token) = desk.trader().await;
+    for pair in pairs.as_array().unwrap() {
+        let symbol = pair["symbol"].as_str().unwrap();
+        let digits = usize::try_from(pair["price_precision"].as_u64().unwrap()).unwrap();
+        let least = pair["qty_min"].as_f64().unwrap();
+        let cheap = pair["cost_min"].as_f64().unwrap() / least;
+        let order = |price: &str, qty: String| {
+            format!(
+                r#"{{"method":"add_order","params":{{"order_type":"limit","side":"buy","symbol":"{symbol}","order_qty":{qty},"limit_price":{price},"validate":true,"token":"{token}"}}}}"#
+            )
+        };
+        let price = format!("{:.digits$}", (cheap * 2.0).max(1.0));
+        let good = read(&replies(&mut client, &order(&price, format!("{least:.8}"))).await[0]);
+        assert_eq!(good["success"], true, "{good}");
+        assert_eq!(
+            refusal(
+                &mut client,
+                &order(&format!("{price}1"), format!("{least:.8}"))
+            )
+            .await,
+            format!(
+                "EOrder:Invalid price:{symbol} price can only be specified up to {digits} decimals."
+            )
+        );
+        assert_eq!(
+            refusal(
+                &mut client,
+                &order(&price, format!("{:.8}", least - 0.000_000_01))
+            )
+            .await,
+            "EGeneral:Invalid arguments:volume minimum not met"
+        );
+        let below = format!("{:.digits$}", cheap / 2.0);
+        assert_eq!(
+            refusal(&mut client, &order(&below, format!("{least:.8}"))).await,
+            "EOrder:Cost minimum not met"
+        );
+    }
+}
+
+#[tokio::test]
+async fn s7_2_rest_and_socket_tell_one_set_of_precisions() {
+    let desk = Desk::open().await;
+    let mut public = desk.public().await;
+    let frames = ask(
+        &mut public,
+        r#"{"method":"subscribe","params":{"channel":"instrument"}}"#,
+    )
+    .await;
+    let data = read(of(&frames, "instrument")[0])["data"].clone();
+    let rig = Rig::start().await;
+    let rest = rig.ask("AssetPairs?assetVersion=1").await;
+    for pair in data["pairs"].as_array().unwrap() {
+        let other = &rest[pair["symbol"].as_str().unwrap()];
+        for (socket, rest) in [
+            ("price_precision", "pair_decimals"),
+            ("qty_precision", "lot_decimals"),
+            ("cost_precision", "cost_decimals"),
+        ] {
+            assert_eq!(pair[socket], other[rest], "{socket}");
+        }
+        for (socket, rest) in [
+            ("qty_min", "ordermin"),
+            ("cost_min", "costmin"),
+            ("price_increment", "tick_size"),
+            ("tick_size", "tick_size"),
+        ] {
+            let text: f64 = other[rest].as_str().unwrap().parse().unwrap();
+            assert_eq!(pair[socket].as_f64(), Some(text), "{socket}");
+        }
+    }
+    let assets = rig.ask("Assets?assetVersion=1").await;
+    for asset in data["assets"].as_array().unwrap() {
+        let other = &assets[asset["id"].as_str().unwrap()];
+        assert_eq!(
+            (&asset["precision"], &asset["precision_display"]),
+            (&other["decimals"], &other["display_decimals"])
+        );
+    }
+}
+
+#[tokio::test]
+async fn s7_3_a_pair_has_its_documented_shape() {
+    let rig = Rig::start().await;
+    let answer = rig
+        .send("GET", "/0/public/AssetPairs?pair=XBTUSD", &[], "")
+        .await;
+    like(PAIR)
+        .loose(&["fees", "fees_maker"])
+        .check(&answer.body);
+    let pair = answer.json()["result"]["XXBTZUSD"].clone();
+    assert_eq!(pair["fees"][0], json!([0, 0.4]));
+    assert_eq!(pair["fees_maker"][0], json!([0, 0.25]));
+}
