@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::{
+    batch,
     encode::Json,
     order_type::OrderType,
     refusal,
@@ -259,8 +260,12 @@ impl Desk<'_> {
         self.task.deliver(frame, now, sink);
     }
 
-    /// Each order is decided on its own; the one reply comes after all of them.
+    /// Where none is wrong in itself, each order is decided on its own; the one reply comes after all of them.
     fn batch_add(&self, orders: &[(NewOrder, Echo)], sink: Sink<'_>) {
+        let asked = orders.iter().map(|(order, _)| order);
+        if let Some(refusal) = batch::spoiled(self.venue, self.task.account, asked) {
+            return self.refuse(&refused(refusal), sink);
+        }
         let mut rows = String::from("[");
         let mut clean = true;
         for (order, echo) in orders {

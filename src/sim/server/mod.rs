@@ -6,6 +6,7 @@
 
 mod acks;
 pub mod auth;
+mod batch;
 mod checksum;
 mod close;
 mod desk;

@@ -1,4 +1,4 @@
-//! §2.9 batch_add, batch_cancel. Elsewhere: what batches cost, and a batch that fails in part → with the matching engine's tests.
+//! §2.9 batch_add, batch_cancel. Elsewhere: what batches cost → `sim_ws/rates.rs`; a name that comes twice → `sim_ws/orders.rs`.
 
 use std::time::Duration;
 
@@ -77,6 +77,14 @@ async fn s2_9_one_bad_order_refuses_the_batch() {
             "EOrder:Invalid price:BTC/USD price can only be specified up to 1 decimals.",
         ),
         (
+            format!("[{ONE},{}]", ONE.replace("0.01", "0.00001")),
+            "EGeneral:Invalid arguments:volume minimum not met",
+        ),
+        (
+            format!("[{ONE},{}]", ONE.replace("60900.0", "1.0")),
+            "EOrder:Cost minimum not met",
+        ),
+        (
             format!("[{ONE},{}]", ONE.replace('}', r#","symbol":"BTC/USD"}"#)),
             "Unsupported field: 'symbol' for the given msg type: batch add",
         ),
@@ -102,6 +110,22 @@ async fn s2_9_one_bad_order_refuses_the_batch() {
     );
     let most = reply(&mut client, &batch(&fifteen(15), &token)).await;
     assert_eq!(read(&most)["result"].as_array().unwrap().len(), 15);
+}
+
+#[tokio::test]
+async fn s2_9_what_the_account_cannot_pay_is_refused_in_its_row_alone() {
+    let desk = Desk::documented().await;
+    let (mut client, token) = desk.trader().await;
+    let dear = ONE
+        .replace("0.01", "1000")
+        .replace('}', r#","cl_ord_id":"dear"}"#);
+    let answer = read(&reply(&mut client, &batch(&format!("[{dear},{ONE}]"), &token)).await);
+    let rows = answer["result"].as_array().unwrap();
+    assert_eq!(
+        rows[0],
+        json!({"error": "EOrder:Insufficient funds", "cl_ord_id": "dear"})
+    );
+    assert!(rows[1]["order_id"].as_str().unwrap().starts_with('O'));
 }
 
 #[tokio::test]

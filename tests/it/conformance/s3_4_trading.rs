@@ -51,6 +51,26 @@ async fn s3_4_every_answer_has_its_documented_shape() {
 }
 
 #[tokio::test]
+async fn s3_4_a_batch_is_placed_unless_an_order_of_it_is_wrong_in_itself() {
+    let rig = Rig::start().await;
+    let good = r#"{"ordertype":"limit","type":"buy","price":"61000.0","volume":"0.01"}"#;
+    for (change, words) in [
+        (
+            ("0.01", "0.00001"),
+            "EGeneral:Invalid arguments:volume minimum not met",
+        ),
+        (("61000.0", "1.0"), "EOrder:Cost minimum not met"),
+        (("0.01", "1e-2"), "EGeneral:Invalid arguments:volume"),
+    ] {
+        let spoiled = good.replace(change.0, change.1);
+        let batch = format!(r#""pair":"XBTUSD","orders":[{good},{spoiled}]"#);
+        let answer = rig.json("AddOrderBatch", &batch).await;
+        assert_eq!(answer, json!({"error": [words]}));
+    }
+    assert_eq!(rig.call("OpenOrders", "").await, json!({"open": {}}));
+}
+
+#[tokio::test]
 async fn s3_4_a_pair_may_be_named_in_every_way() {
     let rig = Rig::start().await;
     for pair in ["XXBTZUSD", "XBTUSD", "XBT/USD", "BTC/USD"] {

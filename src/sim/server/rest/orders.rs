@@ -23,7 +23,7 @@ use crate::{
         },
         server::{
             auth::Permission,
-            close, names,
+            batch, close, names,
             order_type::{OrderType, Unusable},
             render::{OrderLine, Told, order_text, told_volume},
             validate::is_expiry,
@@ -91,7 +91,7 @@ struct BatchRow {
     error: Option<String>,
 }
 
-/// `AddOrderBatch`: all orders pass the wire's checks, or none is placed.
+/// `AddOrderBatch`: all orders are right in themselves, or none is placed.
 pub(super) fn add_batch(call: &Call<'_>) -> Answer {
     call.require(Permission::ModifyTrades)?;
     call.require(Permission::CloseTrades)?;
@@ -107,7 +107,12 @@ pub(super) fn add_batch(call: &Call<'_>) -> Answer {
         parse(&row, call)
     };
     let parsed: Result<Vec<Parsed>, Failure> = rows.into_iter().map(parse_row).collect();
-    let orders = parsed?.into_iter().map(|parsed| {
+    let parsed = parsed?;
+    let asked = parsed.iter().map(|parsed| &parsed.order);
+    if let Some(refusal) = batch::spoiled(&call.state.venue, call.account(), asked) {
+        return Err(refusal.into());
+    }
+    let orders = parsed.into_iter().map(|parsed| {
         let reply = call.act(Request::PlaceInBatch(parsed.order));
         match reply {
             Ok(reply) => BatchRow {
