@@ -252,7 +252,7 @@ pub(super) struct OrderRow<'a> {
     misc: String,
     oflags: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trades: Option<&'a [ExecId]>,
+    trades: Option<Vec<ExecId>>,
     /// Only of orders that are over, and then null where the venue has no reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Option<&'static str>>,
@@ -274,8 +274,12 @@ struct Descr<'a> {
     close: String,
 }
 
-/// Renders an order; its trades only if they are asked for.
-pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool) -> OrderRow<'a> {
+/// Renders an order, with its trades if it has any and they are asked for.
+pub(super) fn order<'a>(
+    pair: &'a PairSpec,
+    order: &'a Order,
+    trades: Option<Vec<ExecId>>,
+) -> OrderRow<'a> {
     let state = &order.state;
     let instrument = &pair.instrument;
     let filled = instrument.quantity_decimal(state.filled);
@@ -335,7 +339,7 @@ pub(super) fn order<'a>(pair: &'a PairSpec, order: &'a Order, with_trades: bool)
         .flatten()
         .collect::<Vec<_>>()
         .join(","),
-        trades: (with_trades && !order.trades.is_empty()).then_some(&order.trades),
+        trades: trades.filter(|trades| !trades.is_empty()),
         reason,
         closetm: order.closed_at.map(Seconds),
     }

@@ -141,6 +141,42 @@ async fn s3_3_open_and_closed_orders_are_filtered_by_the_clients_marks() {
 }
 
 #[tokio::test]
+async fn s3_3_an_order_lists_the_trades_that_the_history_tells() {
+    let rig = Rig::start().await;
+    for price in ["61000.0", "61000.5", "61001.0"] {
+        rig.agent(Side::Sell, "BTC/USD", price, "0.01");
+    }
+    let order = "pair=XBTUSD&type=buy&ordertype=market&volume=0.03";
+    rig.call("AddOrder", order).await;
+    for (fields, count) in [("", 1), ("&consolidate_taker=false", 3)] {
+        let history = rig.call("TradesHistory", &fields.replace('&', "")).await;
+        let closed = rig
+            .call("ClosedOrders", &format!("trades=true{fields}"))
+            .await;
+        let row = closed["closed"]
+            .as_object()
+            .unwrap()
+            .values()
+            .next()
+            .unwrap();
+        let mut listed: Vec<&str> = row["trades"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|id| id.as_str().unwrap())
+            .collect();
+        listed.sort_unstable();
+        assert_eq!(listed, ids(&history["trades"]), "{fields}");
+        assert_eq!(listed.len(), count);
+        let id = ids(&closed["closed"])[0];
+        let queried = rig
+            .call("QueryOrders", &format!("txid={id}&trades=true{fields}"))
+            .await;
+        assert_eq!(queried[id]["trades"], row["trades"]);
+    }
+}
+
+#[tokio::test]
 async fn s3_3_queries_by_id_take_comma_lists_leave_out_the_unknown_and_repeat_nothing() {
     let rig = filled().await;
     let open = rig.call("OpenOrders", "").await;

@@ -181,7 +181,10 @@ async fn what_one_order_takes_is_one_trade_unless_told_apart() {
         "{fees:?}"
     );
 
-    let (_, closed) = only(&rig.call("ClosedOrders", "trades=true").await["closed"]);
+    let (_, closed) = only(
+        &rig.call("ClosedOrders", "trades=true&consolidate_taker=false")
+            .await["closed"],
+    );
     assert_eq!(
         (&closed["status"], &closed["reason"]),
         (&json!("closed"), &Value::Null)

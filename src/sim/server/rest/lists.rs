@@ -10,13 +10,12 @@ use serde::Serialize;
 use super::{
     call::{Call, PAGE, seconds},
     orders::client_id,
-    params::Params,
     reply::{Answer, Failure, result},
 };
 use crate::{
     sim::{
         View,
-        matching::{Exchange, FillFact, LedgerFact, Order, PairSpec},
+        matching::{Exchange, FillFact, LedgerFact, Order, OrderKey, PairSpec},
         server::{
             auth::Permission,
             names,
@@ -74,7 +73,7 @@ pub(super) fn open_orders(call: &Call<'_>) -> Answer {
         let open = view.exchange.open_orders(call.account());
         let mut open: Vec<&Order> = open.filter(|order| filter.holds(order)).collect();
         open.reverse();
-        let open = render_orders(view, call.params, open.into_iter());
+        let open = render_orders(view, call, open.into_iter());
         result(&Open { open })
     })
 }
@@ -104,7 +103,7 @@ pub(super) fn closed_orders(call: &Call<'_>) -> Answer {
         };
         let page = matches().skip(offset(call)?).take(PAGE);
         result(&Closed {
-            closed: render_orders(view, call.params, page),
+            closed: render_orders(view, call, page),
             count: count(call, || matches().count()),
         })
     })
@@ -140,7 +139,7 @@ pub(super) fn query_orders(call: &Call<'_>) -> Answer {
                 .filter_map(|id| own_order(view.exchange, call, id));
             found.filter(|order| may_see(order)).collect()
         };
-        result(&render_orders(view, call.params, found.into_iter()))
+        result(&render_orders(view, call, found.into_iter()))
     })
 }
 
@@ -151,18 +150,31 @@ fn own_order<'a>(exchange: &'a Exchange, call: &Call<'_>, id: &str) -> Option<&'
 
 fn render_orders<'a>(
     view: View<'a>,
-    params: &Params,
+    call: &Call<'_>,
     orders: impl Iterator<Item = &'a Order>,
 ) -> Orders<'a> {
-    let with_trades = params.flag("trades");
+    let mut trades = call.params.flag("trades").then(|| trades_of(view, call));
     let rows = orders.filter_map(|order| {
         let pair = view.exchange.universe().pair(order.state.pair)?;
-        Some((
-            order.state.order_id,
-            render::order(pair, order, with_trades),
-        ))
+        let trades = trades.as_mut().map(|trades| {
+            let known = trades.remove(&order.state.key);
+            known.unwrap_or_else(|| order.trades.clone())
+        });
+        Some((order.state.order_id, render::order(pair, order, trades)))
     });
     rows.collect()
+}
+
+/// The trades of each order, as `TradesHistory` tells them to one who asks with the same parameters.
+fn trades_of(view: View<'_>, call: &Call<'_>) -> BTreeMap<OrderKey, Vec<ExecId>> {
+    let merge = call.params.flag_or("consolidate_taker", true);
+    let fills = view.exchange.fills(call.account());
+    let mut trades: BTreeMap<OrderKey, Vec<ExecId>> = BTreeMap::new();
+    for (_, trade) in consolidated(view, fills, merge) {
+        let of_order = trades.entry(trade.first.order.key).or_default();
+        of_order.push(trade.first.exec_id);
+    }
+    trades
 }
 
 /// Which orders are asked for by the client's own marks.
