@@ -228,6 +228,8 @@ fn push_asset(json: &mut Json, asset: &AssetSpec) {
         .plain("precision", asset.decimals)
         .plain("precision_display", asset.display_decimals)
         .plain("borrowable", false)
+        // Sent for every asset: 0.00 where `borrowable` is false (a capture of 2024).
+        .plain("collateral_value", "0.00")
         .close();
 }
 
