@@ -14,7 +14,7 @@ pub(super) const fn name(channel: Channel) -> &'static str {
         Channel::Trade => "trade",
         Channel::Ohlc(_) => "ohlc",
         Channel::Instrument => "instrument",
-        Channel::Level3 => "level3",
+        Channel::Level3(_) => "level3",
         Channel::Heartbeat => "heartbeat",
         Channel::Executions(_) => "executions",
         Channel::Balances => "balances",
@@ -36,7 +36,7 @@ pub(super) fn acknowledged(wanted: &Subscription, symbol: Option<&str>) -> Strin
         Channel::Ticker(_)
         | Channel::Book(_)
         | Channel::Trade
-        | Channel::Level3
+        | Channel::Level3(_)
         | Channel::Heartbeat
         | Channel::Executions(_)
         | Channel::Balances => return json.finish(),
@@ -60,12 +60,11 @@ pub(super) fn left(wanted: &Subscription, symbol: Option<&str>) -> String {
 
 fn discriminator(json: &mut Json, channel: Channel) {
     match channel {
-        Channel::Book(depth) => json.plain("depth", depth),
+        Channel::Book(depth) | Channel::Level3(depth) => json.plain("depth", depth),
         Channel::Ohlc(minutes) => json.plain("interval", minutes),
         Channel::Ticker(trigger) => json.text("event_trigger", trigger.name()),
         Channel::Trade
         | Channel::Instrument
-        | Channel::Level3
         | Channel::Heartbeat
         | Channel::Executions(_)
         | Channel::Balances => json,

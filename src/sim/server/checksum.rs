@@ -1,6 +1,6 @@
-//! The book checksum, server side: CRC-32 over the best ten levels of each side.
+//! The checksums of books, server side: CRC-32 over the best ten levels of each side.
 //!
-//! For: what a `book` frame claims about the state after it. Left out: frames, subscriptions.
+//! For: what a `book` or a `level3` frame claims about the state after it. Left out: frames, subscriptions.
 //! Always true: computed from the same fixed-point units that the frame's digits are written from.
 //! Digits without their point and without leading zeros are the integer itself, so no text is cut here.
 
@@ -17,6 +17,19 @@ pub(super) fn checksum(
 ) -> u32 {
     let mut text = String::with_capacity(512);
     for (price, qty) in asks.take(LEVELS).chain(bids.take(LEVELS)) {
+        push_units(&mut text, price.units());
+        push_units(&mut text, qty.units());
+    }
+    crc32fast::hash(text.as_bytes())
+}
+
+/// The checksum of a book order by order: levels come best first, and the orders of each in the order in which they are served.
+pub(super) fn of_orders<L>(asks: impl Iterator<Item = L>, bids: impl Iterator<Item = L>) -> u32
+where
+    L: Iterator<Item = (Price, Quantity)>,
+{
+    let mut text = String::with_capacity(2048);
+    for (price, qty) in asks.take(LEVELS).chain(bids.take(LEVELS)).flatten() {
         push_units(&mut text, price.units());
         push_units(&mut text, qty.units());
     }
@@ -88,5 +101,45 @@ mod tests {
         let one = side("0.05005x0.00000500", (5, 8));
         assert_eq!(sum(&Vec::new(), &one), 3_735_470_871);
         assert_eq!(sum(&Vec::new(), &Vec::new()), 0);
+    }
+
+    /// Levels as `price: qty, qty; …`, in queue order.
+    fn queues(text: &str) -> Vec<Side> {
+        let level = |entry: &str| {
+            let (price, qtys) = entry.split_once(':').unwrap();
+            let orders = qtys.split(',').map(|qty| format!("{price}x{qty}"));
+            side(&orders.collect::<Vec<_>>().join(","), (1, 8))
+        };
+        text.split(';').map(level).collect()
+    }
+
+    fn sum_of_orders(asks: &[Side], bids: &[Side]) -> u32 {
+        let levels = |side: &[Side]| side.to_vec().into_iter().map(IntoIterator::into_iter);
+        of_orders(levels(asks), levels(bids))
+    }
+
+    #[test]
+    fn the_documented_queues_give_their_documented_sum_and_another_order_does_not() {
+        let asks = queues(
+            "44939.5: 4.52308393, 0.00111261, 0.00100000, 0.01000000; 44950.0: 0.10334926; 44953.0: 0.00064537; \
+             44955.0: 0.00250000; 44959.6: 0.35630000, 0.35630000; 44960.1: 0.00338072; 44960.2: 0.88967575; \
+             44967.0: 3.14392283; 44978.5: 0.06778960; 44979.2: 0.35630000",
+        );
+        let mut bids = queues(
+            "44939.4: 0.88968699, 0.45210000, 0.10000000, 0.14296323, 0.25000000, 0.10292988, 0.33880000, 1.28140860; \
+             44937.1: 0.03346877; 44934.7: 0.35630000; \
+             44930.2: 0.22734299, 0.01000000, 0.05550000, 0.70000000, 0.15000000; 44928.0: 0.00105240; \
+             44919.6: 0.33870000; 44919.5: 0.07610000; 44912.0: 0.35630000; 44909.7: 0.06690000; 44901.9: 0.00088982",
+        );
+        assert_eq!(sum_of_orders(&asks, &bids), 1_063_832_831);
+        bids.extend(queues("44900.0: 1.00000000"));
+        assert_eq!(
+            sum_of_orders(&asks, &bids),
+            1_063_832_831,
+            "ten levels count"
+        );
+        bids[0].swap(0, 1);
+        assert_ne!(sum_of_orders(&asks, &bids), 1_063_832_831);
+        assert_eq!(sum_of_orders(&[], &[]), 0);
     }
 }

@@ -1,11 +1,11 @@
-//! The public feed: from the venue's facts to the frames of `book`, `trade`, `ticker`, `ohlc`, `instrument`, `status`.
+//! The public feed: from the venue's facts to the frames of `book`, `level3`, `trade`, `ticker`, `ohlc`, `instrument`, `status`.
 //!
 //! For: everyone who subscribed. Left out: requests and their checks, sockets.
 //! Always true: a frame is written once for each pair and depth and shared by all; a snapshot and the updates after it
 //! meet without gap or overlap, because both are made under the venue's lock.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -19,7 +19,7 @@ use crate::{
     sim::{
         Venue, View,
         faults::FaultHandle,
-        matching::{Fact, PairId, PairSpec, Universe},
+        matching::{Fact, Move, PairId, PairSpec, Universe},
     },
     types::{Timestamp, TradingStatus},
 };
@@ -166,20 +166,45 @@ impl State {
     fn publish(&mut self, now: Timestamp, view: View<'_>, facts: &[Fact]) {
         self.publish_statuses(view);
         for (pair, touched) in touched(facts) {
-            let Some(spec) = self.universe.pair(pair) else {
-                continue;
-            };
-            if let Some(feed) = self.pairs.get_mut(pair.0 as usize) {
-                let told = Told {
-                    now,
-                    view,
-                    pair,
-                    of: &spec.instrument,
-                    faults: &self.faults,
-                };
-                feed.publish(&told, &touched);
-            }
+            self.with(now, view, pair, |feed, told| feed.publish(told, &touched));
         }
+        let moves = view.exchange.moves();
+        for pair in self.told_of_orders(moves) {
+            self.with(now, view, pair, |feed, told| {
+                feed.publish_orders(told, moves);
+            });
+        }
+    }
+
+    /// The pairs whose orders moved and are listened to.
+    fn told_of_orders(&self, moves: &[Move]) -> BTreeSet<PairId> {
+        let pairs = moves.iter().map(Move::pair);
+        let listened = |pair: &PairId| {
+            let feed = self.pairs.get(pair.0 as usize);
+            feed.is_some_and(PairFeed::tells_orders)
+        };
+        pairs.filter(listened).collect()
+    }
+
+    fn with(
+        &mut self,
+        now: Timestamp,
+        view: View<'_>,
+        pair: PairId,
+        tell: impl FnOnce(&mut PairFeed, &Told<'_>),
+    ) {
+        let spec = self.universe.pair(pair);
+        let Some((spec, feed)) = spec.zip(self.pairs.get_mut(pair.0 as usize)) else {
+            return;
+        };
+        let told = Told {
+            now,
+            view,
+            pair,
+            of: &spec.instrument,
+            faults: &self.faults,
+        };
+        tell(feed, &told);
     }
 
     fn publish_statuses(&mut self, view: View<'_>) {

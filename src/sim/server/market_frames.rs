@@ -33,7 +33,8 @@ impl Kind {
     }
 }
 
-fn frame(channel: &str, kind: Kind) -> Json {
+/// A frame that is still open.
+pub(super) fn frame(channel: &str, kind: Kind) -> Json {
     let mut json = Json::object();
     json.text("channel", channel).text("type", kind.name());
     json

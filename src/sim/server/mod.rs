@@ -13,6 +13,7 @@ mod desk;
 mod encode;
 mod execute;
 mod feed;
+mod level3;
 mod market_frames;
 pub mod names;
 mod order_type;
@@ -52,7 +53,7 @@ pub enum Role {
     Public,
     /// Orders, reports, balances.
     Private,
-    /// Order by order. Listens, and refuses subscriptions.
+    /// Order by order.
     Level3,
 }
 

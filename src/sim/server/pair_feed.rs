@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
     checksum::checksum,
+    level3::Level3Feed,
     market_frames::{self, Kind, Touch},
     outbox::{Outbox, Topic},
     validate::{Channel, Trigger},
@@ -17,7 +18,7 @@ use crate::{
     sim::{
         View,
         faults::FaultHandle,
-        matching::{Fact, PairId, TradeFact},
+        matching::{Fact, Move, PairId, TradeFact},
     },
     types::{Instrument, Side, Timestamp, TradingStatus},
 };
@@ -37,6 +38,7 @@ pub(super) struct PairFeed {
     trades: Topic,
     tickers: BTreeMap<Trigger, Topic>,
     ohlc: BTreeMap<u32, Topic>,
+    level3: Option<Level3Feed>,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub(super) enum Taken {
     Already,
     /// One of another interval stands.
     OtherInterval,
+    /// One of another depth stands.
+    OtherDepth,
 }
 
 /// A wish to hear of a pair.
@@ -92,7 +96,7 @@ impl Told<'_> {
     }
 
     /// The checksum as this frame shows it.
-    fn shown(&self, checksum: u32) -> u32 {
+    pub(super) fn shown(&self, checksum: u32) -> u32 {
         checksum ^ u32::from(self.faults.corrupts(&self.of.symbol))
     }
 
@@ -143,6 +147,7 @@ impl PairFeed {
             trades: Topic::default(),
             tickers: BTreeMap::new(),
             ohlc: BTreeMap::new(),
+            level3: None,
         }
     }
 
@@ -165,8 +170,14 @@ impl PairFeed {
                 }
                 standing.is_some()
             }
+            Channel::Level3(depth) => {
+                let standing = self.level3.as_ref().and_then(|feed| feed.depth_of(id));
+                if standing.is_some_and(|standing| standing != depth) {
+                    return Err(Taken::OtherDepth);
+                }
+                standing.is_some()
+            }
             Channel::Instrument
-            | Channel::Level3
             | Channel::Heartbeat
             | Channel::Executions(_)
             | Channel::Balances => false,
@@ -202,8 +213,13 @@ impl PairFeed {
                 self.ohlc.entry(minutes).or_default().add(outbox, silent);
                 wanted.then(|| told.candles(Kind::Snapshot, minutes, CANDLES))
             }
+            Channel::Level3(depth) => {
+                let new = || Level3Feed::new(told.view.exchange, told.pair);
+                let feed = self.level3.get_or_insert_with(new);
+                feed.add(depth, outbox, silent);
+                wanted.then(|| feed.snapshot(told, depth))
+            }
             Channel::Instrument
-            | Channel::Level3
             | Channel::Heartbeat
             | Channel::Executions(_)
             | Channel::Balances => None,
@@ -226,8 +242,11 @@ impl PairFeed {
                 let topic = self.ohlc.get_mut(&minutes);
                 topic.is_some_and(|topic| topic.remove(id))
             }
+            Channel::Level3(depth) => {
+                let feed = self.level3.as_mut();
+                feed.is_some_and(|feed| feed.remove(id, depth))
+            }
             Channel::Instrument
-            | Channel::Level3
             | Channel::Heartbeat
             | Channel::Executions(_)
             | Channel::Balances => false,
@@ -245,6 +264,9 @@ impl PairFeed {
         for book in self.books.values_mut() {
             book.topic.remove(id);
         }
+        if let Some(feed) = &mut self.level3 {
+            feed.leave(id);
+        }
         self.tidy();
     }
 
@@ -253,6 +275,19 @@ impl PairFeed {
         self.tickers.retain(|_, topic| !topic.is_empty());
         self.ohlc.retain(|_, topic| !topic.is_empty());
         self.books.retain(|_, book| !book.topic.is_empty());
+        self.level3.take_if(|feed| feed.is_empty());
+    }
+
+    /// Whether anybody hears of its orders one by one.
+    pub(super) const fn tells_orders(&self) -> bool {
+        self.level3.is_some()
+    }
+
+    /// Tells what an act did to its orders. `moves` may be of other pairs too.
+    pub(super) fn publish_orders(&mut self, told: &Told<'_>, moves: &[Move]) {
+        if let Some(feed) = &mut self.level3 {
+            feed.publish(told, moves.iter().filter(|one| one.pair() == told.pair));
+        }
     }
 
     /// Tells what an act did.

@@ -3,12 +3,15 @@
 //! For: who may ask what on which socket, tokens, subscriptions. Left out: carrying out trading requests (`execute`), bytes (`ws`).
 //! Always true: when a session ends, its subscriptions and its hold on tokens end with it.
 
+use std::collections::BTreeMap;
+
 use futures_util::stream::FuturesOrdered;
 
 use super::{
     Role, WsState,
     acks::{acknowledged, acknowledged_private, left, name},
     execute::Later,
+    level3::{Allowance, Excess},
     outbox::Outbox,
     pair_feed::{Taken, Wish},
     private::PrivateTopic,
@@ -20,12 +23,19 @@ use super::{
 };
 use crate::{
     io::rng::{self, Rng},
-    sim::{faults::MethodFault, matching::AccountId},
+    sim::{
+        faults::MethodFault,
+        matching::{AccountId, PairId, Tier},
+    },
     types::Timestamp,
 };
 
 const PUBLIC_HERE: VenueError = VenueError::of(
     "Public market data subscriptions are unavailable on this endpoint. Try ws.kraken.com",
+);
+/// The same refusal, with the address that does serve it. How the venue words it is not published.
+const LEVEL3_HERE: VenueError = VenueError::of(
+    "Public market data subscriptions are unavailable on this endpoint. Try ws-l3.kraken.com",
 );
 const PRIVATE_HERE: VenueError = VenueError::of(
     "Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com",
@@ -46,6 +56,9 @@ pub(super) struct Session {
     /// Whether an order was sent while no private subscription stood.
     pub(super) lonely: bool,
     private: Vec<(Channel, String)>,
+    /// Pairs that it sees order by order, and the tokens that opened them.
+    level3: BTreeMap<PairId, String>,
+    allowance: Allowance,
     counted: (i64, u32),
 }
 
@@ -59,6 +72,8 @@ impl Session {
             subscribed: false,
             lonely: false,
             private: Vec::new(),
+            level3: BTreeMap::new(),
+            allowance: Allowance::default(),
             counted: (0, 0),
             role,
             state,
@@ -158,13 +173,12 @@ impl Session {
 
     fn check_role(&self, channel: Channel) -> Result<(), VenueError> {
         let neutral = matches!(channel, Channel::Heartbeat);
+        let level3 = matches!(channel, Channel::Level3(_));
         match (self.role, is_private(channel)) {
             _ if neutral => Ok(()),
-            (Role::Public, false) if channel == Channel::Level3 => {
-                Err(VenueError::of("Subscription name invalid"))
-            }
+            (Role::Level3, false) if level3 => Ok(()),
+            (Role::Public | Role::Private, false) if level3 => Err(LEVEL3_HERE),
             (Role::Public, false) | (Role::Private, true) => Ok(()),
-            (Role::Level3, false) if channel == Channel::Level3 => Ok(()),
             (Role::Public | Role::Level3, true) => Err(PRIVATE_HERE),
             (Role::Private | Role::Level3, false) => Err(PUBLIC_HERE),
         }
@@ -177,9 +191,22 @@ impl Session {
             Channel::Executions(_) | Channel::Balances => {
                 self.subscribe_private(call, &wanted, envelope)
             }
-            Channel::Level3 => {
-                self.account(call)?;
-                Err(VenueError::of("EService:Unavailable"))
+            Channel::Level3(depth) => {
+                let (account, token) = self.account(call)?;
+                let venue = &self.state.0.venue;
+                let tier = venue.read(|view| view.exchange.tier(account));
+                let opener = Opener {
+                    token,
+                    tier: tier.unwrap_or(Tier::Starter),
+                    depth,
+                };
+                for symbol in &wanted.symbols {
+                    let taken = self.subscribe_orders(symbol, &opener, &wanted, envelope);
+                    if let Err(error) = taken {
+                        self.refuse(envelope, &error, Some(symbol));
+                    }
+                }
+                Ok(())
             }
             Channel::Heartbeat => {
                 self.subscribed = true;
@@ -197,6 +224,29 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    /// Subscribes to a symbol order by order, within what the connection may have.
+    fn subscribe_orders(
+        &mut self,
+        symbol: &str,
+        opener: &Opener,
+        wanted: &Subscription,
+        envelope: &Envelope,
+    ) -> Result<(), VenueError> {
+        let shared = &self.state.0;
+        let pair = shared.universe.find_symbol(symbol);
+        let pair = pair.ok_or_else(|| unsupported(symbol))?;
+        if !self.level3.contains_key(&pair) {
+            let (now, symbols) = (self.now(), self.level3.len());
+            self.allowance
+                .take(now, opener.tier, symbols, opener.depth)
+                .map_err(excess)?;
+        }
+        self.subscribe_symbol(symbol, wanted, envelope)?;
+        self.state.0.tokens.keep_alive(&opener.token);
+        self.level3.insert(pair, opener.token.clone());
+        Ok(())
     }
 
     fn subscribe_symbol(
@@ -261,7 +311,7 @@ impl Session {
             | Channel::Trade
             | Channel::Ohlc(_)
             | Channel::Instrument
-            | Channel::Level3
+            | Channel::Level3(_)
             | Channel::Heartbeat
             | Channel::Balances => PrivateTopic::Balances {
                 snapshot: wanted.snapshot,
@@ -299,6 +349,8 @@ impl Session {
         } else if wanted.channel == Channel::Instrument {
             let left = self.state.0.feed.unsubscribe_instruments(self.outbox.id);
             left.then_some(()).ok_or(NOT_SUBSCRIBED)?;
+        } else if matches!(wanted.channel, Channel::Level3(_)) {
+            self.account(call)?;
         }
         if wanted.symbols.is_empty() {
             let result = left(&wanted, None);
@@ -316,12 +368,19 @@ impl Session {
         Ok(())
     }
 
-    fn unsubscribe_symbol(&self, symbol: &str, channel: Channel) -> Result<(), VenueError> {
+    fn unsubscribe_symbol(&mut self, symbol: &str, channel: Channel) -> Result<(), VenueError> {
         let shared = &self.state.0;
         let pair = shared.universe.find_symbol(symbol);
         let pair = pair.ok_or_else(|| unsupported(symbol))?;
-        let removed = shared.feed.unsubscribe(self.outbox.id, pair, channel);
-        removed.then_some(()).ok_or(NOT_SUBSCRIBED)
+        if !shared.feed.unsubscribe(self.outbox.id, pair, channel) {
+            return Err(NOT_SUBSCRIBED);
+        }
+        let order_by_order = matches!(channel, Channel::Level3(_));
+        let opener = order_by_order.then(|| self.level3.remove(&pair)).flatten();
+        if let Some(token) = opener {
+            shared.tokens.release(&token);
+        }
+        Ok(())
     }
 
     fn unsubscribe_private(&mut self, channel: Channel) -> Result<(), VenueError> {
@@ -358,10 +417,19 @@ impl Drop for Session {
         let shared = &self.state.0;
         shared.feed.leave(self.outbox.id);
         shared.reports.leave(self.outbox.id);
-        for (_, token) in &self.private {
+        let private = self.private.iter().map(|(_, token)| token);
+        for token in private.chain(self.level3.values()) {
             shared.tokens.release(token);
         }
     }
+}
+
+/// Who asks for a market order by order, and how deep.
+#[derive(Debug)]
+struct Opener {
+    token: String,
+    tier: Tier,
+    depth: u16,
 }
 
 fn unsupported(symbol: &str) -> VenueError {
@@ -374,5 +442,13 @@ const fn taken(taken: Taken) -> VenueError {
         Taken::OtherInterval => {
             VenueError::of("Already subscribed to one ohlc interval on this symbol")
         }
+        Taken::OtherDepth => VenueError::of("Already subscribed to one depth on this symbol"),
+    }
+}
+
+const fn excess(excess: Excess) -> VenueError {
+    match excess {
+        Excess::Symbols => VenueError::of("Exceeded max symbols per connection"),
+        Excess::Rate => VenueError::of("EAPI:Rate limit exceeded"),
     }
 }

@@ -28,8 +28,8 @@ pub(crate) enum Channel {
     Ohlc(u32),
     /// `instrument`
     Instrument,
-    /// `level3`
-    Level3,
+    /// `level3` at a depth.
+    Level3(u16),
     /// `heartbeat`
     Heartbeat,
     /// `executions`
@@ -88,7 +88,7 @@ pub(crate) fn subscription(fields: &Fields<'_>) -> Result<Subscription, VenueErr
     read(fields, "subscribe")
 }
 
-/// Reads the parameters of `unsubscribe`. A `book` without depth means depth 10.
+/// Reads the parameters of `unsubscribe`. A `book` or a `level3` without depth means depth 10.
 ///
 /// # Errors
 ///
@@ -163,7 +163,7 @@ fn channel(name: &str, fields: &Fields<'_>) -> Result<Channel, VenueError> {
         "instrument" => fields
             .flag("include_tokenized_assets")
             .map(|_none_listed| Channel::Instrument),
-        "level3" => depth(fields, &LEVEL3_DEPTHS).map(|_depth| Channel::Level3),
+        "level3" => depth(fields, &LEVEL3_DEPTHS).map(Channel::Level3),
         "heartbeat" => Ok(Channel::Heartbeat),
         "executions" => executions(fields).map(Channel::Executions),
         "balances" => {
