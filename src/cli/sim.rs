@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     /// Address of the private socket.
     #[arg(long, value_name = "IP:PORT")]
     ws_auth_addr: Option<SocketAddr>,
-    /// Address of the order-by-order socket, which refuses subscriptions so far.
+    /// Address of the order-by-order socket.
     #[arg(long, value_name = "IP:PORT")]
     ws_l3_addr: Option<SocketAddr>,
     /// Number of accounts, each with its own key and funds in several assets.

@@ -6,6 +6,7 @@ mod extras;
 mod faults;
 mod feed;
 mod icebergs;
+mod level3;
 mod life;
 mod lifetimes;
 mod orders;

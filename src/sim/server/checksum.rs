@@ -114,8 +114,8 @@ mod tests {
     }
 
     fn sum_of_orders(asks: &[Side], bids: &[Side]) -> u32 {
-        let levels = |side: &[Side]| side.to_vec().into_iter().map(IntoIterator::into_iter);
-        of_orders(levels(asks), levels(bids))
+        let orders = |level: &Side| level.clone().into_iter();
+        of_orders(asks.iter().map(orders), bids.iter().map(orders))
     }
 
     #[test]

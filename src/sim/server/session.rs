@@ -199,6 +199,7 @@ impl Session {
                     token,
                     tier: tier.unwrap_or(Tier::Starter),
                     depth,
+                    at: self.now(),
                 };
                 for symbol in &wanted.symbols {
                     let taken = self.subscribe_orders(symbol, &opener, &wanted, envelope);
@@ -238,9 +239,9 @@ impl Session {
         let pair = shared.universe.find_symbol(symbol);
         let pair = pair.ok_or_else(|| unsupported(symbol))?;
         if !self.level3.contains_key(&pair) {
-            let (now, symbols) = (self.now(), self.level3.len());
+            let symbols = self.level3.len();
             self.allowance
-                .take(now, opener.tier, symbols, opener.depth)
+                .take(opener.at, opener.tier, symbols, opener.depth)
                 .map_err(excess)?;
         }
         self.subscribe_symbol(symbol, wanted, envelope)?;
@@ -430,6 +431,7 @@ struct Opener {
     token: String,
     tier: Tier,
     depth: u16,
+    at: Timestamp,
 }
 
 fn unsupported(symbol: &str) -> VenueError {

@@ -216,19 +216,6 @@ async fn an_expired_session_says_so_twice() {
 }
 
 #[tokio::test]
-async fn the_level3_socket_listens_and_refuses() {
-    let rig = Rig::start(&quiet()).await;
-    let address = rig.sim.addresses().ws_l3;
-    let mut client = crate::support::ws::Client::connect(address).await;
-    let level3 = format!(
-        r#"{{"method":"subscribe","params":{{"channel":"level3","symbol":["BTC/USD"],"token":"{}"}}}}"#,
-        rig.token()
-    );
-    assert_eq!(error(&client.ask(&level3).await), "EService:Unavailable");
-    assert_eq!(client.ask("{\"method\":\"ping\"}").await["method"], "pong");
-}
-
-#[tokio::test]
 async fn binary_frames_are_requests_too() {
     let rig = Rig::start(&quiet()).await;
     let mut client = rig.public().await;
