@@ -1,6 +1,7 @@
 //! What a subscriber of one depth sees of a book, and how that changes.
 //!
-//! For: `book` updates. A frame holds the net change of the depth-N view: levels that changed, went, or moved into the view.
+//! For: `book` updates. A frame holds the net change of the depth-N view: levels that went, then those that changed or moved into the view,
+//! so that a subscriber may cut after each of them or after all.
 //! Levels pushed out by a better one are not mentioned; the subscriber cuts its own copy to the depth.
 //! Left out: encoding, who subscribed. Always true: applying the change to the old view and cutting it gives the new view.
 
@@ -35,7 +36,7 @@ impl Window {
         &self.levels
     }
 
-    /// Takes over the present book and tells what changed, best first; a quantity of zero removes a level.
+    /// Takes over the present book and tells what changed: first what went, with a quantity of zero, then the rest; each best first.
     pub(super) fn advance(&mut self, book: impl Iterator<Item = Level>) -> Vec<Level> {
         let new: Vec<Level> = book.take(self.depth).collect();
         let changes = self.changes(&new);
@@ -44,14 +45,17 @@ impl Window {
     }
 
     fn changes(&self, new: &[Level]) -> Vec<Level> {
-        let mut changes = Vec::new();
+        let (mut gone_first, mut changes) = (Vec::new(), Vec::new());
         let (mut old, mut next) = (
             self.levels.iter().copied().peekable(),
             new.iter().copied().peekable(),
         );
         loop {
             let order = match (old.peek(), next.peek()) {
-                (None, None) => return changes,
+                (None, None) => {
+                    gone_first.append(&mut changes);
+                    return gone_first;
+                }
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
                 (Some(was), Some(is)) => self.better_first(was.0, is.0),
@@ -61,7 +65,7 @@ impl Window {
                     let gone = old.next();
                     let pushed_out = next.peek().is_none() && new.len() == self.depth;
                     if let Some((price, _)) = gone.filter(|_| !pushed_out) {
-                        changes.push((price, Quantity::ZERO));
+                        gone_first.push((price, Quantity::ZERO));
                     }
                 }
                 Ordering::Greater => changes.extend(next.next()),
@@ -127,7 +131,7 @@ mod tests {
         );
         assert_eq!(
             window.advance(levels(&[(10, 1), (11, 5)]).into_iter()),
-            levels(&[(11, 5), (12, 0)])
+            levels(&[(12, 0), (11, 5)])
         );
     }
 
@@ -151,7 +155,9 @@ mod tests {
             let mut window = Window::new(side, depth, old.iter().copied());
             let before = window.levels().to_vec();
             let changes = window.advance(new.iter().copied());
-            prop_assert_eq!(client(side, depth, before, &changes), window.levels().to_vec());
+            prop_assert_eq!(client(side, depth, before.clone(), &changes), window.levels().to_vec());
+            let hasty = changes.iter().fold(before, |book, change| client(side, depth, book, std::slice::from_ref(change)));
+            prop_assert_eq!(hasty, window.levels().to_vec());
             prop_assert_eq!(window.levels(), &new[..depth.min(new.len())]);
         }
     }
