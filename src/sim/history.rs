@@ -6,6 +6,7 @@
 mod candles;
 mod day;
 mod past;
+mod trades;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -13,6 +14,7 @@ use self::{
     candles::{Candles, KEPT},
     day::Day,
     past::Past,
+    trades::Trades,
 };
 use super::matching::{Fact, LevelFact, PairId, TradeFact, Universe};
 use crate::types::{Price, Quantity, Side, Timestamp};
@@ -22,8 +24,8 @@ pub use self::{
     day::{Span, Ticker},
 };
 
-/// Trades kept for each pair.
-const TRADES_KEPT: usize = 5_000;
+/// Most trades kept, of all pairs together: 128 MiB of them. After that the pair with the most loses its oldest.
+const TRADES_KEPT: usize = 1 << 22;
 /// Spreads kept for each pair; the venue tells about 200.
 const SPREADS_KEPT: usize = 200;
 
@@ -31,6 +33,9 @@ const SPREADS_KEPT: usize = 200;
 #[derive(Debug)]
 pub struct History {
     pairs: Vec<PairHistory>,
+    /// Trades since the start that are kept, and the most that may be.
+    trades: usize,
+    most_trades: usize,
 }
 
 /// The best prices from an instant on.
@@ -46,7 +51,7 @@ pub struct Spread {
 
 #[derive(Debug, Default)]
 struct PairHistory {
-    trades: VecDeque<TradeFact>,
+    trades: Trades,
     candles: Candles,
     day: Day,
     spreads: VecDeque<Spread>,
@@ -59,12 +64,15 @@ impl History {
     /// A history in which nothing has happened.
     #[must_use]
     pub fn new(universe: &Universe) -> Self {
+        let pairs = universe.pairs.iter();
+        Self::of(pairs.map(|_| PairHistory::default()))
+    }
+
+    fn of(pairs: impl Iterator<Item = PairHistory>) -> Self {
         Self {
-            pairs: universe
-                .pairs
-                .iter()
-                .map(|_| PairHistory::default())
-                .collect(),
+            pairs: pairs.collect(),
+            trades: 0,
+            most_trades: TRADES_KEPT,
         }
     }
 
@@ -80,9 +88,7 @@ impl History {
             PairHistory { past, ..pair }
         };
         let pairs = (0..).map(PairId).zip(&universe.pairs);
-        Self {
-            pairs: pairs.map(pair).collect(),
-        }
+        Self::of(pairs.map(pair))
     }
 
     /// Number of the last trade of each pair's past.
@@ -96,11 +102,7 @@ impl History {
         let mut quoted: Option<PairId> = None;
         for fact in facts {
             match fact {
-                Fact::Trade(trade) => {
-                    if let Some(pair) = self.pair_mut(trade.pair) {
-                        pair.trade(trade);
-                    }
-                }
+                Fact::Trade(trade) => self.trade(trade),
                 Fact::Level(level) => {
                     if quoted.is_some_and(|pair| pair != level.pair) {
                         self.note_spread(now, quoted);
@@ -123,23 +125,23 @@ impl History {
         self.note_spread(now, quoted);
     }
 
-    /// Trades, oldest first; at least the last thousand.
-    pub fn trades(&self, pair: PairId) -> impl DoubleEndedIterator<Item = TradeFact> {
-        let pair = self.pair(pair).into_iter();
-        pair.flat_map(|pair| {
+    /// Trades, oldest first, without a gap: the past and all since, or the latest of them where there were too many to keep.
+    /// Whose they were is not kept.
+    pub fn trades(&self, id: PairId) -> impl DoubleEndedIterator<Item = TradeFact> {
+        let pair = self.pair(id).into_iter();
+        pair.flat_map(move |pair| {
             let past = pair.connected().into_iter().flat_map(Past::trades);
-            past.chain(pair.trades.iter().cloned())
+            past.chain(pair.trades.all(id))
         })
     }
 
     /// Trades after an instant, oldest first.
-    pub fn trades_after(&self, pair: PairId, since: Timestamp) -> impl Iterator<Item = TradeFact> {
-        let pair = self.pair(pair).into_iter();
+    pub fn trades_after(&self, id: PairId, since: Timestamp) -> impl Iterator<Item = TradeFact> {
+        let pair = self.pair(id).into_iter();
         pair.flat_map(move |pair| {
             let past = pair.connected().into_iter();
             let past = past.flat_map(move |past| past.trades_after(since));
-            let first = pair.trades.partition_point(|trade| trade.at <= since);
-            past.chain(pair.trades.range(first..).cloned())
+            past.chain(pair.trades.after(id, since))
         })
     }
 
@@ -172,6 +174,21 @@ impl History {
         self.pair(pair).into_iter().flat_map(|pair| &pair.spreads)
     }
 
+    fn trade(&mut self, trade: &TradeFact) {
+        let Some(pair) = self.pair_mut(trade.pair) else {
+            return;
+        };
+        pair.trade(trade);
+        self.trades += 1;
+        if self.trades > self.most_trades {
+            let longest = self
+                .pairs
+                .iter_mut()
+                .max_by_key(|pair| pair.trades.chunks());
+            self.trades -= longest.map_or(0, |pair| pair.trades.forget());
+        }
+    }
+
     fn note_spread(&mut self, now: Timestamp, pair: Option<PairId>) {
         if let Some(pair) = pair.and_then(|pair| self.pair_mut(pair)) {
             pair.note_spread(now);
@@ -190,16 +207,11 @@ impl History {
 impl PairHistory {
     /// The past, while no trade since its end has been forgotten.
     fn connected(&self) -> Option<&Past> {
-        self.past
-            .as_ref()
-            .filter(|_| self.trades.len() < TRADES_KEPT)
+        self.past.as_ref().filter(|_| !self.trades.is_cut())
     }
 
     fn trade(&mut self, trade: &TradeFact) {
-        if self.trades.len() == TRADES_KEPT {
-            self.trades.pop_front();
-        }
-        self.trades.push_back(trade.clone());
+        self.trades.push(trade);
         self.candles.add(trade);
         self.day.add(trade);
     }

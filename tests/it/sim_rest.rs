@@ -1,6 +1,7 @@
 //! REST of the simulated Kraken, over real sockets, as other people's clients speak it.
 
 mod access;
+mod books;
 mod edits;
 mod extras;
 mod life;

@@ -202,7 +202,12 @@ fn the_past_goes_over_into_the_present_without_a_seam() {
     let trades: Vec<_> = history
         .trades_after(BTC, start.before(Duration::from_secs(1)))
         .collect();
-    assert_eq!(trades, std::slice::from_ref(&live));
+    let anonymous = TradeFact {
+        maker: OrderKey(0),
+        taker: OrderKey(0),
+        ..live.clone()
+    };
+    assert_eq!(trades, [anonymous]);
     assert!(history.trades(BTC).count() > 10_000);
     let ticker = history.ticker(BTC, live.at).unwrap();
     assert_eq!(ticker.last, live.price);
@@ -220,4 +225,66 @@ fn the_same_seed_has_the_same_past() {
     };
     assert_eq!(past(1), past(1));
     assert_ne!(past(1), past(2));
+}
+
+/// Pages from the very first trade meet every one once; where there were too many, the oldest are gone and no gap is in the rest.
+#[test]
+fn trades_page_from_the_first_one_without_a_gap_and_in_bounded_memory() {
+    let universe = Universe::default_universe();
+    let start = Timestamp::from_secs(START);
+    let mut history = History::with_past(&universe, 5, start);
+    let before = history.trades(BTC).count();
+    let last = history.trades(BTC).next_back().unwrap().trade_id;
+    let live = |nth: u64| TradeFact {
+        trade_id: last + nth,
+        taker_side: [Side::Buy, Side::Sell][nth as usize % 2],
+        taker_market: nth.is_multiple_of(3),
+        ..trade(start.after(Duration::from_millis(nth / 3)), 1_000_000, 7)
+    };
+    let (all, kept) = (20 * trades::CHUNK as u64, 5 * trades::CHUNK);
+    let ids = |history: &History| {
+        let (mut ids, mut since) = (Vec::new(), Timestamp::MIN);
+        loop {
+            let page: Vec<_> = history.trades_after(BTC, since).take(999).collect();
+            let Some(end) = page.last().map(|trade| trade.at) else {
+                return ids;
+            };
+            // The last instant may go on; it is asked for again.
+            let whole = page
+                .iter()
+                .filter(|trade| trade.at < end || page.len() < 999);
+            let whole: Vec<_> = whole.collect();
+            since = whole.last().unwrap().at;
+            ids.extend(whole.iter().map(|trade| trade.trade_id));
+        }
+    };
+    for nth in 1..=all {
+        let fact = Fact::Trade(live(nth));
+        history.apply(start, &universe, &[fact]);
+    }
+    let first = last - before as u64 + 1;
+    assert_eq!(ids(&history), (first..=last + all).collect::<Vec<_>>());
+    let told: Vec<_> = history.trades(BTC).skip(before).take(6).collect();
+    for (nth, told) in (1..).zip(told) {
+        let want = live(nth);
+        assert_eq!(
+            (told.taker_side, told.taker_market),
+            (want.taker_side, want.taker_market)
+        );
+        assert_eq!(
+            (told.price, told.qty, told.at),
+            (want.price, want.qty, want.at)
+        );
+    }
+    history.most_trades = kept;
+    for nth in all + 1..=all + 30 {
+        history.apply(start, &universe, &[Fact::Trade(live(nth))]);
+    }
+    let left = ids(&history);
+    assert!(
+        left.len() <= kept && left.len() > kept - trades::CHUNK,
+        "{}",
+        left.len()
+    );
+    assert_eq!(left, (left[0]..=last + all + 30).collect::<Vec<_>>());
 }

@@ -5,6 +5,7 @@
 //! Always true: an application error has HTTP status 200; a call is decided at once or not at all, delays come after.
 
 mod account;
+mod books;
 mod call;
 mod changes;
 mod edit;
@@ -18,6 +19,7 @@ mod prices;
 mod public;
 mod reply;
 mod revisions;
+mod transparency;
 mod valuation;
 
 use std::{sync::Arc, time::Duration};
@@ -55,7 +57,7 @@ use crate::{
 /// Largest body that is read, in bytes; the API's own are a hundredth of it.
 const LARGEST_BODY: usize = 1 << 20;
 /// Private endpoints that the venue has and the simulator has not.
-const NOT_SIMULATED: [&str; 25] = [
+const NOT_SIMULATED: [&str; 24] = [
     "AccountTransfer",
     "AddExport",
     "CreateSubaccount",
@@ -70,7 +72,6 @@ const NOT_SIMULATED: [&str; 25] = [
     "Earn/DeallocateStatus",
     "Earn/Strategies",
     "ExportStatus",
-    "Level3",
     "ListWalletAccounts",
     "RemoveExport",
     "RetrieveExport",
@@ -239,7 +240,9 @@ impl RestState {
             "Depth" => market::depth,
             "Trades" => market::trades,
             "Spread" => market::spread,
-            "GroupedBook" | "PreTrade" | "PostTrade" => return Err(Failure::FEATURE),
+            "GroupedBook" => books::grouped,
+            "PreTrade" => transparency::pre_trade,
+            "PostTrade" => transparency::post_trade,
             _ => return Err(Failure::UNKNOWN_METHOD),
         };
         let mut params = Params::from_form(parts.uri.query().unwrap_or_default().as_bytes());
@@ -301,6 +304,7 @@ fn private_endpoint(name: &str) -> Result<Endpoint, Failure> {
         "TradesHistory" => lists::trades_history,
         "QueryTrades" => lists::query_trades,
         "OpenPositions" => lists::open_positions,
+        "Level3" => books::level3,
         "Ledgers" => lists::ledgers,
         "QueryLedgers" => lists::query_ledgers,
         "AddOrder" => orders::add,

@@ -187,8 +187,9 @@ async fn depth_is_prices_volumes_and_whole_seconds_best_first() {
         rig.ask("Depth?pair=XBTUSD").await["XXBTZUSD"],
         json!({
             "asks": [["61234.70000", "1.037", now], ["61300.00000", "2.000", now]],
-            "bids": [["61230.00000", "0.001", now]],
-        })
+            "bids": [["61230.00000", "0.001", now - 180]],
+        }),
+        "each level with the second of its last change"
     );
     let one = rig.ask("Depth?pair=XBTUSD&count=1").await;
     assert_eq!(one["XXBTZUSD"]["asks"].as_array().unwrap().len(), 1);

@@ -130,17 +130,18 @@ struct Book {
     bids: Vec<(String, String, i64)>,
 }
 
-/// `Depth`. Levels carry the present second, since the engine does not keep when they changed.
+/// `Depth`. Levels carry the second in which they last changed.
 pub(super) fn depth(query: &Query<'_>) -> Answer {
     let count = number(query.params, "count")?.unwrap_or(LEVELS);
     let count = count.clamp(1, MOST_LEVELS);
     query.state.venue.read(|view| {
         let named = query.pair(view)?;
         let side = |side| {
-            let levels = view.exchange.levels(named.id, side).take(count);
-            let rows = levels.map(|(price, qty)| {
-                let qty = three_digits(named.spec.instrument.quantity_decimal(qty));
-                (long_price(named.spec, price), qty, query.now.as_secs())
+            let levels = view.exchange.depth(named.id, side).take(count);
+            let rows = levels.map(|level| {
+                let qty = three_digits(named.spec.instrument.quantity_decimal(level.qty));
+                let price = long_price(named.spec, level.price);
+                (price, qty, level.changed.as_secs())
             });
             rows.collect()
         };
