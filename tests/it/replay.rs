@@ -342,3 +342,133 @@ fn other_shared_recordings_decode_whole() {
         assert_eq!(value["channels"][channel], count);
     }
 }
+
+/// The documented queues as a snapshot, then what may happen to them.
+fn queues() -> Vec<String> {
+    let asks = "44939.5: 4.52308393, 0.00111261, 0.00100000, 0.01000000; 44950.0: 0.10334926; 44953.0: 0.00064537; \
+                44955.0: 0.00250000; 44959.6: 0.35630000, 0.35630000; 44960.1: 0.00338072; 44960.2: 0.88967575; \
+                44967.0: 3.14392283; 44978.5: 0.06778960; 44979.2: 0.35630000";
+    let bids = "44939.4: 0.88968699, 0.45210000, 0.10000000, 0.14296323, 0.25000000, 0.10292988, 0.33880000, 1.28140860; \
+                44937.1: 0.03346877; 44934.7: 0.35630000; \
+                44930.2: 0.22734299, 0.01000000, 0.05550000, 0.70000000, 0.15000000; 44928.0: 0.00105240; \
+                44919.6: 0.33870000; 44919.5: 0.07610000; 44912.0: 0.35630000; 44909.7: 0.06690000; 44901.9: 0.00088982";
+    let mut number = 0;
+    let mut side = |text: &str| {
+        let mut rows = Vec::new();
+        for level in text.split("; ") {
+            let (price, qtys) = level.split_once(": ").unwrap();
+            for qty in qtys.split(", ") {
+                number += 1;
+                rows.push(row(None, number, price, qty));
+            }
+        }
+        rows.join(",")
+    };
+    let (asks, bids) = (side(asks), side(bids));
+    let frame = |kind: &str, bids: &str, asks: &str, checksum: u32| {
+        format!(
+            r#"{{"channel":"level3","type":"{kind}","data":[{{"symbol":"BTC/USD","bids":[{bids}],"asks":[{asks}],"checksum":{checksum}}}]}}"#
+        )
+    };
+    let last = row(Some("add"), 99, "44939.5", "1.50000000");
+    let gone = row(Some("delete"), 99, "44939.5", "1.50000000");
+    // A level between the others pushes 44901.9 out, whose order comes back when the level goes.
+    let between = row(Some("add"), 98, "44938.0", "0.00001000");
+    let less = row(Some("modify"), 98, "44938.0", "0.00000500");
+    let over = row(Some("delete"), 98, "44938.0", "0.00000500");
+    let back = row(Some("add"), 35, "44901.9", "0.00088982");
+    let with = |order: &str| sum(&format!("{bids},{order}"), &asks);
+    vec![
+        frame("snapshot", &bids, &asks, 1_063_832_831),
+        frame("update", "", &last, sum(&bids, &format!("{asks},{last}"))),
+        frame("update", "", &gone, 1_063_832_831),
+        frame("update", &between, "", with(&between)),
+        frame("update", &less, "", with(&less)),
+        frame("update", &format!("{over},{back}"), "", 1_063_832_831),
+    ]
+}
+
+fn row(event: Option<&str>, number: u32, price: &str, qty: &str) -> String {
+    let event = event.map_or_else(String::new, |event| format!(r#""event":"{event}","#));
+    format!(
+        r#"{{{event}"order_id":"OAAAAA-BBBBB-CCCC{number:02}","limit_price":{price},"order_qty":{qty},"timestamp":"2024-01-08T12:26:46.0000000{number:02}Z"}}"#
+    )
+}
+
+/// The checksum of rows that are all alive: the best ten prices of each side, each in the order of its rows.
+fn sum(bids: &str, asks: &str) -> u32 {
+    let rows = |text: &str| -> Vec<(i64, String)> {
+        let number = |row: &str, name: &str| {
+            let (_, rest) = row.split_once(name).unwrap();
+            rest.split(',').next().unwrap().replace('.', "")
+        };
+        let rows = text.split("},{").map(|row| {
+            let price = number(row, "limit_price\":");
+            let qty = number(row, "order_qty\":");
+            (
+                price.parse().unwrap(),
+                qty.trim_start_matches('0').to_owned(),
+            )
+        });
+        rows.collect()
+    };
+    let mut text = String::new();
+    for (rows, sign) in [(rows(asks), 1), (rows(bids), -1)] {
+        let mut rows = rows;
+        rows.sort_by_key(|(price, _)| sign * price);
+        let mut prices: Vec<i64> = rows.iter().map(|(price, _)| *price).collect();
+        prices.dedup();
+        prices.truncate(10);
+        for (price, qty) in rows.iter().filter(|(price, _)| prices.contains(price)) {
+            text += &format!("{price}{qty}");
+        }
+    }
+    crc32fast::hash(text.as_bytes())
+}
+
+#[test]
+fn queues_verify_order_by_order_and_the_first_wrong_one_is_named() {
+    let lines = queues();
+    let (output, value) = replayed(lines.join("\n").as_bytes(), &[]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(value["level3"], json!({"BTC/USD": book(1, 5, 0)}));
+    assert_eq!(value["books"], json!({}));
+    // Two orders of one level in the other order: the levels are the same, the queue is not.
+    let swapped = lines
+        .join("\n")
+        .replacen("0.88968699", "X", 1)
+        .replacen("0.45210000", "0.88968699", 1)
+        .replacen('X', "0.45210000", 1);
+    let (output, value) = replayed(swapped.as_bytes(), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        value["level3"]["BTC/USD"],
+        json!({"snapshots": 1, "updates": 5, "checksum_ok": 0, "checksum_failed": 1})
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(":1: BTC/USD: level3 checksum"), "{said}");
+    assert!(said.contains("not verified"), "{said}");
+}
+
+#[test]
+fn queues_that_lost_their_zeros_verify_too() {
+    let one = |number, price, qty| row(None, number, price, qty);
+    let (first, second) = (one(1, "29999.9", "1.25"), one(2, "29999.5", "0.00012"));
+    let ask = one(3, "30001", "0.5");
+    let frame = format!(
+        r#"{{"channel":"level3","type":"snapshot","data":[{{"symbol":"BTC/USD","bids":[{first},{second}],"asks":[{ask}],"checksum":1871965336}}]}}"#
+    );
+    let (output, value) = replayed(frame.as_bytes(), &[]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(value["level3"], json!({"BTC/USD": book(1, 0, 0)}));
+}
+
+#[test]
+fn every_checksum_of_the_shared_order_by_order_capture_is_verified() {
+    let Some(path) = shared("ws-v2/level3_BTCUSD_d10_20240924.jsonl") else {
+        return;
+    };
+    let (code, value) = summary(&[&path]);
+    assert_eq!(code, 0);
+    assert_eq!(value["level3"], json!({"BTC/USD": book(1, 192, 0)}));
+}

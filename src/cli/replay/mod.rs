@@ -1,10 +1,12 @@
 //! `replay`: recorded WebSocket v2 frames through the daemon's own session, decoder and book.
 //!
-//! For: proving the decoder and the book on what the venue really sent. Left out: orders, strategies, time.
+//! For: proving the decoder and the book on what the venue really sent, and `level3` frames on a book kept for that alone.
+//! Left out: orders, strategies, time.
 //! Always true: every recording starts from nothing; each checksum is computed from exact digits; whatever fails is named with file
 //! and line, and the exit code says so.
 
 mod instruments;
+mod orders;
 mod player;
 mod recording;
 mod show;
@@ -17,7 +19,17 @@ use std::{
 
 use clap::Args;
 
-use self::{instruments::Precisions, player::Player, recording::Line, summary::Summary};
+use self::{
+    instruments::{Precision, Precisions},
+    player::Player,
+    recording::Line,
+    summary::Summary,
+};
+
+/// Depth of a subscribe that names none.
+const DEFAULT_DEPTH: u16 = 10;
+/// Digits beyond those seen that are tried when a first checksum fails: a JSON library may have cut zeros from every number.
+const CUT_ZEROS: u8 = 8;
 use super::{Exit, Out, Output};
 use crate::io::lines;
 

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt::Display, time::Duration};
 use serde::Deserialize;
 
 use super::{
+    CUT_ZEROS, DEFAULT_DEPTH,
     instruments::{Precision, Precisions},
+    orders::OrderBooks,
     show,
     summary::{BookCounts, Summary},
 };
@@ -25,10 +27,6 @@ use crate::{
 
 /// Depths that a book can be subscribed to at.
 const DEPTHS: [u16; 5] = [10, 25, 100, 500, 1000];
-/// Depth of a subscribe that names none.
-const DEFAULT_DEPTH: u16 = 10;
-/// Digits beyond those seen that are tried when a first checksum fails: a JSON library may have cut zeros from every number.
-const CUT_ZEROS: u8 = 8;
 /// Most fraction digits that a unit of 64 bits can have.
 const FINEST: u8 = 18;
 
@@ -39,6 +37,7 @@ pub(super) struct Player {
     session: Session,
     /// By instrument.
     played: BTreeMap<u32, Played>,
+    orders: OrderBooks,
     summary: Summary,
 }
 
@@ -75,6 +74,7 @@ impl Player {
             buffers: Buffers::new(),
             session: Session::new([], patience),
             played: BTreeMap::new(),
+            orders: OrderBooks::default(),
             summary: Summary::default(),
         };
         for (symbol, precision) in precisions {
@@ -94,6 +94,7 @@ impl Player {
                     .insert(listing.symbol.to_string(), played.counts);
             }
         }
+        self.summary.level3 = self.orders.counts();
         self.summary
             .fields
             .clone_from(self.decoder.notes().fields());
@@ -105,11 +106,18 @@ impl Player {
         let Ok(request) = serde_json::from_slice::<Request>(frame) else {
             return;
         };
-        let book = request.params.channel == "book" && request.method == "subscribe";
-        for symbol in request.params.symbol.into_iter().flatten().filter(|_| book) {
-            if let Ok(symbol) = Symbol::new(&symbol) {
-                let depth = request.params.depth.unwrap_or(DEFAULT_DEPTH);
-                self.session.adopt(book_topic(symbol, depth));
+        let Parameters {
+            channel,
+            symbol,
+            depth,
+        } = request.params;
+        let depth = depth.unwrap_or(DEFAULT_DEPTH);
+        let subscribe = request.method == "subscribe";
+        for symbol in symbol.into_iter().flatten().filter(|_| subscribe) {
+            match (channel.as_str(), Symbol::new(&symbol)) {
+                ("book", Ok(symbol)) => self.session.adopt(book_topic(symbol, depth)),
+                ("level3", Ok(symbol)) => self.orders.subscribed(&symbol, Some(depth)),
+                _ => {}
             }
         }
     }
@@ -247,6 +255,13 @@ impl Player {
                 }
                 None
             }
+            Message::Level3(rows) => {
+                for row in &rows.data {
+                    let told = self.told(row.symbol.as_str());
+                    self.orders.apply(rows.kind, row, told, complain);
+                }
+                None
+            }
             Message::Status(_)
             | Message::Heartbeat
             | Message::Pong(_)
@@ -255,12 +270,21 @@ impl Player {
             | Message::OtherSymbol { .. }
             | Message::Ticker(_)
             | Message::Ohlc(_)
-            | Message::Level3(_)
             | Message::Executions(_)
             | Message::Holdings(_)
             | Message::Ledger(_)
             | Message::Unknown { .. } => None,
         }
+    }
+
+    /// The precision of a symbol that a list told.
+    fn told(&self, symbol: &str) -> Option<Precision> {
+        let listing = self.decoder.listing(symbol)?;
+        let played = self.played.get(&listing.id.0)?;
+        (played.source == Source::Told).then_some(Precision {
+            price: listing.price_precision,
+            qty: listing.qty_precision,
+        })
     }
 
     fn reply(&mut self, reply: &Reply<'_>) {
@@ -271,14 +295,17 @@ impl Player {
             .symbol
             .as_ref()
             .map(|symbol| Symbol::new(symbol.as_str()));
-        let ("book", Some(Ok(symbol))) = (result.channel.as_str(), symbol) else {
-            return;
+        let asked = result.depth.and_then(|depth| u16::try_from(depth).ok());
+        let symbol = match (result.channel.as_str(), symbol) {
+            ("book", Some(Ok(symbol))) => symbol,
+            ("level3", Some(Ok(symbol))) if reply.method == Method::Subscribe => {
+                return self.orders.subscribed(&symbol, asked);
+            }
+            ("level3", Some(Ok(symbol))) => return self.orders.left(&symbol),
+            _ => return,
         };
         let known = self.session.book_depth(&symbol).unwrap_or(DEFAULT_DEPTH);
-        let depth = result
-            .depth
-            .and_then(|depth| u16::try_from(depth).ok())
-            .unwrap_or(known);
+        let depth = asked.unwrap_or(known);
         let topic = book_topic(symbol, depth);
         if reply.method == Method::Subscribe {
             return self.session.adopt(topic);

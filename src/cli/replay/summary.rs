@@ -19,6 +19,9 @@ pub(super) struct Summary {
     pub(super) channels: BTreeMap<&'static str, u64>,
     /// Proofs by symbol.
     pub(super) books: BTreeMap<String, BookCounts>,
+    /// Proofs of order-by-order books, by symbol; not there without one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) level3: BTreeMap<String, BookCounts>,
     /// Keys that no field took, by name.
     #[serde(skip)]
     pub(super) fields: BTreeMap<String, u64>,
@@ -61,23 +64,29 @@ impl Summary {
         for (name, count) in other.fields {
             *self.fields.entry(name).or_default() += count;
         }
-        for (symbol, counts) in other.books {
-            let sum = self.books.entry(symbol).or_default();
-            sum.snapshots += counts.snapshots;
-            sum.updates += counts.updates;
-            sum.checksum_ok += counts.checksum_ok;
-            sum.checksum_failed += counts.checksum_failed;
-        }
+        add(&mut self.books, other.books);
+        add(&mut self.level3, other.level3);
     }
 
     /// Whether nothing failed.
     pub(super) fn is_clean(&self) -> bool {
-        self.errors == 0 && self.books.values().all(|book| book.checksum_failed == 0)
+        let mut books = self.books.values().chain(self.level3.values());
+        self.errors == 0 && books.all(|book| book.checksum_failed == 0)
     }
 
     /// One JSON object.
     pub(super) fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+fn add(sums: &mut BTreeMap<String, BookCounts>, others: BTreeMap<String, BookCounts>) {
+    for (symbol, counts) in others {
+        let sum = sums.entry(symbol).or_default();
+        sum.snapshots += counts.snapshots;
+        sum.updates += counts.updates;
+        sum.checksum_ok += counts.checksum_ok;
+        sum.checksum_failed += counts.checksum_failed;
     }
 }
 
@@ -93,10 +102,16 @@ impl fmt::Display for Summary {
         for (name, count) in &self.fields {
             writeln!(f, "unknown field {name}: {count}")?;
         }
-        for (symbol, book) in &self.books {
+        let books = self
+            .books
+            .iter()
+            .map(|(symbol, book)| ("book", symbol, book));
+        let level3 = self.level3.iter();
+        let level3 = level3.map(|(symbol, book)| ("level3", symbol, book));
+        for (channel, symbol, book) in books.chain(level3) {
             write!(
                 f,
-                "book {symbol}: {} snapshots, {} updates, {} checksums right, {} wrong",
+                "{channel} {symbol}: {} snapshots, {} updates, {} checksums right, {} wrong",
                 book.snapshots, book.updates, book.checksum_ok, book.checksum_failed
             )?;
             match book.unproven() {
