@@ -391,3 +391,83 @@ async fn instruments_are_one_object_and_statuses_are_told() {
     let status = client.until(of("status")).await;
     assert_eq!(rows(&status)[0]["system"], "cancel_only");
 }
+
+#[tokio::test]
+async fn the_other_venue_lists_nothing_and_says_nothing_more() {
+    let rig = Rig::start(&quiet()).await;
+    let mut client = rig.public().await;
+    let elsewhere = r#""channel":"instrument","execution_venue":"bitnomial-exchange","include_tokenized_assets":true"#;
+    assert_eq!(subscribe(&mut client, elsewhere).await["success"], true);
+    let snapshot = client.until(of("instrument")).await;
+    assert_eq!(
+        snapshot["data"],
+        serde_json::json!({"assets": [], "pairs": []})
+    );
+    rig.sim
+        .set_pair_status(rig.pair("ETH/USD"), TradingStatus::LimitOnly);
+    assert!(client.drain().await.is_empty());
+    let unknown = r#""channel":"instrument","execution_venue":"moon""#;
+    let refused = subscribe(&mut client, unknown).await;
+    assert_eq!(
+        refused["error"],
+        "EGeneral:Invalid arguments:execution_venue"
+    );
+    let leave = r#"{"method":"unsubscribe","params":{"channel":"instrument"}}"#;
+    let left = client.ask(leave).await;
+    assert_eq!(
+        (&left["method"], &left["result"]["channel"]),
+        (&"unsubscribe".into(), &"instrument".into())
+    );
+}
+
+#[tokio::test]
+async fn fifty_trades_come_first_if_they_are_asked_for_and_the_oldest_is_first() {
+    let rig = Rig::start(&quiet()).await;
+    let pair = rig.pair("BTC/USD");
+    rig.two_sided(pair);
+    for _ in 0..60 {
+        rig.hand(pair, Side::Buy, OrderKind::Market, 100_000);
+    }
+    let mut client = rig.public().await;
+    let trade = r#""channel":"trade","symbol":["BTC/USD"]"#;
+    let ack = subscribe(&mut client, trade).await;
+    assert_eq!(ack["result"]["snapshot"], false);
+    assert!(client.drain().await.is_empty());
+    let mut client = rig.public().await;
+    subscribe(&mut client, &format!("{trade},\"snapshot\":true")).await;
+    let snapshot = client.until(of("trade")).await;
+    let ids = rows(&snapshot).iter().map(|row| row["trade_id"].as_u64());
+    let ids: Vec<u64> = ids.map(Option::unwrap).collect();
+    assert_eq!(ids.len(), 50);
+    assert!(ids.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{ids:?}");
+}
+
+#[tokio::test]
+async fn candles_of_every_interval_are_told_and_of_no_other() {
+    let rig = Rig::start(&quiet()).await;
+    for minutes in [1_u32, 5, 15, 30, 60, 240, 1440, 10_080, 21_600] {
+        let mut client = rig.public().await;
+        let ohlc = format!(r#""channel":"ohlc","symbol":["BTC/USD"],"interval":{minutes}"#);
+        let ack = subscribe(&mut client, &ohlc).await;
+        assert_eq!(ack["result"]["interval"], minutes);
+        let snapshot = client.until(of("ohlc")).await;
+        let (all, end) = (rows(&snapshot), rows(&snapshot).last().unwrap());
+        assert!(all.iter().all(|row| row["interval"] == minutes));
+        let begin = instant(&end["interval_begin"]);
+        assert_eq!(
+            instant(&end["timestamp"]).since(begin).as_secs(),
+            u64::from(minutes) * 60
+        );
+    }
+    let mut client = rig.public().await;
+    let refused = subscribe(
+        &mut client,
+        r#""channel":"ohlc","symbol":["BTC/USD"],"interval":3"#,
+    )
+    .await;
+    assert_eq!(refused["error"], "Subscription ohlc interval not supported");
+}
+
+fn instant(value: &Value) -> tradingd::types::Timestamp {
+    tradingd::types::Timestamp::parse(value.as_str().unwrap()).unwrap()
+}
