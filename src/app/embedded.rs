@@ -10,7 +10,7 @@ use super::start::StartError;
 use crate::{
     io::Clock,
     resilience::supervisor::TaskError,
-    sim::{Settings, Simulator, server::Role},
+    sim::{Settings, Simulator, matching::Tier, server::Role},
     venue::kraken::auth::Credentials,
 };
 
@@ -22,6 +22,10 @@ pub(super) struct Embedded {
     pub(super) ws: String,
     pub(super) ws_auth: String,
     pub(super) credentials: Credentials,
+    /// Tier of the account that these belong to.
+    pub(super) tier: Tier,
+    /// The certificate that signs for it, if it speaks TLS with one of its own.
+    pub(super) ca: Option<PathBuf>,
 }
 
 impl Embedded {
@@ -48,6 +52,8 @@ impl Embedded {
             ws: addresses.ws_url(Role::Public),
             ws_auth: addresses.ws_url(Role::Private),
             credentials,
+            tier: account.tier,
+            ca: simulator.ca().map(Path::to_owned),
             simulator,
         })
     }

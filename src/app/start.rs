@@ -233,14 +233,16 @@ fn kraken_settings(config: &Config, embedded: Option<&Embedded>) -> Kraken {
         kraken.ws = embedded.ws.clone();
         kraken.ws_auth = embedded.ws_auth.clone();
     }
-    kraken.ca_file = venue.ca_file.clone();
+    let made = embedded.and_then(|embedded| embedded.ca.clone());
+    kraken.ca_file = made.or_else(|| venue.ca_file.clone());
     // The built-in venue's tier is known; elsewhere it is what the operator says.
-    kraken.tier = match (embedded.is_some(), config.sim.tier, config.throttle.tier) {
-        (true, SimTier::Pro, _) | (false, _, Tier::Pro) => rate_limit::Tier::Pro,
-        (true, SimTier::Intermediate, _) | (false, _, Tier::Intermediate) => {
+    let known = embedded.map(|embedded| embedded.tier);
+    kraken.tier = match (known, config.throttle.tier) {
+        (Some(SimTier::Pro), _) | (None, Tier::Pro) => rate_limit::Tier::Pro,
+        (Some(SimTier::Intermediate), _) | (None, Tier::Intermediate) => {
             rate_limit::Tier::Intermediate
         }
-        (true, SimTier::Starter, _) | (false, _, Tier::Starter) => rate_limit::Tier::Starter,
+        (Some(SimTier::Starter), _) | (None, Tier::Starter) => rate_limit::Tier::Starter,
     };
     kraken
 }

@@ -3,7 +3,7 @@
 //! Left out: the simulator itself. Always true: what it prints on standard output is complete before anyone can know the addresses;
 //! its keys open nothing but itself.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, fmt, io, net::SocketAddr, path::Path, time::Duration};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -14,7 +14,13 @@ use crate::{
     app::{Signals, clock, telemetry},
     config::Config,
     io::Clock,
-    sim::{self, SimAccount, Simulator, matching, server::Role},
+    sim::{
+        self, SimAccount, Simulator, matching,
+        server::{
+            Role,
+            auth::{ApiKey, Permission},
+        },
+    },
 };
 
 /// Time that tasks which will not end get at the end.
@@ -53,6 +59,9 @@ pub(super) struct Arguments {
     /// Verification tier of the accounts: how fast they may trade.
     #[arg(long, value_enum)]
     tier: Option<Tier>,
+    /// Speak https and wss, with a certificate made at the start; what clients must trust for it stands in the output (ca).
+    #[arg(long)]
+    tls: bool,
     /// Form of the output; json is one line once it listens.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -125,6 +134,7 @@ impl Arguments {
         set(&mut settings.ws_l3_addr, self.ws_l3_addr);
         set(&mut settings.accounts, self.accounts);
         set(&mut settings.tier, self.tier.map(Into::into));
+        settings.tls |= self.tls;
         settings
     }
 }
@@ -193,7 +203,19 @@ struct Listening<'a> {
     ws: String,
     ws_auth: String,
     ws_l3: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<&'a Path>,
     accounts: Vec<Account<'a>>,
+    keys: Vec<Key<'a>>,
+}
+
+#[derive(Serialize)]
+struct Key<'a> {
+    account: u32,
+    name: &'a str,
+    key: &'a str,
+    secret: &'a str,
+    permissions: &'a BTreeSet<Permission>,
 }
 
 #[derive(Serialize)]
@@ -211,7 +233,21 @@ impl<'a> Listening<'a> {
             ws: addresses.ws_url(Role::Public),
             ws_auth: addresses.ws_url(Role::Private),
             ws_l3: addresses.ws_url(Role::Level3),
+            ca: simulator.ca(),
             accounts: simulator.accounts().iter().map(Account::of).collect(),
+            keys: simulator.keys().iter().map(Key::of).collect(),
+        }
+    }
+}
+
+impl<'a> Key<'a> {
+    fn of(key: &'a ApiKey) -> Self {
+        Self {
+            account: key.account.0,
+            name: &key.name,
+            key: &key.key,
+            secret: &key.secret_base64,
+            permissions: &key.permissions,
         }
     }
 }
@@ -233,12 +269,23 @@ impl fmt::Display for Listening<'_> {
         writeln!(f, "public socket   {}", self.ws)?;
         writeln!(f, "private socket  {}", self.ws_auth)?;
         writeln!(f, "level 3 socket  {}", self.ws_l3)?;
+        if let Some(ca) = self.ca {
+            writeln!(f, "trust           {}", ca.display())?;
+        }
         for (number, account) in (1..).zip(&self.accounts) {
             write!(
                 f,
                 "\naccount {number}\n  key     {}\n  secret  {}",
                 account.key, account.secret
             )?;
+            let of_account = |key: &&Key<'_>| key.account == number && key.key != account.key;
+            for key in self.keys.iter().filter(of_account) {
+                write!(
+                    f,
+                    "\n  key     {}  ({})\n  secret  {}",
+                    key.key, key.name, key.secret
+                )?;
+            }
         }
         Ok(())
     }

@@ -7,7 +7,11 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use super::{Settings, SimError, server::Role};
+use super::{
+    Settings, SimError,
+    certificate::{self, CaFile, CertificateError},
+    server::Role,
+};
 use crate::io::net::Listener;
 
 /// Where a simulator listens.
@@ -55,15 +59,16 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds all of them, or none.
-    pub(super) async fn bind(settings: &Settings) -> Result<Self, SimError> {
-        let tls = tls(settings)?;
-        Ok(Self {
+    /// Binds all of them, or none. With a certificate that was made for them comes the one to trust.
+    pub(super) async fn bind(settings: &Settings) -> Result<(Self, Option<CaFile>), SimError> {
+        let (tls, ca) = tls(settings)?;
+        let listeners = Self {
             rest: listen(settings.rest_addr, tls.as_ref()).await?,
             ws: listen(settings.ws_addr, tls.as_ref()).await?,
             ws_auth: listen(settings.ws_auth_addr, tls.as_ref()).await?,
             ws_l3: listen(settings.ws_l3_addr, tls.as_ref()).await?,
-        })
+        };
+        Ok((listeners, ca))
     }
 
     /// Where they listen.
@@ -94,22 +99,39 @@ fn local(listener: &Listener) -> Result<SocketAddr, SimError> {
     })
 }
 
-/// What the listeners speak: the program's TLS, the files' TLS, or none.
-fn tls(settings: &Settings) -> Result<Option<Arc<ServerConfig>>, SimError> {
-    if let Some(tls) = &settings.tls {
-        return Ok(Some(Arc::clone(tls)));
+type Tls = (Option<Arc<ServerConfig>>, Option<CaFile>);
+
+/// What the listeners speak: the program's TLS, the files' TLS, TLS with a certificate made now, or none.
+fn tls(settings: &Settings) -> Result<Tls, SimError> {
+    if let Some(tls) = &settings.tls_config {
+        return Ok((Some(Arc::clone(tls)), None));
     }
-    let (cert, key) = match (&settings.tls_cert, &settings.tls_key) {
-        (None, None) => return Ok(None),
-        (Some(cert), Some(key)) => (cert, key),
+    match (&settings.tls_cert, &settings.tls_key) {
+        (None, None) if settings.tls => {
+            let addresses = [
+                settings.rest_addr,
+                settings.ws_addr,
+                settings.ws_auth_addr,
+                settings.ws_l3_addr,
+            ];
+            let made = certificate::make(&addresses, settings.tls_ca.as_deref())?;
+            let config = server_config(made.chain, made.key);
+            let config = config.map_err(CertificateError::Use)?;
+            Ok((Some(config), Some(made.ca)))
+        }
+        (None, None) => Ok((None, None)),
+        (Some(cert), Some(key)) => Ok((Some(from_files(cert, key)?), None)),
         (Some(path), None) | (None, Some(path)) => {
             let reason = "tls_cert and tls_key belong together".to_owned();
-            return Err(SimError::Tls {
+            Err(SimError::Tls {
                 path: path.clone(),
                 reason,
-            });
+            })
         }
-    };
+    }
+}
+
+fn from_files(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, SimError> {
     let failed = |path: &Path, reason: String| SimError::Tls {
         path: path.to_owned(),
         reason,
@@ -119,14 +141,17 @@ fn tls(settings: &Settings) -> Result<Option<Arc<ServerConfig>>, SimError> {
     let chain = chain.map_err(|error| failed(cert, error.to_string()))?;
     let secret =
         PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error.to_string()))?;
+    server_config(chain, secret).map_err(|error| failed(cert, error.to_string()))
+}
+
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| {
-            builder
-                .with_no_client_auth()
-                .with_single_cert(chain, secret)
-        })
-        .map_err(|error| failed(cert, error.to_string()))?;
-    Ok(Some(Arc::new(config)))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    Ok(Arc::new(config))
 }

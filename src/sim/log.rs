@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// First bytes of a snapshot: name and version of the format.
-const MAGIC: &[u8; 8] = b"simvenu2";
+const MAGIC: &[u8; 8] = b"simvenu3";
 /// Length and CRC in front of an entry.
 const HEADER: usize = 8;
 /// No entry is longer; a longer one is damage.

@@ -3,7 +3,9 @@
 //! For: running, testing and demonstrating anything that talks to Kraken Spot, on one machine, strictly and repeatably.
 //! Left out: the client side. This side has its own wire code, written from the protocol, so that a mistake in one is caught by the other.
 
+pub mod access;
 mod accounts;
+mod certificate;
 pub mod faults;
 pub mod history;
 mod listeners;
@@ -18,6 +20,7 @@ mod universe;
 mod venue;
 
 pub use accounts::{KeyFileError, SimAccount};
+pub use certificate::CertificateError;
 pub use history::History;
 pub use listeners::Addresses;
 pub use log::LogError;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio_rustls::rustls::ServerConfig;
 
 use super::{
+    access::{AccountSettings, KeySettings},
     faults::FaultSettings,
     matching::{PostOnlyRule, Tier},
 };
@@ -66,15 +67,40 @@ pub struct Settings {
     pub outbound_frames: usize,
     /// Requests a second and connection of the public socket; more are answered with `Exceeded msg rate`. 0 is no limit.
     pub messages_per_second: u32,
+    /// Attempts of one address to connect to the sockets, in ten minutes; one more and it is banned. 0 is no limit.
+    pub connection_attempts: u32,
+    /// How long such an address is banned.
+    #[serde(with = "duration")]
+    pub connection_ban: Duration,
+    /// Private REST calls of one key that may be open at once; more are `EService:Throttled`. 0 is no limit.
+    pub rest_concurrent: u32,
+    /// Public REST calls a second and address; more are `EAPI:Rate limit exceeded`. 0 is no limit.
+    pub rest_public_calls: u32,
+    /// Wrong keys, signatures, nonces and one-time passwords in a row that lock a key out, or an address with unknown keys. 0 is never.
+    pub lockout_failures: u32,
+    /// How long it is locked out.
+    #[serde(with = "duration")]
+    pub lockout: Duration,
+    /// All listeners speak TLS, with a certificate made at the start unless `tls_cert` is given.
+    pub tls: bool,
+    /// Where the certificate is written that signs the one made at the start; a temporary file if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_ca: Option<PathBuf>,
     /// Certificate chain (PEM) of all listeners; with `tls_key`, they speak TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_cert: Option<PathBuf>,
     /// Private key (PEM) of `tls_cert`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<PathBuf>,
-    /// TLS set up by the program; wins over the files.
+    /// TLS set up by the program; wins over everything.
     #[serde(skip)]
-    pub tls: Option<Arc<ServerConfig>>,
+    pub tls_config: Option<Arc<ServerConfig>>,
+    /// Accounts that are not like the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub account: Vec<AccountSettings>,
+    /// Keys beside the one that every account has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeySettings>,
     /// Faults to begin with.
     pub faults: FaultSettings,
 }
@@ -120,9 +146,19 @@ impl Default for Settings {
             unsubscribed_timeout: Duration::from_secs(5),
             outbound_frames: 4096,
             messages_per_second: 0,
+            connection_attempts: 150,
+            connection_ban: Duration::from_secs(600),
+            rest_concurrent: 100,
+            rest_public_calls: 0,
+            lockout_failures: 20,
+            lockout: Duration::from_secs(900),
+            tls: false,
+            tls_ca: None,
             tls_cert: None,
             tls_key: None,
-            tls: None,
+            tls_config: None,
+            account: Vec::new(),
+            keys: Vec::new(),
             faults: FaultSettings::new(),
         }
     }

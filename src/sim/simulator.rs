@@ -16,22 +16,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     History, Settings, Venue, VenueError,
+    access::{self, InvalidAccess},
     accounts::{self, KeyFileError, SimAccount},
+    certificate::{CaFile, CertificateError},
     faults::FaultHandle,
     listeners::{Addresses, Listeners},
     market::{self, Tape, TapeError},
     matching::{Counters, Exchange, PairId, Rules, Universe},
     server::{
         self, Role, WsState,
-        auth::{ApiKey, InvalidKey, Keys},
-        rest::{self, RestState},
+        auth::{ApiKey, InvalidKey, Keys, LockoutRule},
+        rest::{self, RestLimits, RestState},
         tokens::Tokens,
     },
     timers,
 };
 use crate::{
     io::Clock,
-    types::{Decimal, TradingStatus},
+    types::{Decimal, Timestamp, TradingStatus},
 };
 
 /// A simulated Kraken that runs.
@@ -40,6 +42,8 @@ pub struct Simulator {
     cancel: CancellationToken,
     addresses: Addresses,
     accounts: Vec<SimAccount>,
+    keys: Vec<ApiKey>,
+    ca: Option<CaFile>,
     faults: FaultHandle,
     venue: Venue,
     tokens: Tokens,
@@ -84,6 +88,12 @@ pub enum SimError {
     /// A key cannot be used.
     #[error("a key cannot be used")]
     Key(#[from] InvalidKey),
+    /// An account or a key of the settings cannot be.
+    #[error("an account or a key cannot be as configured")]
+    Access(#[from] InvalidAccess),
+    /// No certificate can be made.
+    #[error("cannot make a certificate")]
+    Certificate(#[from] CertificateError),
     /// The certificate or its key cannot be used.
     #[error("cannot use {path} for TLS: {reason}")]
     Tls {
@@ -103,6 +113,8 @@ impl SimError {
             Self::Number(key) => Some(key),
             Self::Tape(_) => Some("tapes"),
             Self::Tls { .. } => Some("tls_cert"),
+            Self::Access(invalid) => Some(invalid.key()),
+            Self::Certificate(_) => Some("tls_ca"),
             Self::Listen { .. } | Self::Venue(_) | Self::Keys(_) | Self::Key(_) => None,
         }
     }
@@ -116,6 +128,7 @@ impl SimError {
 pub fn check(settings: &Settings) -> Result<(), SimError> {
     check_numbers(settings)?;
     let universe = listed(Universe::default_universe(), &settings.pairs)?;
+    access::check(settings, &universe)?;
     for tape in &settings.tapes {
         Tape::check(tape, &universe)?;
     }
@@ -135,6 +148,7 @@ impl Simulator {
     ) -> Result<Self, SimError> {
         check_numbers(settings)?;
         let universe = listed(Universe::default_universe(), &settings.pairs)?;
+        access::check(settings, &universe)?;
         let tapes = Tape::load_all(&settings.tapes, &universe)?;
         let mut sources = market::sources(&universe, tapes, settings.seed, settings.rate);
         let (venue, accounts) = open_venue(universe, settings, state_dir, clock.clone())?;
@@ -142,7 +156,7 @@ impl Simulator {
         venue.change(|exchange| exchange.hold_starts(true));
         market::warm_up(&venue, &mut sources);
         venue.change(|exchange| exchange.hold_starts(false));
-        let listeners = Listeners::bind(settings).await?;
+        let (listeners, ca) = Listeners::bind(settings).await?;
         let addresses = listeners.addresses()?;
         let faults = FaultHandle::new(settings.faults.clone());
         let tokens = Tokens::new();
@@ -152,19 +166,26 @@ impl Simulator {
             faults.clone(),
             settings.clone(),
         );
+        let keys = accounts::api_keys(settings, &accounts)?;
         let rest = RestState {
             venue: venue.clone(),
-            keys: Arc::new(Keys::new(accounts.iter().map(api_key).collect())?),
+            keys: Arc::new(Keys::new(keys.clone())?.with_lockout(lockout(settings))),
             tokens: tokens.clone(),
             faults: faults.clone(),
             clock,
             reply_delay: settings.reply_delay,
+            limits: RestLimits {
+                concurrent: settings.rest_concurrent,
+                public_calls: settings.rest_public_calls,
+            },
         };
         let mut simulator = Self {
             tasks: JoinSet::new(),
             cancel: CancellationToken::new(),
             addresses,
             accounts,
+            keys,
+            ca,
             faults,
             venue,
             tokens,
@@ -221,6 +242,18 @@ impl Simulator {
     #[must_use]
     pub fn accounts(&self) -> &[SimAccount] {
         &self.accounts
+    }
+
+    /// All API keys: that of each account, named `trading`, then those of the settings.
+    #[must_use]
+    pub fn keys(&self) -> &[ApiKey] {
+        &self.keys
+    }
+
+    /// The certificate to trust, if one was made at the start. The file may go with the simulator.
+    #[must_use]
+    pub fn ca(&self) -> Option<&Path> {
+        self.ca.as_ref().map(CaFile::path)
     }
 
     /// Arms faults.
@@ -326,7 +359,6 @@ fn open_venue(
     clock: Clock,
 ) -> Result<(Venue, Vec<SimAccount>), SimError> {
     let history = History::with_past(&universe, settings.seed, clock.now());
-    let funds = accounts::funds(&universe);
     let rules = Rules {
         post_only: settings.post_only,
         market_band: band(settings)?,
@@ -340,18 +372,32 @@ fn open_venue(
     let log = state_dir.map(|directory| directory.join("venue"));
     let venue = Venue::open(exchange, history, log, clock)?;
     let accounts = accounts::keys(settings, state_dir)?;
+    let now = venue.clock().now();
     venue.change(|exchange| {
         for account in &accounts {
-            exchange.open_account(account.id, account.tier, &funds);
+            open_account(exchange, account, settings, now);
         }
     });
     Ok((venue, accounts))
 }
 
-fn api_key(account: &SimAccount) -> ApiKey {
-    ApiKey::trading(
-        account.key.clone(),
-        account.secret_base64.clone(),
-        account.id,
-    )
+fn open_account(
+    exchange: &mut Exchange,
+    account: &SimAccount,
+    settings: &Settings,
+    now: Timestamp,
+) {
+    let funds = accounts::funds_of(account, settings, exchange.universe());
+    let is_new = !exchange.is_client(account.id);
+    exchange.open_account(account.id, account.tier, &funds);
+    if let Some(volume) = accounts::volume_of(account, settings).filter(|_| is_new) {
+        exchange.credit_volume(account.id, now, volume);
+    }
+}
+
+const fn lockout(settings: &Settings) -> LockoutRule {
+    LockoutRule {
+        failures: settings.lockout_failures,
+        length: settings.lockout,
+    }
 }

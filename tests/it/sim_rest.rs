@@ -4,6 +4,8 @@ mod access;
 mod books;
 mod edits;
 mod extras;
+mod fees;
+mod keys;
 mod life;
 mod lifetimes;
 mod market;

@@ -116,7 +116,7 @@ fn the_json_line_says_where_it_listens_and_sigterm_ends_it_in_order() {
     let mut running = Running::start(&["-o", "json", "--accounts", "2", "--tier", "intermediate"]);
     let told = running.listening();
     let keys: Vec<&String> = told.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["accounts", "rest", "ws", "ws_auth", "ws_l3"]);
+    assert_eq!(keys, ["accounts", "keys", "rest", "ws", "ws_auth", "ws_l3"]);
     let accounts = told["accounts"].as_array().unwrap();
     assert_eq!(accounts.len(), 2);
     assert_ne!(accounts[0]["key"], accounts[1]["key"]);
@@ -124,6 +124,16 @@ fn the_json_line_says_where_it_listens_and_sigterm_ends_it_in_order() {
         let keys: Vec<&String> = account.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["key", "secret", "tier"]);
         assert_eq!(account["tier"], "intermediate");
+    }
+    let keys = told["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 2);
+    for (key, account) in keys.iter().zip(accounts) {
+        assert_eq!(key["name"], "trading");
+        assert_eq!(key["permissions"].as_array().unwrap().len(), 7);
+        assert_eq!(
+            (&key["key"], &key["secret"]),
+            (&account["key"], &account["secret"])
+        );
     }
     for socket in ["ws", "ws_auth", "ws_l3"] {
         let url = told[socket].as_str().unwrap();
@@ -193,6 +203,52 @@ fn the_config_s_section_counts_and_arguments_win() {
     // Keys follow from the seed.
     let mut same = Running::start(&["-o", "json", "--seed", "7"]);
     assert_eq!(same.listening()["accounts"][0]["key"], accounts[0]["key"]);
+}
+
+#[test]
+fn keys_of_the_config_are_listed_with_their_permissions() {
+    let key = "sim.keys=[{ name = 'reader', account = 2, permissions = ['query-funds'] }]";
+    let accounts = "sim.accounts=2";
+    let mut running = Running::start(&["-o", "json", "--set", accounts, "--set", key]);
+    let told = running.listening();
+    let keys = told["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 3);
+    assert_eq!(keys[2]["name"], "reader");
+    assert_eq!(keys[2]["account"], 2);
+    assert_eq!(keys[2]["permissions"], serde_json::json!(["query-funds"]));
+    assert_ne!(keys[2]["key"], keys[1]["key"]);
+    let mut people = Running::start(&["--set", accounts, "--set", key]);
+    let text: String = (0..15).map(|_| people.line()).collect();
+    assert!(text.contains("(reader)"), "{text}");
+}
+
+#[test]
+fn with_tls_it_names_the_certificate_to_trust_and_takes_it_away_at_the_end() {
+    let mut running = Running::start(&["-o", "json", "--tls"]);
+    let told = running.listening();
+    let ca = std::path::PathBuf::from(told["ca"].as_str().unwrap());
+    assert!(
+        fs::read_to_string(&ca)
+            .unwrap()
+            .starts_with("-----BEGIN CERTIFICATE-----")
+    );
+    assert!(
+        told["rest"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://127.0.0.1:")
+    );
+    for socket in ["ws", "ws_auth", "ws_l3"] {
+        assert!(
+            told[socket]
+                .as_str()
+                .unwrap()
+                .starts_with("wss://127.0.0.1:")
+        );
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().0.code(), Some(0));
+    assert!(!ca.exists());
 }
 
 #[test]

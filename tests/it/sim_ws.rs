@@ -1,5 +1,7 @@
 //! WebSocket v2 of the simulated Kraken, over real sockets, as other people's clients speak it.
 
+mod accounts;
+mod attempts;
 mod edits;
 mod errors;
 mod extras;
@@ -10,6 +12,7 @@ mod level3;
 mod life;
 mod lifetimes;
 mod orders;
+mod permissions;
 mod rates;
 pub(crate) mod rig;
 mod triggers;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FillFact, LedgerFact, OrderKey, PairId, limits::RateCounter, limits::Tier};
+use super::{FillFact, LedgerFact, OrderKey, PairId, Volume, limits::RateCounter, limits::Tier};
 use crate::types::{AssetCode, ClOrdId, Decimal, Timestamp};
 
 /// A balance at the asset's digits.
@@ -47,6 +47,7 @@ pub(super) struct Client {
     pub(super) closed: VecDeque<OrderKey>,
     pub(super) fills: VecDeque<FillFact>,
     pub(super) ledger: VecDeque<LedgerFact>,
+    pub(super) volume: Volume,
     /// When the dead man's switch goes off.
     pub(super) switch: Option<Timestamp>,
 }
@@ -62,6 +63,7 @@ impl Client {
             closed: VecDeque::new(),
             fills: VecDeque::new(),
             ledger: VecDeque::new(),
+            volume: Volume::default(),
             switch: None,
         }
     }

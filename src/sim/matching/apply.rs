@@ -119,6 +119,7 @@ impl Exchange {
         }
         let limit = self.rules.history;
         if let Some(client) = self.client_mut(fill.order.account) {
+            client.volume.add(fill.at, fill.usd);
             remember(&mut client.fills, fill.clone(), limit);
         }
     }

@@ -16,6 +16,7 @@ use super::{
     limits::{ADD, ADD_IN_BATCH, RateCounter, Tier},
     money::Terms,
     moves::Move,
+    volume::Dollars,
 };
 use crate::types::{
     AssetCode, Decimal, ExecId, OrderId, Price, Quantity, Side, Timestamp, TradingStatus,
@@ -92,6 +93,7 @@ pub struct Order {
 pub(super) struct Market {
     pub(super) book: Book,
     pub(super) terms: Terms,
+    pub(super) dollars: Dollars,
     pub(super) status: TradingStatus,
     pub(super) last: Option<Price>,
     /// Open orders that wait for a price, oldest first.
@@ -136,6 +138,7 @@ impl Exchange {
         let market = |pair| Market {
             book: Book::default(),
             terms: Terms::new(&universe, pair),
+            dollars: Dollars::of(&universe, pair),
             status: pair.instrument.status,
             last: None,
             waiting: BTreeSet::new(),
@@ -162,8 +165,12 @@ impl Exchange {
         }
     }
 
-    /// Opens a client's account with funds. One that is there already stays as it is.
+    /// Opens a client's account with funds. One that is there already keeps what it has, and has this tier from now on.
     pub fn open_account(&mut self, id: AccountId, tier: Tier, funds: &[(AssetCode, Decimal)]) {
+        if let Some(client) = self.client_mut(id) {
+            client.tier = tier;
+            return;
+        }
         if self.accounts.contains_key(&id) {
             return;
         }

@@ -194,6 +194,8 @@ pub struct FillFact {
     pub fee: Decimal,
     /// The fee in base, if it was taken in that.
     pub base_fee: Option<Decimal>,
+    /// Cost in USD at the prices of the moment: what counts for the account's volume.
+    pub usd: Decimal,
     /// Maker or taker.
     pub liquidity: Liquidity,
     /// When.

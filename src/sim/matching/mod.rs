@@ -34,6 +34,7 @@ mod spec;
 mod timers;
 mod trading;
 mod trigger;
+mod volume;
 mod waiting;
 
 pub use account::Balance;
@@ -55,6 +56,7 @@ pub use revisions::{Revision, RevisionKind};
 pub use saved::{LoadError, Saved, SavedAccount, SavedMarket};
 pub use spec::{AssetSpec, FeeTier, PairId, PairSpec, Universe};
 pub use trigger::{NewTrigger, Offset, Reference, Trigger, TriggerKind};
+pub use volume::Volume;
 
 #[cfg(test)]
 pub(in crate::sim) mod fixture;

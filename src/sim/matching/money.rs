@@ -1,11 +1,11 @@
 //! What an order costs, pays and holds.
 //!
 //! For: every sum of money in the engine, at the digits of its asset.
-//! Left out: whose money it is. Fees are the entry tier's.
+//! Left out: whose money it is, and which rate its fee has.
 //! Always true: what moves is rounded toward zero and what is held away from zero, so a hold covers every fill of its order, however it is cut up.
 
-use super::{FeeCurrency, OrderKind, OrderState, PairSpec, Start, Universe};
-use crate::types::{AssetCode, Decimal, InvalidDecimal, Liquidity, Price, Quantity, Side};
+use super::{FeeCurrency, FeeTier, OrderKind, OrderState, PairSpec, Start, Universe};
+use crate::types::{AssetCode, Decimal, InvalidDecimal, Price, Quantity, Side};
 
 /// An asset with the digits of its ledger.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,7 @@ pub(super) struct Asset {
 pub(super) struct Terms {
     pub(super) base: Asset,
     pub(super) quote: Asset,
+    /// The highest rates of the schedule: volume may be gone when an order fills.
     maker: Decimal,
     taker: Decimal,
     qty_precision: u8,
@@ -35,12 +36,12 @@ impl Terms {
                 .asset(&code)
                 .map_or(otherwise, |asset| asset.decimals),
         };
-        let entry = pair.fees.first();
+        let highest = |rate: fn(&FeeTier) -> Decimal| pair.fees.iter().map(rate).max();
         Self {
             base: asset(instrument.base, instrument.qty_precision),
             quote: asset(instrument.quote, instrument.cost_precision),
-            maker: entry.map_or(instrument.fees.maker, |step| step.maker),
-            taker: entry.map_or(instrument.fees.taker, |step| step.taker),
+            maker: highest(|step| step.maker).unwrap_or(instrument.fees.maker),
+            taker: highest(|step| step.taker).unwrap_or(instrument.fees.taker),
             qty_precision: instrument.qty_precision,
             notional_scale: instrument.notional_scale(),
             cost_precision: instrument.cost_precision,
@@ -72,23 +73,15 @@ impl Terms {
         Decimal::new(price.notional(qty).units(), self.notional_scale)
     }
 
-    /// The fee on a cost, at the pair's cost precision.
-    pub(super) fn fee(&self, cost: Decimal, liquidity: Liquidity) -> Decimal {
-        let rate = match liquidity {
-            Liquidity::Maker => self.maker,
-            Liquidity::Taker => self.taker,
-        };
+    /// The fee on a cost at a rate, at the pair's cost precision.
+    pub(super) fn fee(&self, cost: Decimal, rate: Decimal) -> Decimal {
         cost.checked_mul(rate)
             .and_then(|exact| self.settled(exact))
             .unwrap_or(Decimal::ZERO)
     }
 
     /// The same fee in base, in the digits of its ledger.
-    pub(super) fn base_fee(&self, qty: Quantity, liquidity: Liquidity) -> Decimal {
-        let rate = match liquidity {
-            Liquidity::Maker => self.maker,
-            Liquidity::Taker => self.taker,
-        };
+    pub(super) fn base_fee(&self, qty: Quantity, rate: Decimal) -> Decimal {
         self.base_amount(qty)
             .checked_mul(rate)
             .map_or(Decimal::ZERO, |exact| booked(exact, self.base))

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{
     AccountId, Balance, Counters, Exchange, Fact, FillFact, LedgerFact, OrderKey, PairId,
-    RateCounter, Tier,
+    RateCounter, Tier, Volume,
     account::{Account, Client},
     exchange::Order,
     ids::Ids,
@@ -60,6 +60,8 @@ pub struct SavedAccount {
     pub ledger: Vec<LedgerFact>,
     /// When its dead man's switch goes off.
     pub switch: Option<Timestamp>,
+    /// What it traded.
+    pub volume: Volume,
 }
 
 /// Why a saved state cannot be loaded.
@@ -109,6 +111,7 @@ impl Exchange {
             fills: client.fills.iter().cloned().collect(),
             ledger: client.ledger.iter().cloned().collect(),
             switch: client.switch,
+            volume: client.volume.clone(),
         }
     }
 
@@ -182,6 +185,7 @@ impl Exchange {
         client.rates.extend(saved.rates);
         client.fills.extend(saved.fills);
         client.ledger.extend(saved.ledger);
+        client.volume = saved.volume;
         for order in saved.closed {
             let key = order.state.key;
             client.closed.push_back(key);

@@ -164,7 +164,8 @@ impl Exchange {
     ) -> Option<FillFact> {
         let terms = &self.market(order.pair)?.terms;
         let cost = terms.cost(trade.price, trade.qty);
-        let fee = terms.fee(cost, liquidity);
+        let rate = self.fee_rate(trade.at, order.account, order.pair, liquidity);
+        let fee = terms.fee(cost, rate);
         order.fee = sum(order.fee, fee);
         Some(FillFact {
             order: order.clone(),
@@ -175,7 +176,8 @@ impl Exchange {
             cost,
             fee,
             base_fee: (order.conditions.fee_in == FeeCurrency::Base)
-                .then(|| terms.base_fee(trade.qty, liquidity)),
+                .then(|| terms.base_fee(trade.qty, rate)),
+            usd: self.in_dollars(order.pair, cost),
             liquidity,
             at: trade.at,
         })

@@ -1,61 +1,43 @@
-//! Who calls: keys, signatures, nonces, permissions.
+//! Who calls: keys, signatures, nonces, addresses, one-time passwords, permissions.
 //!
-//! For: the checks of a private REST call, in the venue's order: key, signature over the bytes received, nonce, call counter, permission.
-//! Left out: bans after repeated failures, one-time passwords, address lists; what a call then does.
-//! Always true: a call that fails its signature moves no nonce; a nonce is accepted once.
+//! For: the checks of a private REST call, in the venue's order: key, lockout, signature over the bytes received, nonce, address,
+//! one-time password, call counter, permission.
+//! Left out: what a call then does.
+//! Always true: a call that fails its signature moves no nonce; a nonce is accepted once; no secret shows.
+
+mod addresses;
+mod lockout;
+mod nonces;
+mod otp;
+mod permission;
 
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha512};
 use thiserror::Error;
 
-use super::rest_limits::CallCounter;
+use self::{
+    lockout::Failures,
+    nonces::{Nonces, parse_nonce},
+};
+use super::rest_limits::{CallCounter, Concurrency, Slot};
 use crate::{
     sim::matching::{AccountId, Tier},
     types::Timestamp,
 };
 
-/// What a key may do, in the venue's spelling.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Permission {
-    /// Balances, fees.
-    QueryFunds,
-    /// Withdrawals; the simulator has none, but a client may refuse a key that has it.
-    WithdrawFunds,
-    /// Open orders and positions.
-    QueryOpenTrades,
-    /// Orders and trades that are over.
-    QueryClosedTrades,
-    /// Placing and changing orders.
-    ModifyTrades,
-    /// Canceling orders.
-    CloseTrades,
-    /// The ledger.
-    QueryLedger,
-    /// Tokens for the private socket.
-    CreateWsToken,
-}
-
-impl Permission {
-    /// Everything that trading needs; no withdrawals.
-    pub const TRADING: [Self; 7] = [
-        Self::QueryFunds,
-        Self::QueryOpenTrades,
-        Self::QueryClosedTrades,
-        Self::ModifyTrades,
-        Self::CloseTrades,
-        Self::QueryLedger,
-        Self::CreateWsToken,
-    ];
-}
+pub use addresses::AddressRange;
+pub use lockout::LockoutRule;
+pub use otp::Otp;
+pub(super) use permission::Needs;
+pub use permission::Permission;
 
 /// A key as it is configured.
 #[derive(Clone)]
@@ -72,8 +54,25 @@ pub struct ApiKey {
     pub permissions: BTreeSet<Permission>,
     /// How far below the highest nonce a new one may lie, in nonce units.
     pub nonce_window: u64,
+    /// What every call must carry beside its signature, if anything.
+    pub otp: Option<Otp>,
+    /// Where it may be used from; everywhere if empty.
+    pub ip_allowlist: Vec<AddressRange>,
+    /// From when on it is none any more.
+    pub valid_until: Option<Timestamp>,
+    /// The time whose history it may ask for.
+    pub query: QueryPeriod,
     /// When it was made.
     pub created: Timestamp,
+}
+
+/// From when and until when a key may look back. What is not given is open.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct QueryPeriod {
+    /// The earliest `start`.
+    pub from: Option<Timestamp>,
+    /// The latest `end`.
+    pub to: Option<Timestamp>,
 }
 
 impl fmt::Debug for ApiKey {
@@ -87,7 +86,7 @@ impl fmt::Debug for ApiKey {
 }
 
 impl ApiKey {
-    /// A key with all that trading needs and no nonce window.
+    /// A key with all that trading needs, and no more conditions.
     #[must_use]
     pub fn trading(key: String, secret_base64: String, account: AccountId) -> Self {
         Self {
@@ -97,6 +96,10 @@ impl ApiKey {
             account,
             permissions: Permission::TRADING.into(),
             nonce_window: 0,
+            otp: None,
+            ip_allowlist: Vec::new(),
+            valid_until: None,
+            query: QueryPeriod::default(),
             created: Timestamp::from_secs(0),
         }
     }
@@ -116,7 +119,7 @@ pub enum InvalidKey {
 /// Why a call is not the key's owner's.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum AuthError {
-    /// No such key.
+    /// No such key, or it is none any more (the latter's text is (unconfirmed)).
     #[error("EAPI:Invalid key")]
     Key,
     /// The signature is not over these bytes with this secret.
@@ -125,11 +128,22 @@ pub enum AuthError {
     /// The nonce is missing, no number, used, or too low.
     #[error("EAPI:Invalid nonce")]
     Nonce,
+    /// The key may not be used from this address (unconfirmed).
+    #[error("EGeneral:Permission denied")]
+    Address,
+    /// The one-time password is missing, or wrong (the latter's text is (unconfirmed)).
+    #[error("EGeneral:Permission denied")]
+    Otp,
+    /// Too many failures.
+    #[error("EGeneral:Temporary lockout")]
+    Lockout,
 }
 
 /// A private call as received.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedCall<'a> {
+    /// Address that it came from.
+    pub from: IpAddr,
     /// `API-Key`.
     pub key: &'a str,
     /// `API-Sign`.
@@ -138,14 +152,18 @@ pub struct SignedCall<'a> {
     pub path: &'a str,
     /// Digits of the nonce as they stand in the body.
     pub nonce: Option<&'a str>,
+    /// One-time password.
+    pub otp: Option<&'a str>,
     /// Body, byte for byte.
     pub body: &'a [u8],
 }
 
-/// All keys. Nonces and call counters live with them, and start anew with the process.
+/// All keys. Nonces, call counters and failures live with them, and start anew with the process.
 #[derive(Debug)]
 pub struct Keys {
     owners: HashMap<String, Owner>,
+    lockout: LockoutRule,
+    strangers: Mutex<HashMap<IpAddr, Failures>>,
 }
 
 /// A key in use.
@@ -153,6 +171,7 @@ pub(super) struct Owner {
     pub(super) key: ApiKey,
     mac: Hmac<Sha512>,
     state: Mutex<KeyState>,
+    calls_open: Concurrency,
 }
 
 /// What a key has done so far.
@@ -161,6 +180,7 @@ pub(super) struct KeyState {
     pub(super) nonces: Nonces,
     pub(super) last_used: Option<Timestamp>,
     calls: CallCounter,
+    failures: Failures,
 }
 
 impl fmt::Debug for Owner {
@@ -172,7 +192,7 @@ impl fmt::Debug for Owner {
 }
 
 impl Keys {
-    /// Takes the keys.
+    /// Takes the keys. Nobody is locked out for failures.
     ///
     /// # Errors
     ///
@@ -185,7 +205,17 @@ impl Keys {
                 return Err(InvalidKey::Twice(name));
             }
         }
-        Ok(Self { owners })
+        Ok(Self {
+            owners,
+            lockout: LockoutRule::NEVER,
+            strangers: Mutex::default(),
+        })
+    }
+
+    /// Locks out those who fail too often: a known key by itself, all unknown ones of an address together.
+    #[must_use]
+    pub fn with_lockout(self, lockout: LockoutRule) -> Self {
+        Self { lockout, ..self }
     }
 
     /// Finds the caller and takes the nonce.
@@ -194,16 +224,46 @@ impl Keys {
         now: Timestamp,
         call: &SignedCall<'_>,
     ) -> Result<&Owner, AuthError> {
-        let owner = self.owners.get(call.key).ok_or(AuthError::Key)?;
-        let nonce = call.nonce.ok_or(AuthError::Nonce)?;
-        let number = parse_nonce(nonce).ok_or(AuthError::Nonce)?;
-        owner.verify(nonce, call)?;
+        let known = self.owners.get(call.key);
+        let Some(owner) = known.filter(|owner| owner.is_valid(now)) else {
+            return Err(self.refuse_stranger(now, call.from));
+        };
         let mut state = owner.state();
-        if !state.nonces.take(number, owner.key.nonce_window) {
-            return Err(AuthError::Nonce);
+        if state.failures.lock_out(now, self.lockout) {
+            return Err(AuthError::Lockout);
+        }
+        match owner.check(now, call, &mut state) {
+            Ok(()) => state.failures = Failures::default(),
+            // The right owner at the wrong place guesses nothing.
+            Err(AuthError::Address) => return Err(AuthError::Address),
+            Err(error) => {
+                state.failures.count(now, self.lockout);
+                return Err(error);
+            }
         }
         state.last_used = Some(now);
+        drop(state);
         Ok(owner)
+    }
+
+    /// A place among the calls that a key may have open at once; a key that is unknown needs none.
+    pub(super) fn open(&self, key: &str, most: u32) -> Option<Slot<'_>> {
+        match self.owners.get(key) {
+            Some(owner) => owner.calls_open.enter(most),
+            None => Some(Slot::FREE),
+        }
+    }
+
+    fn refuse_stranger(&self, now: Timestamp, from: IpAddr) -> AuthError {
+        let rule = self.lockout;
+        let mut strangers = lock(&self.strangers);
+        strangers.retain(|_, failures| !failures.is_stale(now, rule));
+        let failures = strangers.entry(from).or_default();
+        if failures.lock_out(now, rule) {
+            return AuthError::Lockout;
+        }
+        failures.count(now, rule);
+        AuthError::Key
     }
 }
 
@@ -217,8 +277,39 @@ impl Owner {
         Ok(Self {
             mac,
             state: Mutex::default(),
+            calls_open: Concurrency::default(),
             key,
         })
+    }
+
+    fn is_valid(&self, now: Timestamp) -> bool {
+        self.key.valid_until.is_none_or(|until| now < until)
+    }
+
+    /// Everything about a call that proves its caller; the nonce is used from then on.
+    fn check(
+        &self,
+        now: Timestamp,
+        call: &SignedCall<'_>,
+        state: &mut KeyState,
+    ) -> Result<(), AuthError> {
+        let nonce = call.nonce.ok_or(AuthError::Nonce)?;
+        let number = parse_nonce(nonce).ok_or(AuthError::Nonce)?;
+        self.verify(nonce, call)?;
+        if !state.nonces.take(number, self.key.nonce_window) {
+            return Err(AuthError::Nonce);
+        }
+        let places = &self.key.ip_allowlist;
+        if !places.is_empty() && !places.iter().any(|place| place.holds(call.from)) {
+            return Err(AuthError::Address);
+        }
+        let given = call.otp.unwrap_or_default();
+        let proven = self
+            .key
+            .otp
+            .as_ref()
+            .is_none_or(|otp| otp.accepts(now, given));
+        proven.then_some(()).ok_or(AuthError::Otp)
     }
 
     fn verify(&self, nonce: &str, call: &SignedCall<'_>) -> Result<(), AuthError> {
@@ -251,38 +342,12 @@ impl Owner {
     }
 
     fn state(&self) -> MutexGuard<'_, KeyState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
-/// The nonces that a key has used, as far as they still matter.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Nonces {
-    pub(super) highest: u64,
-    recent: BTreeSet<u64>,
-}
-
-impl Nonces {
-    /// Takes a nonce if it is new and above the highest less `window`.
-    fn take(&mut self, nonce: u64, window: u64) -> bool {
-        let above = match self.highest.checked_sub(window) {
-            Some(floor) => nonce > floor,
-            None => true,
-        };
-        let floor = self.highest.max(nonce).saturating_sub(window);
-        if !above || !self.recent.insert(nonce) {
-            return false;
-        }
-        self.highest = self.highest.max(nonce);
-        // At the floor and below nothing is accepted any more, so nothing need be remembered.
-        self.recent = self.recent.split_off(&floor);
-        true
-    }
-}
-
-fn parse_nonce(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -291,6 +356,7 @@ mod tests {
 
     const SECRET: &str =
         "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg==";
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const NOW: Timestamp = Timestamp::from_secs(1_788_249_600);
 
     fn keys(nonce_window: u64) -> Keys {
@@ -313,10 +379,12 @@ mod tests {
         signature: &'a str,
     ) -> SignedCall<'a> {
         SignedCall {
+            from: HOME,
             key: "KEY",
             signature,
             path,
             nonce: Some(nonce),
+            otp: None,
             body: body.as_bytes(),
         }
     }
@@ -401,31 +469,6 @@ mod tests {
             keys.authenticate(NOW, &unknown).unwrap_err(),
             AuthError::Key
         );
-    }
-
-    #[test]
-    fn nonces_rise_unless_a_window_lets_them_overtake() {
-        let mut strict = Nonces::default();
-        let taken = [5, 5, 4, 6, 100, 99].map(|nonce| strict.take(nonce, 0));
-        assert_eq!(taken, [true, false, false, true, true, false]);
-
-        let mut windowed = Nonces::default();
-        let taken = [100, 95, 95, 90, 91, 200, 191, 190, 200, u64::MAX]
-            .map(|nonce| windowed.take(nonce, 10));
-        assert_eq!(
-            taken,
-            [
-                true, true, false, false, true, true, true, false, false, true
-            ]
-        );
-    }
-
-    #[test]
-    fn a_nonce_is_plain_digits_of_64_bits() {
-        assert_eq!(parse_nonce("18446744073709551615"), Some(u64::MAX));
-        for text in ["", "-1", "+1", "1.5", "1e3", "18446744073709551616", "x"] {
-            assert_eq!(parse_nonce(text), None, "{text}");
-        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use rand::RngExt as _;
 
 use super::{
+    auth::Needs,
     desk::{Echo, Job, Task},
     reply::Envelope,
     session::Session,
@@ -43,7 +44,7 @@ impl Session {
     pub(super) fn trade(&mut self, call: &Call<'_>, envelope: &Envelope) -> Result<(), VenueError> {
         self.check_trading_role()?;
         let shape = Shape::read(call)?;
-        let (account, _token) = self.account(call)?;
+        let (account, _token) = self.permitted(call, shape.needs())?;
         self.note_trading();
         let job = shape.resolve(&self.state.0.universe, self.now())?;
         let mut task = Task {
@@ -152,6 +153,19 @@ impl Shape {
             Method::EditOrder => validate::edit_order(fields).map(Self::Edit),
             // They act on no order.
             Method::Ping | Method::Subscribe | Method::Unsubscribe => Err(VenueError::MALFORMED),
+        }
+    }
+
+    /// What the token's key must be permitted.
+    const fn needs(&self) -> Needs {
+        match self {
+            Self::Add(_) => Needs::PLACE,
+            Self::Edit(_) | Self::BatchAdd(_) => Needs::REPLACE,
+            Self::Amend(_)
+            | Self::Cancel(_)
+            | Self::CancelAll
+            | Self::CancelAfter(_)
+            | Self::BatchCancel(_) => Needs::CHANGE,
         }
     }
 

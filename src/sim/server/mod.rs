@@ -5,6 +5,7 @@
 //! Always true: public frames are written once for all who get them; a client that reads too slowly is disconnected, never waited for.
 
 mod acks;
+mod attempts;
 pub mod auth;
 mod batch;
 mod checksum;
@@ -40,7 +41,7 @@ use std::sync::{
 
 use serde::{Deserialize, Serialize};
 
-use self::{feed::Feed, private::Reports, tokens::Tokens};
+use self::{attempts::Attempts, feed::Feed, private::Reports, tokens::Tokens};
 use super::{Settings, Venue, faults::FaultHandle, matching::Universe};
 
 pub use ws::serve;
@@ -90,6 +91,7 @@ struct Shared {
     universe: Universe,
     feed: Feed,
     reports: Reports,
+    attempts: Attempts,
     connections: AtomicU64,
 }
 
@@ -104,6 +106,7 @@ impl WsState {
             venue,
             tokens,
             faults,
+            attempts: Attempts::new(settings.connection_attempts, settings.connection_ban),
             settings,
             universe,
             feed,

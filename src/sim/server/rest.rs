@@ -10,6 +10,7 @@ mod call;
 mod changes;
 mod edit;
 mod extras;
+mod fees;
 mod listener;
 mod lists;
 mod market;
@@ -22,28 +23,30 @@ mod revisions;
 mod transparency;
 mod valuation;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::{Bytes, to_bytes},
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, header::CONTENT_TYPE, request::Parts},
     response::Response,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+pub use super::rest_limits::RestLimits;
+
 use self::{
     call::{Call, Endpoint},
-    listener::Established,
+    listener::{Established, Peer},
     params::Params,
     public::Query,
     reply::{Answer, Failure, page, response},
 };
 use super::{
     auth::{Keys, SignedCall},
-    rest_limits,
+    rest_limits::{self, PublicCalls, Slot, THROTTLE},
     tokens::Tokens,
 };
 use crate::{
@@ -52,6 +55,7 @@ use crate::{
         Venue,
         faults::{FaultHandle, RestFault},
     },
+    types::Timestamp,
 };
 
 /// Largest body that is read, in bytes; the API's own are a hundredth of it.
@@ -101,10 +105,13 @@ pub struct RestState {
     pub clock: Clock,
     /// Time between the decision of a trading call and its answer.
     pub reply_delay: Duration,
+    /// How much may be asked at once.
+    pub limits: RestLimits,
 }
 
 struct Shared {
     state: RestState,
+    public_calls: PublicCalls,
     cancel: CancellationToken,
 }
 
@@ -112,10 +119,12 @@ struct Shared {
 pub async fn serve(listener: net::Listener, state: RestState, cancel: CancellationToken) {
     let shared = Arc::new(Shared {
         state,
+        public_calls: PublicCalls::default(),
         cancel: cancel.clone(),
     });
     let router = Router::new().fallback(handle).with_state(shared);
-    let server = axum::serve(Established::new(listener), router)
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let server = axum::serve(Established::new(listener), service)
         .with_graceful_shutdown(cancel.clone().cancelled_owned());
     let overdue = async {
         cancel.cancelled().await;
@@ -132,7 +141,11 @@ pub async fn serve(listener: net::Listener, state: RestState, cancel: Cancellati
     }
 }
 
-async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return page(413, "<html>Request Entity Too Large</html>".to_owned());
@@ -140,18 +153,23 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let Some(route) = Route::of(parts.uri.path()) else {
         return page(404, "<html>Not Found</html>".to_owned());
     };
+    // Given back when the answer has left.
+    let _slot = match shared.admit(&route, &parts, peer) {
+        Ok(slot) => slot,
+        Err(failure) => return response(&Err(failure)),
+    };
     match shared.state.faults.rest(route.endpoint) {
-        None => shared.respond(&route, &parts, &body).await,
+        None => shared.respond(&route, peer, &parts, &body).await,
         Some(RestFault::Error(text)) => response(&Err(Failure(text.into()))),
         Some(RestFault::Status(status, html)) => page(status, html),
         Some(RestFault::Silence) => shared.silence().await,
         Some(RestFault::DoThenSilence) => {
             // What it decided stays decided; nobody hears of it.
-            drop(shared.state.answer(&route, &parts, &body));
+            drop(shared.state.answer(&route, peer, &parts, &body));
             shared.silence().await
         }
         Some(RestFault::Delay(delay)) => {
-            let answer = shared.respond(&route, &parts, &body).await;
+            let answer = shared.respond(&route, peer, &parts, &body).await;
             sleep(delay).await;
             answer
         }
@@ -185,6 +203,14 @@ impl<'a> Route<'a> {
         })
     }
 
+    /// The pair that a public call is counted in: trades and candles have a counter each.
+    fn counted_pair(&self, parts: &Parts) -> Option<String> {
+        let query = parts.uri.query().unwrap_or_default();
+        let params = Params::from_form(query.as_bytes());
+        let pair = params.text("pair").unwrap_or_default();
+        matches!(self.endpoint, "Trades" | "OHLC").then(|| pair.to_ascii_uppercase())
+    }
+
     fn is_trading(&self) -> bool {
         let trading = [
             "AddOrder",
@@ -201,8 +227,27 @@ impl<'a> Route<'a> {
 }
 
 impl Shared {
-    async fn respond(&self, route: &Route<'_>, parts: &Parts, body: &Bytes) -> Response {
-        let answer = self.state.answer(route, parts, body);
+    /// Whether a call may be looked at now.
+    fn admit(&self, route: &Route<'_>, parts: &Parts, peer: IpAddr) -> Result<Slot<'_>, Failure> {
+        let (limits, now) = (self.state.limits, self.state.clock.now());
+        if route.private {
+            let key = header(parts, "API-Key");
+            let slot = self.state.keys.open(key, limits.concurrent);
+            return slot.ok_or_else(|| throttled(now));
+        }
+        let visitor = (peer, route.counted_pair(parts));
+        let fits = self.public_calls.charge(now, visitor, limits.public_calls);
+        fits.then_some(Slot::FREE).ok_or(Failure::RATE_LIMIT)
+    }
+
+    async fn respond(
+        &self,
+        route: &Route<'_>,
+        peer: IpAddr,
+        parts: &Parts,
+        body: &Bytes,
+    ) -> Response {
+        let answer = self.state.answer(route, peer, parts, body);
         if let Err(Failure(text)) = &answer {
             tracing::debug!(endpoint = route.endpoint, %text, "refused");
         }
@@ -220,9 +265,9 @@ impl Shared {
 }
 
 impl RestState {
-    fn answer(&self, route: &Route<'_>, parts: &Parts, body: &Bytes) -> Answer {
+    fn answer(&self, route: &Route<'_>, peer: IpAddr, parts: &Parts, body: &Bytes) -> Answer {
         if route.private {
-            self.private(route.endpoint, parts, body)
+            self.private(route.endpoint, peer, parts, body)
         } else {
             self.public(route.endpoint, parts, body)
         }
@@ -254,22 +299,17 @@ impl RestState {
         })
     }
 
-    fn private(&self, endpoint: &str, parts: &Parts, body: &Bytes) -> Answer {
+    fn private(&self, endpoint: &str, peer: IpAddr, parts: &Parts, body: &Bytes) -> Answer {
         let carry_out = private_endpoint(endpoint)?;
         let params = read_body(&parts.headers, body)?;
         let now = self.clock.now();
-        let header = |name| {
-            let value = parts
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok());
-            value.unwrap_or_default()
-        };
         let signed = SignedCall {
-            key: header("API-Key"),
-            signature: header("API-Sign"),
+            from: peer,
+            key: header(parts, "API-Key"),
+            signature: header(parts, "API-Sign"),
             path: parts.uri.path(),
             nonce: params.text("nonce"),
+            otp: params.text("otp"),
             body,
         };
         let owner = self.keys.authenticate(now, &signed);
@@ -279,7 +319,7 @@ impl RestState {
             .read(|view| view.exchange.tier(owner.key.account));
         let tier = tier.ok_or(Failure::text("EAuth:Account unconfirmed"))?;
         if !owner.charge(now, tier, rest_limits::cost(endpoint)) {
-            return Err(Failure::text("EAPI:Rate limit exceeded"));
+            return Err(Failure::RATE_LIMIT);
         }
         carry_out(&Call {
             state: self,
@@ -290,12 +330,23 @@ impl RestState {
     }
 }
 
+fn header<'a>(parts: &'a Parts, name: &str) -> &'a str {
+    let value = parts.headers.get(name);
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default()
+}
+
+fn throttled(now: Timestamp) -> Failure {
+    let until = now.after(THROTTLE).as_secs() + 1;
+    Failure(format!("EService:Throttled: {until}").into())
+}
+
 fn private_endpoint(name: &str) -> Result<Endpoint, Failure> {
     Ok(match name {
         "Balance" => account::balance,
         "BalanceEx" => account::balance_ex,
         "TradeBalance" => account::trade_balance,
-        "TradeVolume" => account::trade_volume,
+        "TradeVolume" => fees::trade_volume,
         "GetWebSocketsToken" => account::websockets_token,
         "GetApiKeyInfo" => account::api_key_info,
         "OpenOrders" => lists::open_orders,

@@ -10,6 +10,7 @@ use futures_util::stream::FuturesOrdered;
 use super::{
     Role, WsState,
     acks::{acknowledged, acknowledged_private, left, name},
+    auth::{Needs, Permission},
     execute::Later,
     level3::{Allowance, Excess},
     outbox::Outbox,
@@ -17,8 +18,8 @@ use super::{
     private::PrivateTopic,
     reply::Envelope,
     validate::{
-        self, Call, Channel, Method, Subscription, VenueError, is_private, required, subscription,
-        unsubscription,
+        self, Call, Channel, Executions, Method, Subscription, VenueError, is_private, required,
+        subscription, unsubscription,
     },
 };
 use crate::{
@@ -148,14 +149,22 @@ impl Session {
 
     /// Whose token the request carries.
     pub(super) fn account(&self, call: &Call<'_>) -> Result<(AccountId, String), VenueError> {
+        self.permitted(call, Needs::All(&[]))
+    }
+
+    /// Whose token the request carries, if its key may do this. That the socket asks for the same as REST is (unconfirmed).
+    pub(super) fn permitted(
+        &self,
+        call: &Call<'_>,
+        needs: Needs,
+    ) -> Result<(AccountId, String), VenueError> {
         let token = required(call.params.text("token")?, "token")?;
-        let account = self
-            .state
-            .0
-            .tokens
-            .check(self.now(), &token)
-            .map_err(|error| VenueError::with(error.to_string()))?;
-        Ok((account, token))
+        let grant = self.state.0.tokens.grant(self.now(), &token);
+        let grant = grant.map_err(|error| VenueError::with(error.to_string()))?;
+        if !needs.met(|one| grant.permissions.contains(&one)) {
+            return Err(VenueError::of("EGeneral:Permission denied"));
+        }
+        Ok((grant.account, token))
     }
 
     /// Refuses to trade on sockets that do not.
@@ -192,7 +201,7 @@ impl Session {
                 self.subscribe_private(call, &wanted, envelope)
             }
             Channel::Level3(depth) => {
-                let (account, token) = self.account(call)?;
+                let (account, token) = self.permitted(call, needed(wanted.channel))?;
                 let venue = &self.state.0.venue;
                 let tier = venue.read(|view| view.exchange.tier(account));
                 let opener = Opener {
@@ -304,7 +313,7 @@ impl Session {
         wanted: &Subscription,
         envelope: &Envelope,
     ) -> Result<(), VenueError> {
-        let (account, token) = self.account(call)?;
+        let (account, token) = self.permitted(call, needed(wanted.channel))?;
         let topic = match wanted.channel {
             Channel::Executions(options) => PrivateTopic::Executions(options),
             Channel::Ticker(_)
@@ -432,6 +441,23 @@ struct Opener {
     tier: Tier,
     depth: u16,
     at: Timestamp,
+}
+
+/// What a private channel needs, by what it tells.
+const fn needed(channel: Channel) -> Needs {
+    match channel {
+        Channel::Executions(Executions {
+            snap_trades: true, ..
+        }) => Needs::All(&[Permission::QueryOpenTrades, Permission::QueryClosedTrades]),
+        Channel::Executions(_) | Channel::Level3(_) => Needs::All(&[Permission::QueryOpenTrades]),
+        Channel::Balances => Needs::All(&[Permission::QueryFunds]),
+        Channel::Ticker(_)
+        | Channel::Book(_)
+        | Channel::Trade
+        | Channel::Ohlc(_)
+        | Channel::Instrument
+        | Channel::Heartbeat => Needs::All(&[]),
+    }
 }
 
 fn unsupported(symbol: &str) -> VenueError {

@@ -4,7 +4,7 @@
 //! Always true: a token that no private subscription keeps alive ends 900 s after it was issued.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -14,6 +14,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::auth::Permission;
 use crate::{io::rng, sim::matching::AccountId, types::Timestamp};
 
 /// How long an unused token lives.
@@ -30,6 +31,15 @@ pub enum TokenError {
     Expired,
 }
 
+/// What a token opens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Grant {
+    /// Whose it is.
+    pub account: AccountId,
+    /// What its key may do.
+    pub permissions: BTreeSet<Permission>,
+}
+
 /// All tokens. Clones share them.
 #[derive(Clone)]
 pub struct Tokens(Arc<Mutex<State>>);
@@ -41,7 +51,7 @@ struct State {
 }
 
 struct Token {
-    account: AccountId,
+    grant: Grant,
     issued: Timestamp,
     /// Private subscriptions that it opened and that still stand.
     holders: u32,
@@ -77,9 +87,22 @@ impl Tokens {
         })))
     }
 
-    /// A new token for an account.
+    /// A new token for an account, with all that trading needs.
     #[must_use]
     pub fn issue(&self, now: Timestamp, account: AccountId) -> String {
+        let permissions = Permission::TRADING.into();
+        self.issue_for(
+            now,
+            Grant {
+                account,
+                permissions,
+            },
+        )
+    }
+
+    /// A new token.
+    #[must_use]
+    pub fn issue_for(&self, now: Timestamp, grant: Grant) -> String {
         let mut state = self.lock();
         state.tokens.retain(|_, token| token.is_alive(now));
         state.issued += 1;
@@ -89,7 +112,7 @@ impl Tokens {
             .finalize();
         let text = STANDARD.encode(digest).replace(['+', '/', '='], "x");
         let token = Token {
-            account,
+            grant,
             issued: now,
             holders: 0,
         };
@@ -103,10 +126,19 @@ impl Tokens {
     ///
     /// When it was never issued, was voided, or is over.
     pub fn check(&self, now: Timestamp, token: &str) -> Result<AccountId, TokenError> {
+        self.grant(now, token).map(|grant| grant.account)
+    }
+
+    /// What a token opens.
+    ///
+    /// # Errors
+    ///
+    /// When it was never issued, was voided, or is over.
+    pub fn grant(&self, now: Timestamp, token: &str) -> Result<Grant, TokenError> {
         let state = self.lock();
         let token = state.tokens.get(token).ok_or(TokenError::Unknown)?;
         if token.is_alive(now) {
-            Ok(token.account)
+            Ok(token.grant.clone())
         } else {
             Err(TokenError::Expired)
         }

@@ -67,7 +67,9 @@ pub async fn serve(listener: Listener, role: Role, state: WsState, cancel: Cance
 
 async fn connect(accepted: Accepted, role: Role, state: WsState, cancel: CancellationToken) {
     let peer = accepted.peer;
-    let socket = match timeout(HANDSHAKE, upgrade(accepted)).await {
+    let now = state.0.venue.clock().now();
+    let admitted = state.0.attempts.admit(now, peer.ip());
+    let socket = match timeout(HANDSHAKE, upgrade(accepted, admitted)).await {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) => return debug!(%peer, %error, "handshake failed"),
         Err(_elapsed) => return debug!(%peer, "handshake too slow"),
@@ -86,7 +88,7 @@ async fn connect(accepted: Accepted, role: Role, state: WsState, cancel: Cancell
     debug!(%peer, role = role.name(), ?end, "socket ended");
 }
 
-async fn upgrade(accepted: Accepted) -> Result<WebSocketStream<Stream>, Refused> {
+async fn upgrade(accepted: Accepted, admitted: bool) -> Result<WebSocketStream<Stream>, Refused> {
     let stream = accepted.establish().await?;
     let config = WebSocketConfig::default()
         .read_buffer_size(16 << 10)
@@ -94,7 +96,8 @@ async fn upgrade(accepted: Accepted) -> Result<WebSocketStream<Stream>, Refused>
         .max_write_buffer_size(64 << 20)
         .max_message_size(Some(LARGEST))
         .max_frame_size(Some(LARGEST));
-    let socket = accept_hdr_async_with_config(stream, check_path, Some(config)).await;
+    let check = if admitted { check_path } else { refuse };
+    let socket = accept_hdr_async_with_config(stream, check, Some(config)).await;
     socket.map_err(Box::new).map_err(Refused::Upgrade)
 }
 
@@ -118,6 +121,17 @@ fn check_path(request: &Request, response: Response) -> Result<Response, ErrorRe
     let mut missing = ErrorResponse::new(None);
     *missing.status_mut() = StatusCode::NOT_FOUND;
     Err(missing)
+}
+
+/// What the network in front of the venue answers an address that came too often.
+#[expect(
+    clippy::result_large_err,
+    reason = "the callback's type is the library's"
+)]
+fn refuse(_request: &Request, _response: Response) -> Result<Response, ErrorResponse> {
+    let mut banned = ErrorResponse::new(Some("error code: 1015".to_owned()));
+    *banned.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    Err(banned)
 }
 
 struct Connection {

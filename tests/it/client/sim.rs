@@ -28,7 +28,7 @@ use tradingd::{
         },
         server::{
             auth::{ApiKey, Keys},
-            rest::{RestState, serve},
+            rest::{RestLimits, RestState, serve},
             tokens::Tokens,
         },
     },
@@ -112,6 +112,7 @@ async fn start(server_tls: Option<Arc<ServerConfig>>, ca_file: Option<PathBuf>) 
         faults: faults.clone(),
         clock: clock.clone(),
         reply_delay: Duration::ZERO,
+        limits: RestLimits::default(),
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(serve(listener, state, CancellationToken::new()));

@@ -318,7 +318,7 @@ async fn a_cancel_that_is_done_and_not_answered_is_unanswered_and_reported() {
 async fn wss_and_https_reach_the_same_handlers() {
     let (server_tls, ca_file) = certificate();
     let settings = SimSettings {
-        tls: Some(server_tls),
+        tls_config: Some(server_tls),
         ..SimSettings::default()
     };
     let mut client = start(settings, Some(ca_file.path().to_owned())).await;

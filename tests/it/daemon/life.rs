@@ -218,7 +218,7 @@ async fn the_live_venue_is_reached_by_https_and_wss() {
     config.venue.kind = tradingd::config::VenueKind::Live;
     config.venue.ca_file = Some(root.path().to_owned());
     let settings = tradingd::sim::Settings {
-        tls: Some(server),
+        tls_config: Some(server),
         ..busy()
     };
     let mut rig = Rig::start(settings, config).await;

@@ -28,8 +28,8 @@ use tradingd::{
             Universe,
         },
         server::{
-            auth::{ApiKey, Keys, Permission},
-            rest::{self, RestState},
+            auth::{ApiKey, Keys, LockoutRule, Permission},
+            rest::{self, RestLimits, RestState},
             tokens::Tokens,
         },
     },
@@ -63,6 +63,10 @@ pub(crate) struct Setup {
     pub(crate) permissions: BTreeSet<Permission>,
     pub(crate) reply_delay: Duration,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) limits: RestLimits,
+    pub(crate) lockout: LockoutRule,
+    /// What else is special about the key.
+    pub(crate) key: fn(&mut ApiKey),
 }
 
 impl Default for Setup {
@@ -73,6 +77,9 @@ impl Default for Setup {
             permissions: Permission::TRADING.into(),
             reply_delay: Duration::ZERO,
             tls: None,
+            limits: RestLimits::default(),
+            lockout: LockoutRule::NEVER,
+            key: |_| {},
         }
     }
 }
@@ -99,19 +106,22 @@ impl Rig {
     pub(crate) async fn with(setup: Setup) -> Self {
         let (clock, hands) = Clock::manual(START);
         let venue = venue(setup.tier, clock.clone());
-        let key = ApiKey {
+        let mut key = ApiKey {
             nonce_window: setup.nonce_window,
             permissions: setup.permissions,
             ..ApiKey::trading("KEY".into(), SECRET.into(), CLIENT)
         };
+        (setup.key)(&mut key);
+        let keys = Keys::new(vec![key]).unwrap().with_lockout(setup.lockout);
         let (faults, tokens) = (FaultHandle::none(), Tokens::seeded(1));
         let state = RestState {
             venue: venue.clone(),
-            keys: Arc::new(Keys::new(vec![key]).unwrap()),
+            keys: Arc::new(keys),
             tokens: tokens.clone(),
             faults: faults.clone(),
             clock,
             reply_delay: setup.reply_delay,
+            limits: setup.limits,
         };
         let loopback = "127.0.0.1:0".parse().unwrap();
         let listener = Listener::bind(loopback, setup.tls).await.unwrap();

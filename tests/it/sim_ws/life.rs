@@ -205,6 +205,36 @@ async fn the_listeners_speak_tls_when_they_are_given_a_certificate() {
     assert_eq!(client.next().await["channel"], "status");
 }
 
+#[tokio::test]
+async fn a_certificate_made_at_the_start_is_good_for_every_name_of_the_loopback() {
+    use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ca.pem");
+    let settings = Settings {
+        tls: true,
+        tls_ca: Some(path.clone()),
+        ..quiet()
+    };
+    let rig = Rig::start(&settings).await;
+    assert_eq!(rig.sim.ca(), Some(path.as_path()));
+    let connector = connector(&CertificateDer::from_pem_file(&path).unwrap());
+    let address = rig.sim.addresses().ws_auth;
+    for name in ["localhost", "127.0.0.1", "::1"] {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let secure = connector.secure(name, stream).await.unwrap();
+        let url = "wss://localhost/v2";
+        let mut client = Client::over(secure, url).await.unwrap();
+        assert_eq!(client.next().await["channel"], "status", "{name}");
+    }
+    let stream = TcpStream::connect(address).await.unwrap();
+    assert!(connector.secure("example.org", stream).await.is_err());
+    let stranger = crate::support::connector();
+    let stream = TcpStream::connect(address).await.unwrap();
+    assert!(stranger.secure("localhost", stream).await.is_err());
+    rig.sim.shutdown().await;
+    assert!(path.exists(), "a file that was asked for stays");
+}
+
 fn connector(root: &tokio_rustls::rustls::pki_types::CertificateDer<'_>) -> Connector {
     use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
     let mut roots = RootCertStore::empty();

@@ -1,8 +1,6 @@
-//! The caller's money, fees, key and tokens.
+//! The caller's money, key and tokens.
 //!
 //! Left out: margin, credit lines, funding: those fields are what an account without them shows.
-
-use std::{collections::BTreeSet, time::Duration};
 
 use serde::Serialize;
 
@@ -14,14 +12,16 @@ use super::{
 use crate::{
     sim::{
         View,
-        matching::{FeeTier, OrderKind, PairSpec},
-        server::{auth::Permission, names, render::Entries, tokens},
+        matching::OrderKind,
+        server::{
+            auth::Permission,
+            names,
+            render::Entries,
+            tokens::{self, Grant},
+        },
     },
     types::{AssetCode, Decimal, Timestamp},
 };
-
-/// Fees go by the volume of this long.
-const FEE_PERIOD: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// `Balance`.
 pub(super) fn balance(call: &Call<'_>) -> Answer {
@@ -136,84 +136,6 @@ fn unexecuted<'a>(
 }
 
 #[derive(Serialize)]
-struct Volume<'a> {
-    currency: &'static str,
-    volume: String,
-    fees: Option<Entries<&'a str, Tier>>,
-    fees_maker: Option<Entries<&'a str, Tier>>,
-}
-
-#[derive(Serialize)]
-struct Tier {
-    fee: String,
-    minfee: String,
-    maxfee: String,
-    nextfee: Option<String>,
-    nextvolume: Option<String>,
-    tiervolume: Option<String>,
-}
-
-/// `TradeVolume`. The fee is that of the first step, which the matching engine charges whatever the volume.
-pub(super) fn trade_volume(call: &Call<'_>) -> Answer {
-    call.require(Permission::QueryFunds)?;
-    let names = call.params.list("pair");
-    call.state.venue.read(|view| {
-        let universe = view.exchange.universe();
-        let find = |name| {
-            let named = names::pair(universe, name).ok_or(Failure::UNKNOWN_PAIR)?;
-            Ok::<_, Failure>(named.spec)
-        };
-        let mut pairs: Vec<&PairSpec> = names.into_iter().map(find).collect::<Result<_, _>>()?;
-        let mut ids = BTreeSet::new();
-        pairs.retain(|pair| ids.insert(&pair.rest_id));
-        let schedule = |rate: fn(&FeeTier) -> Decimal| {
-            let tiers = pairs
-                .iter()
-                .filter_map(|pair| Some((pair.rest_id.as_str(), tier(pair, rate)?)));
-            (!pairs.is_empty()).then(|| tiers.collect())
-        };
-        result(&Volume {
-            currency: "ZUSD",
-            volume: volume(call, view)?.to_string(),
-            fees: schedule(|tier| tier.taker),
-            fees_maker: schedule(|tier| tier.maker),
-        })
-    })
-}
-
-fn volume(call: &Call<'_>, view: View<'_>) -> Result<Decimal, Failure> {
-    let since = call.now.before(FEE_PERIOD);
-    let dollar = AssetCode::new("USD").map_err(|_invalid| Failure::INTERNAL)?;
-    let fills = view.exchange.fills(call.account()).rev();
-    let recent = fills.take_while(|fill| fill.at > since);
-    let costs = recent.filter_map(|fill| {
-        let pair = view.exchange.universe().pair(fill.order.pair)?;
-        worth(view, pair.instrument.quote, dollar, fill.cost)
-    });
-    total(costs)
-        .rounded_toward_zero(4)
-        .map_err(|_overflow| Failure::INTERNAL)
-}
-
-fn tier(pair: &PairSpec, rate: fn(&FeeTier) -> Decimal) -> Option<Tier> {
-    let (first, last) = (pair.fees.first()?, pair.fees.last()?);
-    let next = pair.fees.get(1);
-    let four = |amount: Decimal| Some(amount.rounded_toward_zero(4).ok()?.to_string());
-    let percent = |tier: &FeeTier| {
-        let hundred = Decimal::new(100, 0).ok()?;
-        four(rate(tier).checked_mul(hundred).ok()?)
-    };
-    Some(Tier {
-        fee: percent(first)?,
-        minfee: percent(last)?,
-        maxfee: percent(first)?,
-        nextfee: next.and_then(percent),
-        nextvolume: next.and_then(|tier| four(tier.volume)),
-        tiervolume: four(first.volume),
-    })
-}
-
-#[derive(Serialize)]
 struct Token {
     token: String,
     expires: u64,
@@ -222,8 +144,12 @@ struct Token {
 /// `GetWebSocketsToken`.
 pub(super) fn websockets_token(call: &Call<'_>) -> Answer {
     call.require(Permission::CreateWsToken)?;
+    let grant = Grant {
+        account: call.account(),
+        permissions: call.owner.key.permissions.clone(),
+    };
     result(&Token {
-        token: call.state.tokens.issue(call.now, call.account()),
+        token: call.state.tokens.issue_for(call.now, grant),
         expires: tokens::LIFE.as_secs(),
     })
 }
@@ -244,14 +170,14 @@ struct KeyInfo<'a> {
     permissions: Vec<Permission>,
     iban: &'static str,
     #[serde(rename = "validUntil")]
-    valid_until_documented: &'static str,
-    valid_until: &'static str,
+    valid_until_documented: String,
+    valid_until: String,
     #[serde(rename = "queryFrom")]
-    query_from_documented: &'static str,
-    query_from: &'static str,
+    query_from_documented: String,
+    query_from: String,
     #[serde(rename = "queryTo")]
-    query_to_documented: &'static str,
-    query_to: &'static str,
+    query_to_documented: String,
+    query_to: String,
     #[serde(rename = "createdTime")]
     created_documented: String,
     created_time: String,
@@ -259,8 +185,8 @@ struct KeyInfo<'a> {
     modified_documented: String,
     modified_time: String,
     #[serde(rename = "ipAllowlist")]
-    addresses_documented: [&'static str; 0],
-    ip_allowlist: [&'static str; 0],
+    addresses_documented: Vec<String>,
+    ip_allowlist: Vec<String>,
     #[serde(rename = "lastUsed")]
     last_used_documented: Option<String>,
     last_used: Option<String>,
@@ -271,7 +197,9 @@ pub(super) fn api_key_info(call: &Call<'_>) -> Answer {
     let key = &call.owner.key;
     let state = call.owner.snapshot();
     let seconds = |at: Timestamp| at.as_secs().to_string();
+    let or_never = |at: Option<Timestamp>| at.map_or("0".to_owned(), seconds);
     let (created, last_used) = (seconds(key.created), state.last_used.map(seconds));
+    let addresses: Vec<String> = key.ip_allowlist.iter().map(ToString::to_string).collect();
     result(&KeyInfo {
         name_documented: &key.name,
         api_key_name: &key.name,
@@ -282,18 +210,18 @@ pub(super) fn api_key_info(call: &Call<'_>) -> Answer {
         nonce_window: key.nonce_window.to_string(),
         permissions: key.permissions.iter().copied().collect(),
         iban: "SIM0 0000 0000 0000",
-        valid_until_documented: "0",
-        valid_until: "0",
-        query_from_documented: "0",
-        query_from: "0",
-        query_to_documented: "0",
-        query_to: "0",
+        valid_until_documented: or_never(key.valid_until),
+        valid_until: or_never(key.valid_until),
+        query_from_documented: or_never(key.query.from),
+        query_from: or_never(key.query.from),
+        query_to_documented: or_never(key.query.to),
+        query_to: or_never(key.query.to),
         created_documented: created.clone(),
         created_time: created.clone(),
         modified_documented: created.clone(),
         modified_time: created,
-        addresses_documented: [],
-        ip_allowlist: [],
+        addresses_documented: addresses.clone(),
+        ip_allowlist: addresses,
         last_used_documented: last_used.clone(),
         last_used,
     })

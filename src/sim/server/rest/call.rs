@@ -10,7 +10,7 @@ use super::{
 use crate::{
     sim::{
         matching::{AccountId, Reply, Request},
-        server::auth::{Owner, Permission},
+        server::auth::{Needs, Owner, Permission},
     },
     types::Timestamp,
 };
@@ -38,19 +38,18 @@ impl Call<'_> {
     }
 
     pub(super) fn require(&self, permission: Permission) -> Result<(), Failure> {
-        if self.owner.may(permission) {
-            Ok(())
-        } else {
-            Err(Failure::PERMISSION)
-        }
+        let may = self.owner.may(permission);
+        may.then_some(()).ok_or(Failure::PERMISSION)
     }
 
     pub(super) fn require_any(&self, permissions: &[Permission]) -> Result<(), Failure> {
-        if permissions.iter().any(|one| self.owner.may(*one)) {
-            Ok(())
-        } else {
-            Err(Failure::PERMISSION)
-        }
+        let may = permissions.iter().any(|one| self.owner.may(*one));
+        may.then_some(()).ok_or(Failure::PERMISSION)
+    }
+
+    pub(super) fn needs(&self, needs: Needs) -> Result<(), Failure> {
+        let enough = needs.met(|one| self.owner.may(one));
+        enough.then_some(()).ok_or(Failure::PERMISSION)
     }
 
     /// An optional number. Text that is none is refused under the parameter's name.

@@ -14,7 +14,7 @@ use crate::{
     sim::{
         matching::{Amend, Cancel, CancelTarget, OrderState, PairSpec, Refusal, Reply, Request},
         server::{
-            auth::Permission,
+            auth::Needs,
             order_type::OrderType,
             switch::{self, SwitchTimes},
         },
@@ -22,8 +22,6 @@ use crate::{
     types::{ExecId, OrderId},
 };
 
-/// Any of them lets a key take orders out.
-const CHANGE: [Permission; 2] = [Permission::ModifyTrades, Permission::CloseTrades];
 /// Most orders in one batch of cancels.
 const LARGEST_BATCH: usize = 50;
 
@@ -34,7 +32,7 @@ struct Amended {
 
 /// `AmendOrder`.
 pub(super) fn amend(call: &Call<'_>) -> Answer {
-    call.require_any(&CHANGE)?;
+    call.needs(Needs::CHANGE)?;
     let params = call.params;
     let target = match (params.text("txid"), params.text("cl_ord_id")) {
         (Some(id), None) => by_id(id)?,
@@ -110,7 +108,7 @@ struct Count {
 
 /// `CancelOrder`: by id, by a comma list of ids, by user reference, or by the client's id.
 pub(super) fn cancel(call: &Call<'_>) -> Answer {
-    call.require_any(&CHANGE)?;
+    call.needs(Needs::CHANGE)?;
     let ids = call.params.list("txid");
     let names = call.params.list("cl_ord_id");
     match (ids.is_empty(), names.is_empty()) {
@@ -122,7 +120,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Answer {
 
 /// `CancelOrderBatch`.
 pub(super) fn cancel_batch(call: &Call<'_>) -> Answer {
-    call.require_any(&CHANGE)?;
+    call.needs(Needs::CHANGE)?;
     let ids = call.params.list("orders");
     let names = call.params.list("cl_ord_ids");
     if !(1..=LARGEST_BATCH).contains(&(ids.len() + names.len())) {
@@ -133,7 +131,7 @@ pub(super) fn cancel_batch(call: &Call<'_>) -> Answer {
 
 /// `CancelAll`.
 pub(super) fn cancel_all(call: &Call<'_>) -> Answer {
-    call.require_any(&CHANGE)?;
+    call.needs(Needs::CHANGE)?;
     match call.act(Request::CancelAll)? {
         Reply::CanceledAll { count } => result(&Count {
             count: usize::try_from(count).unwrap_or(usize::MAX),
@@ -156,7 +154,7 @@ struct Wound {
 
 /// `CancelAllOrdersAfter`.
 pub(super) fn cancel_all_after(call: &Call<'_>) -> Answer {
-    call.require_any(&CHANGE)?;
+    call.needs(Needs::CHANGE)?;
     let seconds: Option<u64> = call.number("timeout")?;
     let seconds = seconds.ok_or_else(|| Failure::argument("timeout"))?;
     let timeout = switch::timeout(seconds).map_err(Failure::text)?;

@@ -14,7 +14,7 @@ use crate::{
     sim::{
         matching::{CancelTarget, Edit, OrderState, PairSpec, Refusal, Reply, Request},
         server::{
-            auth::Permission,
+            auth::Needs,
             order_type::OrderType,
             render::{OrderLine, order_text},
         },
@@ -46,8 +46,7 @@ struct Edited {
 
 /// `EditOrder`.
 pub(super) fn edit(call: &Call<'_>) -> Answer {
-    call.require(Permission::ModifyTrades)?;
-    call.require(Permission::CloseTrades)?;
+    call.needs(Needs::REPLACE)?;
     let params = call.params;
     if params.text("pair").is_none() {
         return Err(Failure::argument("pair"));

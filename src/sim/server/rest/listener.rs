@@ -2,9 +2,16 @@
 //!
 //! Always true: a peer that is slow at its handshake holds up nobody; one that is too slow is dropped.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
-use axum::serve::Listener;
+use axum::{
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
+};
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{sleep, timeout};
 
@@ -16,6 +23,16 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const MOST_HANDSHAKES: usize = 256;
 /// Wait after the operating system refused a connection.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Address that a connection came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+impl Connected<IncomingStream<'_, Established>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Established>) -> Self {
+        Self(stream.remote_addr().ip().to_canonical())
+    }
+}
 
 type Handshake = BoxFuture<'static, Option<(Stream, SocketAddr)>>;
 

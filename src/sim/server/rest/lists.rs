@@ -17,7 +17,7 @@ use crate::{
         View,
         matching::{Exchange, FillFact, LedgerFact, Order, OrderKey, PairSpec},
         server::{
-            auth::Permission,
+            auth::{Permission, QueryPeriod},
             names,
             render::{self, Entries, LedgerRow, OrderRow, Trade, TradeRow},
         },
@@ -421,9 +421,24 @@ impl Range {
             let at = seconds(text).or_else(|| look_up(text));
             at.ok_or_else(|| Failure::argument(name))
         };
-        Ok(Self {
+        let range = Self {
             after: end("start", Timestamp::MIN)?,
             until: end("end", Timestamp::MAX)?,
+        };
+        range.within(call.owner.key.query)
+    }
+
+    /// A key that may look at a part of the past only sees no more. Ends outside of it are refused, as clients tell.
+    fn within(self, period: QueryPeriod) -> Result<Self, Failure> {
+        let (from, to) = (period.from, period.to);
+        let too_early = from.is_some_and(|from| self.after != Timestamp::MIN && self.after < from);
+        let too_late = to.is_some_and(|to| self.until != Timestamp::MAX && self.until > to);
+        if too_early || too_late {
+            return Err(Failure::text("EGeneral:Invalid arguments"));
+        }
+        Ok(Self {
+            after: from.map_or(self.after, |from| self.after.max(from)),
+            until: to.map_or(self.until, |to| self.until.min(to)),
         })
     }
 

@@ -22,7 +22,7 @@ use crate::{
             TimeInForce,
         },
         server::{
-            auth::Permission,
+            auth::Needs,
             batch, close, names,
             order_type::{OrderType, Unusable},
             render::{OrderLine, Told, order_text, told_volume},
@@ -59,7 +59,7 @@ struct Parsed {
 
 /// `AddOrder`.
 pub(super) fn add(call: &Call<'_>) -> Answer {
-    call.require(Permission::ModifyTrades)?;
+    call.needs(Needs::PLACE)?;
     let parsed = parse(call.params, call)?;
     let reply = call.act(Request::Place(parsed.order))?;
     result(&Added {
@@ -93,8 +93,7 @@ struct BatchRow {
 
 /// `AddOrderBatch`: all orders are right in themselves, or none is placed.
 pub(super) fn add_batch(call: &Call<'_>) -> Answer {
-    call.require(Permission::ModifyTrades)?;
-    call.require(Permission::CloseTrades)?;
+    call.needs(Needs::REPLACE)?;
     let rows = call.params.rows("orders");
     if !(2..=15).contains(&rows.len()) {
         return Err(Failure::argument("orders"));

@@ -21,6 +21,7 @@ pub(super) type Answer = Result<Box<RawValue>, Failure>;
 impl Failure {
     pub(super) const INTERNAL: Self = Self::text("EGeneral:Internal error");
     pub(super) const PERMISSION: Self = Self::text("EGeneral:Permission denied");
+    pub(super) const RATE_LIMIT: Self = Self::text("EAPI:Rate limit exceeded");
     pub(super) const UNKNOWN_METHOD: Self = Self::text("EGeneral:Unknown method");
     pub(super) const UNKNOWN_PAIR: Self = Self::text("EQuery:Unknown asset pair");
     /// The venue can, the simulator cannot. Certainly not carried out.
