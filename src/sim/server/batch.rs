@@ -33,6 +33,7 @@ const fn is_of_the_order(refusal: Refusal) -> bool {
             | Refusal::InvalidPrice
             | Refusal::InvalidVolume
             | Refusal::InvalidDisplay
+            | Refusal::NoIndex
             | Refusal::InvalidLimitPrice
     )
 }
