@@ -3,7 +3,13 @@
 //! Left out: the simulator itself. Always true: what it prints on standard output is complete before anyone can know the addresses;
 //! its keys open nothing but itself.
 
-use std::{collections::BTreeSet, fmt, io, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -23,6 +29,8 @@ use crate::{
     },
 };
 
+/// Where the control endpoint is unless it is said: a free port.
+const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Time that tasks which will not end get at the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -53,6 +61,12 @@ pub(super) struct Arguments {
     /// Address of the order-by-order socket.
     #[arg(long, value_name = "IP:PORT")]
     ws_l3_addr: Option<SocketAddr>,
+    /// Address of the control endpoint, on the loopback: faults, statuses and announcements while it runs.
+    #[arg(long, value_name = "IP:PORT", conflicts_with = "no_control")]
+    control_addr: Option<SocketAddr>,
+    /// No control endpoint.
+    #[arg(long)]
+    no_control: bool,
     /// Number of accounts, each with its own key and funds in several assets.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     accounts: Option<u32>,
@@ -132,6 +146,8 @@ impl Arguments {
         set(&mut settings.ws_addr, self.ws_addr);
         set(&mut settings.ws_auth_addr, self.ws_auth_addr);
         set(&mut settings.ws_l3_addr, self.ws_l3_addr);
+        let control = self.control_addr.or(settings.control_addr);
+        settings.control_addr = (!self.no_control).then_some(control.unwrap_or(FREE));
         set(&mut settings.accounts, self.accounts);
         set(&mut settings.tier, self.tier.map(Into::into));
         settings.tls |= self.tls;
@@ -204,6 +220,8 @@ struct Listening<'a> {
     ws_auth: String,
     ws_l3: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    control: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ca: Option<&'a Path>,
     accounts: Vec<Account<'a>>,
     keys: Vec<Key<'a>>,
@@ -233,6 +251,7 @@ impl<'a> Listening<'a> {
             ws: addresses.ws_url(Role::Public),
             ws_auth: addresses.ws_url(Role::Private),
             ws_l3: addresses.ws_url(Role::Level3),
+            control: addresses.control_url(),
             ca: simulator.ca(),
             accounts: simulator.accounts().iter().map(Account::of).collect(),
             keys: simulator.keys().iter().map(Key::of).collect(),
@@ -269,6 +288,9 @@ impl fmt::Display for Listening<'_> {
         writeln!(f, "public socket   {}", self.ws)?;
         writeln!(f, "private socket  {}", self.ws_auth)?;
         writeln!(f, "level 3 socket  {}", self.ws_l3)?;
+        if let Some(control) = &self.control {
+            writeln!(f, "control         {control}")?;
+        }
         if let Some(ca) = self.ca {
             writeln!(f, "trust           {}", ca.display())?;
         }

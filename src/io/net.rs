@@ -185,6 +185,22 @@ impl Accepted {
     }
 }
 
+impl Stream {
+    /// Makes the end of this stream a TCP reset: what is not sent yet is thrown away.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system refuses.
+    pub fn reset_on_drop(&self) -> io::Result<()> {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Client(tls) => tls.get_ref().0,
+            Self::Server(tls) => tls.get_ref().0,
+        };
+        tcp.set_zero_linger()
+    }
+}
+
 macro_rules! each {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {

@@ -25,7 +25,9 @@ pub struct Addresses {
     pub ws_auth: SocketAddr,
     /// Order-by-order socket.
     pub ws_l3: SocketAddr,
-    /// Whether all of them speak TLS.
+    /// The control endpoint, which speaks no TLS.
+    pub control: Option<SocketAddr>,
+    /// Whether all others speak TLS.
     pub tls: bool,
 }
 
@@ -35,6 +37,12 @@ impl Addresses {
     pub fn rest_url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://{}", self.rest)
+    }
+
+    /// Base address of the control endpoint, if there is one.
+    #[must_use]
+    pub fn control_url(&self) -> Option<String> {
+        self.control.map(|address| format!("http://{address}"))
     }
 
     /// Address of a socket: `ws://127.0.0.1:8081/v2`.
@@ -56,6 +64,7 @@ pub(super) struct Listeners {
     pub(super) ws: Listener,
     pub(super) ws_auth: Listener,
     pub(super) ws_l3: Listener,
+    pub(super) control: Option<Listener>,
 }
 
 impl Listeners {
@@ -67,6 +76,10 @@ impl Listeners {
             ws: listen(settings.ws_addr, tls.as_ref()).await?,
             ws_auth: listen(settings.ws_auth_addr, tls.as_ref()).await?,
             ws_l3: listen(settings.ws_l3_addr, tls.as_ref()).await?,
+            control: match settings.control_addr {
+                None => None,
+                Some(address) => Some(listen(address, None).await?),
+            },
         };
         Ok((listeners, ca))
     }
@@ -78,6 +91,7 @@ impl Listeners {
             ws: local(&self.ws)?,
             ws_auth: local(&self.ws_auth)?,
             ws_l3: local(&self.ws_l3)?,
+            control: self.control.as_ref().map(local).transpose()?,
             tls: self.rest.is_tls(),
         })
     }

@@ -17,6 +17,7 @@ use super::{
     access::{AccountSettings, KeySettings},
     faults::FaultSettings,
     matching::{PostOnlyRule, Tier},
+    plan::StatusRule,
 };
 
 /// Everything settable. Every key may be left out.
@@ -101,8 +102,16 @@ pub struct Settings {
     /// Keys beside the one that every account has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<KeySettings>,
+    /// Address of the control endpoint, on the loopback; none without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_addr: Option<SocketAddr>,
+    /// How far the venue's clock is ahead; behind, if negative.
+    #[serde(with = "signed_duration")]
+    pub clock_skew: jiff::SignedDuration,
     /// Faults to begin with.
     pub faults: FaultSettings,
+    /// Changes of statuses to come.
+    pub status: Vec<StatusRule>,
 }
 
 /// Which comes first: the reply to a request, or the reports of what it did.
@@ -159,8 +168,43 @@ impl Default for Settings {
             tls_config: None,
             account: Vec::new(),
             keys: Vec::new(),
+            control_addr: None,
+            clock_skew: jiff::SignedDuration::ZERO,
             faults: FaultSettings::new(),
+            status: Vec::new(),
         }
+    }
+}
+
+/// A length of time, as people write it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Length(#[serde(with = "duration")] pub Duration);
+
+/// Durations as people write them, with a sign.
+pub(crate) mod signed_duration {
+    use jiff::SignedDuration;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    /// Reads `250ms`, `-1s`, `2m`.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<SignedDuration, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(|_malformed| {
+            D::Error::custom(format_args!(
+                "`{text}` is no length of time such as \"250ms\", \"-1s\" or \"2m\""
+            ))
+        })
+    }
+
+    /// Writes what [`deserialize`] reads.
+    pub(crate) fn serialize<S: Serializer>(
+        value: &SignedDuration,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let sign = if value.is_negative() { "-" } else { "" };
+        to.collect_str(&format_args!("{sign}{:#}", value.abs()))
     }
 }
 

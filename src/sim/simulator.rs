@@ -19,16 +19,20 @@ use super::{
     access::{self, InvalidAccess},
     accounts::{self, KeyFileError, SimAccount},
     certificate::{CaFile, CertificateError},
+    control,
+    controls::{self, Controls},
     faults::FaultHandle,
     listeners::{Addresses, Listeners},
     market::{self, Tape, TapeError},
     matching::{Counters, Exchange, PairId, Rules, Universe},
+    plan::Plan,
     server::{
         self, Role, WsState,
         auth::{ApiKey, InvalidKey, Keys, LockoutRule},
         rest::{self, RestLimits, RestState},
         tokens::Tokens,
     },
+    skew::Skew,
     timers,
 };
 use crate::{
@@ -44,10 +48,7 @@ pub struct Simulator {
     accounts: Vec<SimAccount>,
     keys: Vec<ApiKey>,
     ca: Option<CaFile>,
-    faults: FaultHandle,
-    venue: Venue,
-    tokens: Tokens,
-    sockets: WsState,
+    controls: Controls,
 }
 
 impl fmt::Debug for Simulator {
@@ -76,6 +77,12 @@ pub enum SimError {
     /// A pair of the settings is not listed.
     #[error("pair {0} is not listed")]
     Pair(String),
+    /// A change of a status cannot be followed.
+    #[error("a change of a status cannot be followed: {0}")]
+    Status(String),
+    /// The control endpoint would be open to others.
+    #[error("the control address must be one of the loopback, and {0} is not")]
+    Control(SocketAddr),
     /// A number of the settings is none that can be used.
     #[error("{0} must be a number above zero")]
     Number(&'static str),
@@ -115,6 +122,8 @@ impl SimError {
             Self::Tls { .. } => Some("tls_cert"),
             Self::Access(invalid) => Some(invalid.key()),
             Self::Certificate(_) => Some("tls_ca"),
+            Self::Status(_) => Some("status"),
+            Self::Control(_) => Some("control_addr"),
             Self::Listen { .. } | Self::Venue(_) | Self::Keys(_) | Self::Key(_) => None,
         }
     }
@@ -129,6 +138,7 @@ pub fn check(settings: &Settings) -> Result<(), SimError> {
     check_numbers(settings)?;
     let universe = listed(Universe::default_universe(), &settings.pairs)?;
     access::check(settings, &universe)?;
+    check_control(settings, &universe)?;
     for tape in &settings.tapes {
         Tape::check(tape, &universe)?;
     }
@@ -149,6 +159,9 @@ impl Simulator {
         check_numbers(settings)?;
         let universe = listed(Universe::default_universe(), &settings.pairs)?;
         access::check(settings, &universe)?;
+        check_control(settings, &universe)?;
+        let skew = Skew::new(clock, skew_nanos(settings.clock_skew));
+        let clock = skew.clock();
         let tapes = Tape::load_all(&settings.tapes, &universe)?;
         let mut sources = market::sources(&universe, tapes, settings.seed, settings.rate);
         let (venue, accounts) = open_venue(universe, settings, state_dir, clock.clone())?;
@@ -158,7 +171,7 @@ impl Simulator {
         venue.change(|exchange| exchange.hold_starts(false));
         let (listeners, ca) = Listeners::bind(settings).await?;
         let addresses = listeners.addresses()?;
-        let faults = FaultHandle::new(settings.faults.clone());
+        let faults = FaultHandle::seeded(settings.faults.clone(), settings.seed);
         let tokens = Tokens::new();
         let sockets = WsState::new(
             venue.clone(),
@@ -179,6 +192,17 @@ impl Simulator {
                 public_calls: settings.rest_public_calls,
             },
         };
+        let controls = Controls {
+            plan: Plan::new(skew.right().clone()),
+            venue,
+            faults,
+            tokens,
+            sockets,
+            skew,
+        };
+        for rule in &settings.status {
+            controls.schedule(rule).map_err(SimError::Status)?;
+        }
         let mut simulator = Self {
             tasks: JoinSet::new(),
             cancel: CancellationToken::new(),
@@ -186,19 +210,17 @@ impl Simulator {
             accounts,
             keys,
             ca,
-            faults,
-            venue,
-            tokens,
-            sockets,
+            controls,
         };
         simulator.spawn_market(sources, settings.speed);
         simulator.spawn_timers();
+        simulator.spawn_controls();
         simulator.spawn_servers(listeners, rest);
         Ok(simulator)
     }
 
     fn spawn_market(&mut self, sources: Vec<Box<dyn market::Source>>, speed: f64) {
-        let (venue, cancel) = (self.venue.clone(), self.cancel.clone());
+        let (venue, cancel) = (self.controls.venue.clone(), self.cancel.clone());
         self.tasks.spawn(async move {
             market::run(venue, sources, speed, cancel).await;
             "sim_market"
@@ -206,10 +228,18 @@ impl Simulator {
     }
 
     fn spawn_timers(&mut self) {
-        let (venue, cancel) = (self.venue.clone(), self.cancel.clone());
+        let (venue, cancel) = (self.controls.venue.clone(), self.cancel.clone());
         self.tasks.spawn(async move {
             timers::run(venue, cancel).await;
             "sim_timers"
+        });
+    }
+
+    fn spawn_controls(&mut self) {
+        let (controls, cancel) = (self.controls.clone(), self.cancel.clone());
+        self.tasks.spawn(async move {
+            controls::run(controls, cancel).await;
+            "sim_controls"
         });
     }
 
@@ -219,12 +249,19 @@ impl Simulator {
             rest::serve(listeners.rest, rest, cancel).await;
             "sim_rest"
         });
+        if let Some(listener) = listeners.control {
+            let (controls, cancel) = (self.controls.clone(), self.cancel.clone());
+            self.tasks.spawn(async move {
+                control::serve(listener, controls, cancel).await;
+                "sim_control"
+            });
+        }
         for (listener, role, name) in [
             (listeners.ws, Role::Public, "sim_ws"),
             (listeners.ws_auth, Role::Private, "sim_ws_auth"),
             (listeners.ws_l3, Role::Level3, "sim_ws_l3"),
         ] {
-            let (state, cancel) = (self.sockets.clone(), self.cancel.clone());
+            let (state, cancel) = (self.controls.sockets.clone(), self.cancel.clone());
             self.tasks.spawn(async move {
                 server::serve(listener, role, state, cancel).await;
                 name
@@ -259,39 +296,41 @@ impl Simulator {
     /// Arms faults.
     #[must_use]
     pub fn faults(&self) -> FaultHandle {
-        self.faults.clone()
+        self.controls.faults.clone()
     }
 
     /// The venue behind the servers.
     #[must_use]
     pub const fn venue(&self) -> &Venue {
-        &self.venue
+        &self.controls.venue
     }
 
     /// The tokens of the private socket.
     #[must_use]
     pub const fn tokens(&self) -> &Tokens {
-        &self.tokens
+        &self.controls.tokens
     }
 
     /// Sockets open at the moment.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.sockets.connections()
+        self.controls.sockets.connections()
     }
 
     /// Changes the status of the whole venue and tells everyone.
     pub fn set_system_status(&self, status: TradingStatus) {
-        self.venue
-            .change(|exchange| exchange.set_system_status(status));
-        self.sockets.publish_statuses();
+        self.controls.set_system_status(status);
     }
 
-    /// Changes the status of a pair and tells everyone.
+    /// Changes the status of a pair and tells everyone. The orders of one that is delisted are canceled.
     pub fn set_pair_status(&self, pair: PairId, status: TradingStatus) {
-        self.venue
-            .change(|exchange| exchange.set_pair_status(pair, status));
-        self.sockets.publish_statuses();
+        self.controls.set_pair_status(pair, status);
+    }
+
+    /// Everything that can be changed while it runs.
+    #[must_use]
+    pub const fn controls(&self) -> &Controls {
+        &self.controls
     }
 
     /// Waits for a task that ends although nobody asked for it, and tells which. Never returns while all is well.
@@ -333,6 +372,27 @@ fn band(settings: &Settings) -> Result<Decimal, SimError> {
     let band: Option<Decimal> = settings.market_band.to_string().parse().ok();
     let fits = |band: &Decimal| *band > Decimal::ZERO && settings.market_band < 1.0;
     band.filter(fits).ok_or(SimError::Number("market_band"))
+}
+
+/// What is said about the control endpoint and statuses to come.
+fn check_control(settings: &Settings, universe: &Universe) -> Result<(), SimError> {
+    let open = |address: &SocketAddr| !address.ip().is_loopback();
+    if let Some(address) = settings.control_addr.filter(open) {
+        return Err(SimError::Control(address));
+    }
+    for rule in &settings.status {
+        rule.steps(universe).map_err(SimError::Status)?;
+    }
+    Ok(())
+}
+
+fn skew_nanos(skew: jiff::SignedDuration) -> i64 {
+    let most = if skew.is_negative() {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
+    i64::try_from(skew.as_nanos()).unwrap_or(most)
 }
 
 /// The universe with the named pairs only; all of it if none is named.

@@ -18,6 +18,7 @@ use super::{
     history::History,
     log::{Entry, Found, Log, LogError},
     matching::{AccountId, Counters, Exchange, Fact, LoadError, PairId, Refusal, Reply, Request},
+    notices::Notices,
 };
 use crate::{
     io::Clock,
@@ -38,6 +39,7 @@ pub struct Venue {
     state: Arc<Mutex<State>>,
     clock: Clock,
     due: watch::Receiver<Option<Timestamp>>,
+    notices: Notices,
 }
 
 /// The venue at one instant.
@@ -119,6 +121,7 @@ impl Venue {
             state: Arc::new(Mutex::new(state)),
             clock,
             due,
+            notices: Notices::default(),
         })
     }
 
@@ -175,13 +178,44 @@ impl Venue {
     /// Changes what is no request: statuses, accounts, what is held. New accounts are durable when this returns.
     pub fn change<T>(&self, change: impl FnOnce(&mut Exchange) -> T) -> T {
         let mut state = self.lock();
+        let now = self.clock.now();
+        // What came due before the change happens before it, and what the change lets happen happens at once.
+        state.elapse(now);
         let before = state.exchange.client_count();
         let result = change(&mut state.exchange);
         state.tell_due();
         if state.exchange.client_count() != before {
             state.keep(|state| state.fold());
         }
+        state.elapse(now);
+        state.tell_due();
         result
+    }
+
+    /// Lets something happen that no client asked for, and remembers and tells it like everything else.
+    pub fn intervene<T>(
+        &self,
+        happen: impl FnOnce(Timestamp, &mut Exchange, &mut Vec<Fact>) -> T,
+    ) -> T {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        state.elapse(now);
+        let mut facts = Vec::new();
+        let result = happen(now, &mut state.exchange, &mut facts);
+        state.settle(now, &facts);
+        state.tell_due();
+        result
+    }
+
+    /// Lets every dead man's switch that is wound go off, and says how many that were.
+    pub fn fire_switches(&self) -> usize {
+        self.intervene(|now, exchange, facts| exchange.fire_switches(now, facts))
+    }
+
+    /// What is announced of maintenance and emergencies.
+    #[must_use]
+    pub const fn notices(&self) -> &Notices {
+        &self.notices
     }
 
     /// Hears everything that happens from now on: under the lock, in order, after the history took it in.
@@ -235,9 +269,14 @@ impl State {
         }
         let mut facts = Vec::new();
         self.exchange.tick(now, &mut facts);
-        self.keep(|state| state.remember(now, None, &facts));
-        self.history.apply(now, self.exchange.universe(), &facts);
-        self.tell(now, &facts);
+        self.settle(now, &facts);
+    }
+
+    /// Remembers and tells what happened unasked.
+    fn settle(&mut self, now: Timestamp, facts: &[Fact]) {
+        self.keep(|state| state.remember(now, None, facts));
+        self.history.apply(now, self.exchange.universe(), facts);
+        self.tell(now, facts);
     }
 
     fn tell_due(&self) {

@@ -191,6 +191,15 @@ impl Notional {
         self.0.checked_add(other.0).map(Self).ok_or(OutOfRange)
     }
 
+    /// The difference.
+    ///
+    /// # Errors
+    ///
+    /// When it does not fit 128 bits.
+    pub fn checked_sub(self, other: Self) -> Result<Self, OutOfRange> {
+        self.0.checked_sub(other.0).map(Self).ok_or(OutOfRange)
+    }
+
     /// The same amount as a decimal; `scale` is the instrument's `price_precision + qty_precision`.
     ///
     /// # Errors

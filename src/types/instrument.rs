@@ -32,8 +32,10 @@ pub enum TradingStatus {
     ReduceOnly,
     /// Nothing, cancels included.
     Maintenance,
-    /// Not tradable: delisted, not yet listed, or a status this program does not know.
+    /// Not tradable: delisted, or a status this program does not know.
     Closed,
+    /// Listed, and not tradable yet.
+    InProgress,
 }
 
 /// Fee rates as fractions of the notional: 0.0025 is 0.25 %. A maker rate may be a rebate.

@@ -15,6 +15,7 @@ mod journal;
 mod process;
 mod refused_start;
 mod replay;
+mod sim_control;
 mod sim_rest;
 mod sim_verb;
 mod sim_ws;

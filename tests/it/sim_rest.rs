@@ -1,6 +1,7 @@
 //! REST of the simulated Kraken, over real sockets, as other people's clients speak it.
 
 mod access;
+mod bad_answers;
 mod books;
 mod edits;
 mod extras;
@@ -11,4 +12,5 @@ mod lifetimes;
 mod market;
 mod rates;
 pub(crate) mod rig;
+mod stale;
 mod triggers;

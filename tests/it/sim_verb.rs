@@ -116,7 +116,12 @@ fn the_json_line_says_where_it_listens_and_sigterm_ends_it_in_order() {
     let mut running = Running::start(&["-o", "json", "--accounts", "2", "--tier", "intermediate"]);
     let told = running.listening();
     let keys: Vec<&String> = told.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["accounts", "keys", "rest", "ws", "ws_auth", "ws_l3"]);
+    assert_eq!(
+        keys,
+        [
+            "accounts", "control", "keys", "rest", "ws", "ws_auth", "ws_l3"
+        ]
+    );
     let accounts = told["accounts"].as_array().unwrap();
     assert_eq!(accounts.len(), 2);
     assert_ne!(accounts[0]["key"], accounts[1]["key"]);
@@ -152,14 +157,24 @@ fn the_json_line_says_where_it_listens_and_sigterm_ends_it_in_order() {
 }
 
 #[test]
+fn without_control_there_is_no_control_address() {
+    let mut running = Running::start(&["-o", "json", "--no-control"]);
+    assert!(running.listening().get("control").is_none());
+    let (code, told) = refused(&["--control-addr", "0.0.0.0:0"]);
+    assert_ne!(code, Some(0));
+    assert!(told.contains("loopback"), "{told}");
+}
+
+#[test]
 fn for_people_it_prints_addresses_and_keys_and_ctrl_c_ends_it() {
     let mut running = Running::start(&[]);
-    let lines: Vec<String> = (0..10).map(|_| running.line()).collect();
+    let lines: Vec<String> = (0..11).map(|_| running.line()).collect();
     let text = lines.concat();
     for part in [
         "ctrl-c",
         "REST            http://127.0.0.1:",
         "private socket  ws://",
+        "control         http://127.0.0.1:",
         "account 1\n",
         "  secret  ",
     ] {

@@ -2,6 +2,9 @@
 
 mod accounts;
 mod attempts;
+mod bad_frames;
+mod bad_requests;
+mod bad_sockets;
 mod edits;
 mod errors;
 mod extras;
@@ -15,4 +18,5 @@ mod orders;
 mod permissions;
 mod rates;
 pub(crate) mod rig;
+mod statuses;
 mod triggers;

@@ -60,7 +60,10 @@ fn venue_status(view: &View<'_>, wish: &Wish<'_>) -> Result<(), Refusal> {
         TradingStatus::Online | TradingStatus::LimitOnly => true,
         TradingStatus::PostOnly => wish.post_only,
         TradingStatus::ReduceOnly => reduces(view, wish),
-        TradingStatus::CancelOnly | TradingStatus::Maintenance | TradingStatus::Closed => false,
+        TradingStatus::CancelOnly
+        | TradingStatus::Maintenance
+        | TradingStatus::Closed
+        | TradingStatus::InProgress => false,
     };
     refuse_if(
         !takes(view.venue) || !takes(view.instrument.status),

@@ -1,201 +1,220 @@
-//! Fault rules as the config has them: flat, with the keys that their kind needs.
+//! Fault rules as the config and the control address have them: flat, with the keys that their kind needs.
+//!
+//! Always true: a rule that could never happen because a name or a key is wrong is refused, with what would be right.
+
+mod names;
+mod raw;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Fault, FaultRule, Garbage, RestFault};
-use crate::sim::{server::Role, settings::duration};
-
-/// A rule as the config has it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawRule {
-    kind: Kind,
-    /// A socket (`public`, `private`, `level3`), a method, a channel, a symbol or a REST endpoint.
-    on: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    garbage: Option<Garbage>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    #[serde(default)]
-    execute: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(default, with = "duration")]
-    delay: Duration,
-    #[serde(default)]
-    skip: u32,
-    #[serde(default = "once")]
-    times: u32,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Drop,
-    HalfClose,
-    Mute,
-    Garbage,
-    Silence,
-    NoAnswer,
-    Ignore,
-    Error,
-    Checksum,
-    Unreported,
-    RestError,
-    RestStatus,
-    RestNoAnswer,
-    RestIgnore,
-    RestDelay,
-}
-
-const fn once() -> u32 {
-    1
-}
+pub(super) use self::raw::RawRule;
+use self::{
+    names::{channel, endpoint, method, method_or_endpoint, private_channel, reported, symbol},
+    raw::Kind,
+};
+use super::{
+    Delay, Ending, Fault, FaultRule, FrameFault, Garbage, PrivateFault, RequestFault, RestFault,
+    Shape, SocketFault, Staleness,
+};
+use crate::sim::{server::Role, settings::Length};
 
 impl TryFrom<RawRule> for FaultRule {
     type Error = String;
 
     fn try_from(raw: RawRule) -> Result<Self, String> {
-        let (skip, times) = (raw.skip, raw.times);
-        if times == 0 {
-            return Err("times: a fault happens at least once".to_owned());
+        raw.check_keys()?;
+        let rate = raw.rate.unwrap_or(1.0);
+        if !(rate > 0.0 && rate <= 1.0) {
+            return Err("rate: a probability above 0 and up to 1".to_owned());
         }
+        let times = match raw.times {
+            Some(0) => return Err("times: a fault happens at least once".to_owned()),
+            Some(times) => times,
+            // What happens now and then does so without end.
+            None if raw.rate.is_some() => u32::MAX,
+            None => 1,
+        };
         Ok(Self {
+            skip: raw.skip,
             fault: fault(raw)?,
-            skip,
             times,
+            rate,
         })
     }
 }
 
+/// What each kind means, in the order of the documentation.
 fn fault(raw: RawRule) -> Result<Fault, String> {
-    let role = || Role::find(&raw.on).ok_or(format!("on: no socket is called {:?}", raw.on));
-    let text = raw.text.clone();
-    let text = || text.ok_or("text: an error needs one".to_owned());
-    Ok(match raw.kind {
-        Kind::Drop => Fault::Drop(role()?),
-        Kind::HalfClose => Fault::HalfClose(role()?),
-        Kind::Mute => Fault::Mute(role()?),
-        Kind::Garbage => Fault::Garbage(role()?, raw.garbage.unwrap_or(Garbage::Truncated)),
-        Kind::Silence => Fault::Silence(raw.on),
-        Kind::NoAnswer => Fault::NoAnswer(raw.on),
-        Kind::Ignore => Fault::Ignore(raw.on),
-        Kind::Error => Fault::Error {
-            text: text()?,
-            method: raw.on,
-            execute: raw.execute,
-        },
-        Kind::Checksum => Fault::Checksum(raw.on),
-        Kind::Unreported => Fault::Unreported(raw.on),
-        Kind::RestError => Fault::Rest(raw.on, RestFault::Error(text()?)),
-        Kind::RestStatus => {
-            let status = raw.status.ok_or("status: needed")?;
-            let page = raw.text.unwrap_or_default();
-            Fault::Rest(raw.on, RestFault::Status(status, page))
+    let on = raw.on.clone();
+    let at_socket = |fault| Ok(Fault::Socket(role(&on)?, fault));
+    let of_method = |fault| Ok(Fault::Request(method(&on)?, fault));
+    let of_endpoint = |fault| Ok(Fault::Rest(endpoint(&on)?, fault));
+    match raw.kind {
+        Kind::Drop => Ok(Fault::Drop(role(&on)?)),
+        Kind::HalfClose => Ok(Fault::HalfClose(role(&on)?)),
+        Kind::Mute => Ok(Fault::Mute(role(&on)?)),
+        Kind::Garbage => {
+            let garbage = raw.garbage.unwrap_or(Garbage::Truncated);
+            Ok(Fault::Garbage(role(&on)?, garbage))
         }
-        Kind::RestNoAnswer => Fault::Rest(raw.on, RestFault::DoThenSilence),
-        Kind::RestIgnore => Fault::Rest(raw.on, RestFault::Silence),
-        Kind::RestDelay => Fault::Rest(raw.on, RestFault::Delay(raw.delay)),
-    })
-}
-
-impl From<FaultRule> for RawRule {
-    fn from(rule: FaultRule) -> Self {
-        let mut raw = Self {
-            kind: Kind::Drop,
-            on: String::new(),
-            garbage: None,
-            text: None,
-            execute: false,
-            status: None,
-            delay: Duration::ZERO,
-            skip: rule.skip,
-            times: rule.times,
-        };
-        (raw.kind, raw.on) = match rule.fault {
-            Fault::Drop(role) => (Kind::Drop, role.name().to_owned()),
-            Fault::HalfClose(role) => (Kind::HalfClose, role.name().to_owned()),
-            Fault::Mute(role) => (Kind::Mute, role.name().to_owned()),
-            Fault::Garbage(role, garbage) => {
-                raw.garbage = Some(garbage);
-                (Kind::Garbage, role.name().to_owned())
-            }
-            Fault::Silence(channel) => (Kind::Silence, channel),
-            Fault::NoAnswer(method) => (Kind::NoAnswer, method),
-            Fault::Ignore(method) => (Kind::Ignore, method),
-            Fault::Error {
-                method,
-                text,
-                execute,
-            } => {
-                (raw.text, raw.execute) = (Some(text), execute);
-                (Kind::Error, method)
-            }
-            Fault::Checksum(symbol) => (Kind::Checksum, symbol),
-            Fault::Unreported(method) => (Kind::Unreported, method),
-            Fault::Rest(endpoint, fault) => (raw.rest(fault), endpoint),
-        };
-        raw
+        Kind::Reset => at_socket(SocketFault::Reset),
+        Kind::Close => {
+            let reason = raw.text.unwrap_or_default();
+            at_socket(SocketFault::Close(close_code(raw.code)?, reason))
+        }
+        Kind::Slow => at_socket(SocketFault::Slow(speed(raw.bytes_per_second)?)),
+        Kind::SwitchOff => at_socket(SocketFault::SwitchOff),
+        Kind::Refuse => at_socket(SocketFault::Refuse(http_status(raw.status)?)),
+        Kind::Lose => raw.frame(FrameFault::Lose),
+        Kind::Duplicate => raw.frame(FrameFault::Duplicate),
+        Kind::Delay => raw.frame(FrameFault::Delay(raw.given_delay()?)),
+        Kind::Reorder => raw.frame(FrameFault::Reorder),
+        Kind::Exponent => raw.frame(FrameFault::Exponent),
+        Kind::UnknownFields => raw.frame(FrameFault::UnknownFields),
+        Kind::Sparse => raw.frame(FrameFault::Sparse),
+        Kind::Silence => Ok(Fault::Silence(channel(&on)?)),
+        Kind::SequenceGap => {
+            let channel = private_channel(&on)?;
+            Ok(Fault::Private(channel, PrivateFault::SequenceGap))
+        }
+        Kind::SplitSnapshot => {
+            let channel = private_channel(&on)?;
+            Ok(Fault::Private(channel, PrivateFault::SplitSnapshot))
+        }
+        Kind::NoAnswer => Ok(Fault::NoAnswer(method(&on)?)),
+        Kind::Ignore => Ok(Fault::Ignore(method(&on)?)),
+        Kind::Error => Ok(Fault::Error {
+            method: method(&on)?,
+            execute: raw.execute,
+            text: needed_text(raw.text)?,
+        }),
+        Kind::Late => of_method(RequestFault::Late(raw.given_delay()?)),
+        Kind::VoidTokens => of_method(RequestFault::VoidTokens),
+        Kind::Fill => {
+            let part = raw.part.ok_or("part: how much of the order, as \"0.5\"")?;
+            let part = RequestFault::Fill(part);
+            Ok(Fault::Request(method_or_endpoint(&on)?, part))
+        }
+        Kind::Shape => of_method(RequestFault::Shape {
+            shape: fitting_shape(raw.shape, &on)?,
+            refusal: raw.text,
+        }),
+        Kind::Checksum => Ok(Fault::Checksum(symbol(&on)?)),
+        Kind::Unreported => Ok(Fault::Unreported(reported(&on)?)),
+        Kind::RestError => {
+            let text = needed_text(raw.text)?;
+            of_endpoint(if raw.execute {
+                RestFault::DoThenError(text)
+            } else {
+                RestFault::Error(text)
+            })
+        }
+        Kind::RestStatus => {
+            let (status, page) = (http_status(raw.status)?, raw.text.unwrap_or_default());
+            of_endpoint(if raw.execute {
+                RestFault::DoThenStatus(status, page)
+            } else {
+                RestFault::Status(status, page)
+            })
+        }
+        Kind::RestNoAnswer => of_endpoint(RestFault::DoThenSilence),
+        Kind::RestIgnore => of_endpoint(RestFault::Silence),
+        Kind::RestDelay => of_endpoint(RestFault::Delay(raw.given_delay()?)),
+        Kind::RestDrop => of_endpoint(RestFault::Drop(Ending {
+            reset: false,
+            execute: raw.execute,
+        })),
+        Kind::RestReset => of_endpoint(RestFault::Drop(Ending {
+            reset: true,
+            execute: raw.execute,
+        })),
+        Kind::RestCut => of_endpoint(RestFault::Cut),
+        Kind::RestSlow => of_endpoint(RestFault::Slow(speed(raw.bytes_per_second)?)),
+        Kind::RestOvertaken => {
+            let usual = Some(Duration::from_secs(1));
+            of_endpoint(RestFault::Overtaken(delay(
+                raw.delay,
+                raw.delay_max,
+                usual,
+            )?))
+        }
+        Kind::RestStale => of_endpoint(RestFault::Stale(raw.staleness()?)),
     }
 }
 
 impl RawRule {
-    fn rest(&mut self, fault: RestFault) -> Kind {
-        match fault {
-            RestFault::Error(text) => {
-                self.text = Some(text);
-                Kind::RestError
-            }
-            RestFault::Status(status, page) => {
-                (self.status, self.text) = (Some(status), Some(page));
-                Kind::RestStatus
-            }
-            RestFault::DoThenSilence => Kind::RestNoAnswer,
-            RestFault::Silence => Kind::RestIgnore,
-            RestFault::Delay(delay) => {
-                self.delay = delay;
-                Kind::RestDelay
-            }
+    fn frame(&self, fault: FrameFault) -> Result<Fault, String> {
+        let only = self.channel.as_deref().map(channel).transpose()?;
+        Ok(Fault::Frame(role(&self.on)?, only, fault))
+    }
+
+    fn given_delay(&self) -> Result<Delay, String> {
+        delay(self.delay, self.delay_max, None)
+    }
+
+    fn staleness(&self) -> Result<Staleness, String> {
+        let lag = delay(self.delay, self.delay_max, Some(Duration::ZERO))?;
+        let fill_lag = match self.fill_delay {
+            None => lag,
+            Some(_) => delay(self.fill_delay, self.fill_delay_max, None)?,
+        };
+        Ok(Staleness { lag, fill_lag })
+    }
+}
+
+fn role(on: &str) -> Result<Role, String> {
+    Role::find(on).ok_or_else(|| {
+        format!("on: no socket is called {on:?}; they are public, private and level3")
+    })
+}
+
+fn needed_text(text: Option<String>) -> Result<String, String> {
+    text.ok_or_else(|| "text: an error needs one".to_owned())
+}
+
+fn delay(
+    least: Option<Length>,
+    most: Option<Length>,
+    usual: Option<Duration>,
+) -> Result<Delay, String> {
+    let least = least.map(|length| length.0).or(usual);
+    let least = least.ok_or("delay: how long, as \"250ms\" or \"2s\"")?;
+    let most = most.map_or(least, |length| length.0);
+    if most < least {
+        return Err("delay_max: not below delay".to_owned());
+    }
+    Ok(Delay { least, most })
+}
+
+fn close_code(code: Option<u16>) -> Result<u16, String> {
+    // What a peer may send: RFC 6455, 7.4.
+    let may = |code: &u16| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+    code.filter(may)
+        .ok_or_else(|| "code: 1000 to 1003, 1007 to 1014 or 3000 to 4999".to_owned())
+}
+
+fn http_status(status: Option<u16>) -> Result<u16, String> {
+    status
+        .filter(|status| (200..=599).contains(status))
+        .ok_or_else(|| "status: an HTTP status from 200 to 599".to_owned())
+}
+
+fn speed(bytes: Option<u32>) -> Result<u32, String> {
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "bytes_per_second: a number above 0".to_owned())
+}
+
+fn fitting_shape(shape: Option<Shape>, on: &str) -> Result<Shape, String> {
+    match (on, shape) {
+        ("batch_add", Some(shape @ (Shape::Rows | Shape::Lenient | Shape::Nested)))
+        | ("batch_cancel", Some(shape @ Shape::TopLevel)) => Ok(shape),
+        ("batch_add" | "batch_cancel", _) => {
+            Err("shape: rows, lenient or nested of batch_add, top_level of batch_cancel".to_owned())
         }
+        (other, _) => Err(format!("on: {other:?} is not batch_add or batch_cancel")),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rule(toml: &str) -> Result<FaultRule, String> {
-        toml::from_str(toml).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn rules_survive_the_config_and_back() {
-        for toml in [
-            "kind = 'drop'\non = 'public'",
-            "kind = 'garbage'\non = 'private'\ngarbage = 'huge_numbers'",
-            "kind = 'error'\non = 'add_order'\ntext = 'EService:Busy'\nexecute = true",
-            "kind = 'rest_delay'\non = 'OpenOrders'\ndelay = '250ms'\ntimes = 3",
-            "kind = 'rest_status'\non = 'AddOrder'\nstatus = 520",
-            "kind = 'unreported'\non = 'add_order'",
-        ] {
-            let read = rule(toml).unwrap();
-            let again = rule(&toml::to_string(&read).unwrap()).unwrap();
-            assert_eq!(read, again, "{toml}");
-        }
-    }
-
-    #[test]
-    fn impossible_rules_are_refused() {
-        for toml in [
-            "kind = 'drop'\non = 'third'",
-            "kind = 'error'\non = 'add_order'",
-            "kind = 'drop'\non = 'public'\ntimes = 0",
-            "kind = 'drop'\non = 'public'\nwhen = 3",
-            "kind = 'explode'\non = 'public'",
-        ] {
-            assert!(rule(toml).is_err(), "{toml}");
-        }
-    }
-}
+mod tests;

@@ -311,6 +311,8 @@ pub enum CancelReason {
     MarketStatus,
     /// When its time to begin came, it was too small.
     Minimum,
+    /// Its pair left the market.
+    Delisted,
 }
 
 impl CancelReason {
@@ -330,6 +332,7 @@ impl CancelReason {
             Self::OrdersLimit => "Orders limit exceeded",
             Self::MarketStatus => "Market unavailable",
             Self::Minimum => "Order minimum not met",
+            Self::Delisted => "Market delisted",
         }
     }
 }

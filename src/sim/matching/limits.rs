@@ -169,9 +169,12 @@ pub(super) fn admits(status: TradingStatus, order: &NewOrder) -> Result<(), Refu
         TradingStatus::LimitOnly => Ok(()),
         TradingStatus::PostOnly if order.post_only => Ok(()),
         TradingStatus::PostOnly => Err(Refusal::PostOnlyMode),
+        TradingStatus::CancelOnly => Err(Refusal::CancelOnly),
         // A cash account has no position that an order could reduce.
-        TradingStatus::CancelOnly | TradingStatus::ReduceOnly => Err(Refusal::CancelOnly),
-        TradingStatus::Maintenance | TradingStatus::Closed => Err(Refusal::Unavailable),
+        TradingStatus::ReduceOnly => Err(Refusal::ReduceOnly),
+        TradingStatus::Maintenance | TradingStatus::Closed | TradingStatus::InProgress => {
+            Err(Refusal::Unavailable)
+        }
     }
 }
 
@@ -186,8 +189,11 @@ pub(super) fn admits_start(status: TradingStatus, order: &OrderState) -> Result<
         TradingStatus::Online | TradingStatus::LimitOnly => Ok(()),
         TradingStatus::PostOnly if order.post_only => Ok(()),
         TradingStatus::PostOnly => Err(Refusal::PostOnlyMode),
-        TradingStatus::CancelOnly | TradingStatus::ReduceOnly => Err(Refusal::CancelOnly),
-        TradingStatus::Maintenance | TradingStatus::Closed => Err(Refusal::Unavailable),
+        TradingStatus::CancelOnly => Err(Refusal::CancelOnly),
+        TradingStatus::ReduceOnly => Err(Refusal::ReduceOnly),
+        TradingStatus::Maintenance | TradingStatus::Closed | TradingStatus::InProgress => {
+            Err(Refusal::Unavailable)
+        }
     }
 }
 
@@ -199,8 +205,11 @@ pub(super) fn admits_start(status: TradingStatus, order: &OrderState) -> Result<
 pub(super) const fn admits_amend(status: TradingStatus) -> Result<(), Refusal> {
     match status {
         TradingStatus::Online | TradingStatus::LimitOnly | TradingStatus::PostOnly => Ok(()),
-        TradingStatus::CancelOnly | TradingStatus::ReduceOnly => Err(Refusal::CancelOnly),
-        TradingStatus::Maintenance | TradingStatus::Closed => Err(Refusal::Unavailable),
+        TradingStatus::CancelOnly => Err(Refusal::CancelOnly),
+        TradingStatus::ReduceOnly => Err(Refusal::ReduceOnly),
+        TradingStatus::Maintenance | TradingStatus::Closed | TradingStatus::InProgress => {
+            Err(Refusal::Unavailable)
+        }
     }
 }
 
@@ -216,7 +225,9 @@ pub(super) const fn admits_cancel(status: TradingStatus) -> Result<(), Refusal> 
         | TradingStatus::PostOnly
         | TradingStatus::CancelOnly
         | TradingStatus::ReduceOnly => Ok(()),
-        TradingStatus::Maintenance | TradingStatus::Closed => Err(Refusal::Unavailable),
+        TradingStatus::Maintenance | TradingStatus::Closed | TradingStatus::InProgress => {
+            Err(Refusal::Unavailable)
+        }
     }
 }
 

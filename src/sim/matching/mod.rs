@@ -22,6 +22,7 @@ mod exchange;
 mod extras;
 mod fact;
 mod ids;
+mod interventions;
 mod limits;
 mod money;
 mod moves;

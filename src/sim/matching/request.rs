@@ -309,6 +309,8 @@ pub enum Refusal {
     PostOnlyMode,
     /// `EService:Market in limit_only mode`
     LimitOnly,
+    /// `EOrder:Reduce only:No position exists`: the market only lets positions be reduced.
+    ReduceOnly,
     /// `EService:Unavailable`: maintenance.
     Unavailable,
 }

@@ -1,13 +1,14 @@
 //! What happens because time passes: orders begin, orders expire, dead man's switches go off.
 //!
 //! Left out: waiting for it; whoever drives the exchange asks [`Exchange::next_due`] and calls [`Exchange::tick`].
-//! Always true: an order that is told expired was in the book until then; a switch goes off once.
+//! Always true: an order that is told expired was in the book until then; a switch goes off once. While nothing can be canceled,
+//! nothing is due; what came due meanwhile happens on return.
 
 use std::time::Duration;
 
 use super::{
     AccountId, CancelReason, Exchange, Fact, OrderKey, OrderState, Refusal, Reply, TimeInForce,
-    limits::{NO_PAIR, WIND},
+    limits::{self, NO_PAIR, WIND},
 };
 use crate::types::Timestamp;
 
@@ -25,6 +26,21 @@ impl Exchange {
         self.first_due().map(|(at, _)| at)
     }
 
+    /// Whether nothing can be done at all, cancels included.
+    pub(super) fn is_frozen(&self) -> bool {
+        limits::admits_cancel(self.system).is_err()
+    }
+
+    /// The order that expires next where orders can be canceled.
+    fn next_expiry(&self) -> Option<(Timestamp, OrderKey)> {
+        let mut expiries = self.expiries.iter().copied();
+        expiries.find(|(_, key)| {
+            let order = self.orders.get(key);
+            let status = order.map(|order| self.pair_status(order.state.pair));
+            status.is_none_or(|status| limits::admits_cancel(status).is_ok())
+        })
+    }
+
     /// Does what is due by `now` and appends what became of it to `facts`.
     pub fn tick(&mut self, now: Timestamp, facts: &mut Vec<Fact>) {
         self.moves.clear();
@@ -37,9 +53,7 @@ impl Exchange {
                     self.end(now, key, CancelReason::Expired, facts);
                 }
                 Due::Switch(account) => {
-                    self.commit(now, Fact::Switch { account, at: None }, facts);
-                    // Where nothing can be canceled now, nothing is: the switch is off all the same.
-                    let _refused = self.cancel_all(now, account, CancelReason::NotAlive, facts);
+                    self.fire_switch(now, account, facts);
                 }
                 Due::Start(key) => {
                     self.starts.remove(&(at, key));
@@ -53,10 +67,11 @@ impl Exchange {
 
     /// What is due first. Of what is due at one instant, orders leave before others begin.
     fn first_due(&self) -> Option<(Timestamp, Due)> {
-        let expiry = self
-            .expiries
-            .first()
-            .map(|(at, key)| (*at, Due::Expiry(*key)));
+        if self.is_frozen() {
+            return None;
+        }
+        let expiry = self.next_expiry();
+        let expiry = expiry.map(|(at, key)| (at, Due::Expiry(key)));
         let switch = self
             .switches
             .first()
@@ -65,6 +80,17 @@ impl Exchange {
         let start = start.map(|(at, key)| (*at, Due::Start(*key)));
         let all = [expiry, switch, start].into_iter().flatten();
         all.min_by_key(|(at, _)| *at)
+    }
+
+    /// Cancels what an account has open, except in pairs under maintenance. The switch is off then.
+    pub(super) fn fire_switch(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        facts: &mut Vec<Fact>,
+    ) {
+        self.commit(now, Fact::Switch { account, at: None }, facts);
+        let _refused = self.cancel_all(now, account, CancelReason::NotAlive, facts);
     }
 
     /// Winds an account's switch anew, or takes it off.

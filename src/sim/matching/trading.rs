@@ -79,7 +79,7 @@ impl Exchange {
         crosses(state.side, bound?, price).then(|| (state.clone(), price, maker))
     }
 
-    fn execute(
+    pub(super) fn execute(
         &mut self,
         now: Timestamp,
         taker: &OrderState,

@@ -8,7 +8,7 @@ use super::{
     batch,
     encode::Json,
     order_type::OrderType,
-    refusal,
+    race, refusal,
     reply::Envelope,
     switch::SwitchTimes,
     validate::{
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     sim::{
         Venue, View,
-        faults::MethodFault,
+        faults::{MethodFault, Part, Shape},
         matching::{
             AccountId, Amend, Cancel, CancelTarget, Edit, NewOrder, Order, PairId, Refusal, Reply,
             Request,
@@ -34,6 +34,8 @@ pub(super) struct Task {
     pub(super) account: AccountId,
     pub(super) job: Job,
     pub(super) fault: Option<MethodFault>,
+    /// How much of its order is filled meanwhile: a fault.
+    pub(super) fill: Option<Part>,
 }
 
 /// What is to be done.
@@ -89,7 +91,7 @@ impl Task {
     /// What of a reply reaches the client.
     fn deliver(&self, reply: String, now: Timestamp, sink: Sink<'_>) {
         match &self.fault {
-            None => sink(reply),
+            None | Some(MethodFault::Late(_) | MethodFault::Shape { .. }) => sink(reply),
             Some(MethodFault::NoAnswer | MethodFault::Ignore) => {}
             Some(MethodFault::Error { text, .. }) => {
                 let error = VenueError::with(text.clone());
@@ -117,10 +119,38 @@ impl Desk<'_> {
             self.task.deliver(frame, now, sink);
         };
         if self.reply_first {
-            self.venue.act_with(self.task.account, request, answer).ok();
+            self.decide(request, answer).ok();
         } else {
-            let result = self.venue.act(self.task.account, request);
+            let result = self.decide(request, |_now, _result| {});
             answer(self.venue.clock().now(), &result);
+        }
+    }
+
+    fn decide(
+        &self,
+        request: Request,
+        answer: impl FnOnce(Timestamp, &Result<Reply, Refusal>),
+    ) -> Result<Reply, Refusal> {
+        race::act_with(
+            self.venue,
+            self.task.account,
+            request,
+            self.task.fill,
+            answer,
+        )
+    }
+
+    /// The shape of the answer to a batch, and the error with which its last order is refused.
+    fn shape(&self) -> (Shape, Option<&str>) {
+        match &self.task.fault {
+            Some(MethodFault::Shape { shape, refusal }) => (*shape, refusal.as_deref()),
+            None
+            | Some(
+                MethodFault::NoAnswer
+                | MethodFault::Ignore
+                | MethodFault::Error { .. }
+                | MethodFault::Late(_),
+            ) => (Shape::Rows, None),
         }
     }
 
@@ -249,14 +279,14 @@ impl Desk<'_> {
         let targets: Vec<Target> = cancel.targets.iter().cloned().chain(by_userref).collect();
         let canceled = targets.iter().filter_map(Target::find).filter(|target| {
             let request = Request::CancelInBatch(Cancel { target: *target });
-            self.venue.act(self.task.account, request).is_ok()
+            self.decide(request, |_now, _result| {}).is_ok()
         });
         let count = canceled.count();
-        let now = self.venue.clock().now();
-        let frame = self
-            .task
-            .envelope
-            .success(&format!("{{\"count\":{count}}}"), now);
+        let (envelope, now) = (&self.task.envelope, self.venue.clock().now());
+        let frame = match self.shape() {
+            (Shape::TopLevel, _) => envelope.canceled(count, now),
+            _ => envelope.success(&format!("{{\"count\":{count}}}"), now),
+        };
         self.task.deliver(frame, now, sink);
     }
 
@@ -266,30 +296,44 @@ impl Desk<'_> {
         if let Some(refusal) = batch::spoiled(self.venue, self.task.account, asked) {
             return self.refuse(&refused(refusal), sink);
         }
-        let mut rows = String::from("[");
-        let mut clean = true;
-        for (order, echo) in orders {
-            let request = Request::PlaceInBatch(order.clone());
-            if rows.len() > 1 {
-                rows.push(',');
-            }
-            match self.venue.act(self.task.account, request) {
-                Ok(reply) => rows.push_str(&placed(&reply, echo)),
-                Err(refusal) => {
-                    clean = false;
-                    rows.push_str(&failed(refusal, echo));
-                }
-            }
+        let (shape, refusal) = self.shape();
+        let (mut rows, mut clean) = (Vec::new(), true);
+        for (position, (order, echo)) in (1..).zip(orders) {
+            let row = match refusal.filter(|_| position == orders.len()) {
+                Some(refusal) => Err(refusal.to_owned()),
+                None => self.decide_one(order),
+            };
+            clean &= row.is_ok();
+            rows.push(batch_row(&row, echo, shape));
         }
-        rows.push(']');
+        let rows = format!("[{}]", rows.join(","));
         let (envelope, now) = (&self.task.envelope, self.venue.clock().now());
-        let frame = if clean {
-            envelope.success(&rows, now)
-        } else {
-            envelope.partial(&rows, now)
+        let frame = match shape {
+            Shape::Nested => envelope.success(&format!("{{\"orders\":{rows}}}"), now),
+            Shape::Rows if !clean => envelope.partial(&rows, now),
+            Shape::Rows | Shape::Lenient | Shape::TopLevel => envelope.success(&rows, now),
         };
         self.task.deliver(frame, now, sink);
     }
+
+    fn decide_one(&self, order: &NewOrder) -> Result<Reply, String> {
+        let placed = self.decide(Request::PlaceInBatch(order.clone()), |_now, _result| {});
+        placed.map_err(|refusal| refusal::text(refusal).to_owned())
+    }
+}
+
+/// What became of one order of a batch.
+fn batch_row(row: &Result<Reply, String>, echo: &Echo, shape: Shape) -> String {
+    let mut json = Json::object();
+    match row {
+        Ok(reply) => json.text("order_id", id(reply).unwrap_or_default()),
+        Err(refusal) => json.text("error", refusal),
+    };
+    push_echo(&mut json, echo);
+    if shape == Shape::Nested {
+        json.plain("success", row.is_ok());
+    }
+    json.finish()
 }
 
 const fn refused(refusal: Refusal) -> VenueError {
@@ -311,13 +355,6 @@ fn found(view: View<'_>, account: AccountId, target: CancelTarget) -> Option<(Pa
 fn placed(reply: &Reply, echo: &Echo) -> String {
     let mut json = Json::object();
     json.text("order_id", id(reply).unwrap_or_default());
-    push_echo(&mut json, echo);
-    json.finish()
-}
-
-fn failed(refusal: Refusal, echo: &Echo) -> String {
-    let mut json = Json::object();
-    json.text("error", refusal::text(refusal));
     push_echo(&mut json, echo);
     json.finish()
 }

@@ -83,6 +83,13 @@ impl Json {
         self
     }
 
+    /// Members that are ready made, commas between them.
+    pub(super) fn members(&mut self, json: &str) -> &mut Self {
+        self.comma();
+        self.0.push_str(json);
+        self
+    }
+
     /// Opens a member that is an array.
     pub(super) fn open_array(&mut self, name: &str) -> &mut Self {
         self.key(name);

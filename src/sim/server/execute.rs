@@ -51,35 +51,49 @@ impl Session {
             envelope: envelope.clone(),
             account,
             job,
-            fault: self.state.0.faults.method(call.method.name()),
+            fault: None,
+            fill: self.state.0.faults.fills(call.method.name()),
         };
-        match task.fault.take() {
-            Some(MethodFault::Ignore) => return Ok(()),
-            Some(MethodFault::Error {
-                text,
-                execute: false,
-            }) => {
+        let mut delay = self.state.0.settings.reply_delay;
+        match self.state.0.faults.method(call.method.name()) {
+            Some((MethodFault::Ignore, _)) => return Ok(()),
+            Some((
+                MethodFault::Error {
+                    text,
+                    execute: false,
+                },
+                _,
+            )) => {
                 let error = VenueError::with(text);
-                self.send_later(vec![envelope.failure(&error, None, self.now())]);
+                self.send_after(delay, vec![envelope.failure(&error, None, self.now())]);
                 return Ok(());
             }
-            kept => task.fault = kept,
+            Some((MethodFault::Late(late), luck)) => {
+                delay += late.drawn(luck);
+                self.carry_out(task, delay);
+                return Ok(());
+            }
+            kept => task.fault = kept.map(|(fault, _)| fault),
         }
-        self.schedule(task);
+        self.schedule(task, delay);
         Ok(())
     }
 
-    fn schedule(&mut self, task: Task) {
+    /// Carries a request out at once, and answers it later.
+    fn carry_out(&mut self, task: Task, delay: Duration) {
+        let mut replies = Vec::new();
+        task.run(&self.state.0.venue, false, &mut |reply| replies.push(reply));
+        self.send_after(delay, replies);
+    }
+
+    fn schedule(&mut self, task: Task, delay: Duration) {
         let reply_first = match self.state.0.settings.reply_order {
             ReplyOrder::ReplyFirst => true,
             ReplyOrder::ReportFirst => false,
             ReplyOrder::Random => self.rng.random_bool(0.5),
         };
-        let delay = self.state.0.settings.reply_delay;
         if !reply_first {
-            let mut replies = Vec::new();
-            task.run(&self.state.0.venue, false, &mut |reply| replies.push(reply));
-            self.send_later(replies);
+            self.carry_out(task, delay);
         } else if delay.is_zero() {
             self.finish(Due::Run(Box::new(task)));
         } else {
@@ -90,8 +104,7 @@ impl Session {
         }
     }
 
-    fn send_later(&mut self, replies: Vec<String>) {
-        let delay = self.state.0.settings.reply_delay;
+    pub(super) fn send_after(&mut self, delay: Duration, replies: Vec<String>) {
         if delay.is_zero() {
             self.finish(Due::Send(replies));
             return;

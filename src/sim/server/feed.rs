@@ -16,10 +16,12 @@ use super::{
     validate::Channel,
 };
 use crate::{
+    io::Clock,
     sim::{
         Venue, View,
         faults::FaultHandle,
         matching::{Fact, Move, PairId, PairSpec, Universe},
+        notices::Notices,
     },
     types::{Timestamp, TradingStatus},
 };
@@ -35,6 +37,11 @@ struct State {
     everyone: BTreeMap<u64, Outbox>,
     instruments: Topic,
     system: TradingStatus,
+    announced: Notices,
+    /// What is announced, as told last, and its number.
+    notices: String,
+    notices_version: u64,
+    clock: Clock,
     pairs: Vec<PairFeed>,
 }
 
@@ -50,6 +57,11 @@ impl Feed {
             everyone: BTreeMap::new(),
             instruments: Topic::default(),
             system: TradingStatus::Online,
+            announced: venue.notices().clone(),
+            notices: String::new(),
+            // None that is told, so that the first look writes it.
+            notices_version: u64::MAX,
+            clock: venue.clock().clone(),
         })));
         let heard = feed.clone();
         venue.listen(Box::new(move |now, view, facts| {
@@ -63,7 +75,10 @@ impl Feed {
         venue.read(|view| {
             let mut state = self.lock();
             state.publish_statuses(view);
-            outbox.channel(market_frames::status(state.system, outbox.id).into());
+            // How long until a window begins is as of now.
+            state.notices = state.told();
+            let frame = market_frames::status(state.system, outbox.id, &state.notices);
+            outbox.channel(frame.into());
             state.everyone.insert(outbox.id, outbox.clone());
         });
     }
@@ -207,12 +222,19 @@ impl State {
         tell(feed, &told);
     }
 
+    /// What is announced at present.
+    fn told(&self) -> String {
+        let told = self.announced.told(self.clock.now(), 6);
+        serde_json::to_string(&told).unwrap_or_default()
+    }
+
     fn publish_statuses(&mut self, view: View<'_>) {
-        let system = view.exchange.system_status();
-        if system != self.system {
-            self.system = system;
+        let (system, version) = (view.exchange.system_status(), self.announced.version());
+        if (system, version) != (self.system, self.notices_version) {
+            (self.system, self.notices_version) = (system, version);
+            self.notices = self.told();
             for (id, outbox) in &self.everyone {
-                outbox.channel(market_frames::status(system, *id).into());
+                outbox.channel(market_frames::status(system, *id, &self.notices).into());
             }
         }
         for (position, (feed, spec)) in (0..).zip(self.pairs.iter_mut().zip(&self.universe.pairs)) {

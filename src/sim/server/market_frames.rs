@@ -4,6 +4,7 @@
 
 use super::{
     encode::{Json, push_level},
+    names,
     window::Level,
 };
 use crate::{
@@ -40,29 +41,24 @@ pub(super) fn frame(channel: &str, kind: Kind) -> Json {
     json
 }
 
-/// `status`, which greets every connection.
-pub(super) fn status(system: TradingStatus, connection: u64) -> String {
+/// `status`, which greets every connection. Under maintenance it does not say whose it is.
+pub(super) fn status(system: TradingStatus, connection: u64, notices: &str) -> String {
     let mut json = frame("status", Kind::Update);
     json.open_array("data").item();
-    json.text("api_version", "v2")
-        .plain("connection_id", connection)
-        .text("system", status_name(system))
+    json.text("api_version", "v2");
+    if system != TradingStatus::Maintenance {
+        json.plain("connection_id", connection);
+    }
+    json.text("system", names::status(system))
         .text("version", "2.0.10");
+    if let Some(members) = notices
+        .strip_prefix('{')
+        .and_then(|all| all.strip_suffix('}'))
+    {
+        json.members(members);
+    }
     json.close().close_array();
     json.finish()
-}
-
-/// A status as the venue spells it.
-const fn status_name(status: TradingStatus) -> &'static str {
-    match status {
-        TradingStatus::Online => "online",
-        TradingStatus::CancelOnly => "cancel_only",
-        TradingStatus::PostOnly => "post_only",
-        TradingStatus::LimitOnly => "limit_only",
-        TradingStatus::ReduceOnly => "reduce_only",
-        TradingStatus::Maintenance => "maintenance",
-        TradingStatus::Closed => "delisted",
-    }
 }
 
 /// What a `book` frame says about one pair.
@@ -240,7 +236,7 @@ fn push_pair(json: &mut Json, of: &Instrument, status: TradingStatus) {
         .text("symbol", &of.symbol)
         .text("base", &of.base)
         .text("quote", &of.quote)
-        .text("status", status_name(status))
+        .text("status", names::status(status))
         .plain("qty_precision", of.qty_precision)
         .plain("qty_increment", of.quantity_decimal(of.lot).normalized())
         .plain("qty_min", of.quantity_decimal(of.qty_min).normalized())

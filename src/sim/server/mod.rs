@@ -11,16 +11,19 @@ mod batch;
 mod checksum;
 mod close;
 mod desk;
+mod distort;
 mod encode;
 mod execute;
 mod feed;
 mod level3;
+mod link;
 mod market_frames;
 pub mod names;
 mod order_type;
 mod outbox;
 mod pair_feed;
 mod private;
+mod race;
 pub mod refusal;
 mod render;
 mod reply;
@@ -36,15 +39,27 @@ mod ws;
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use self::{attempts::Attempts, feed::Feed, private::Reports, tokens::Tokens};
 use super::{Settings, Venue, faults::FaultHandle, matching::Universe};
 
 pub use ws::serve;
+
+/// Names of the sockets' methods.
+pub(super) const METHODS: [&str; 11] = {
+    let mut names = [""; 11];
+    let mut position = 0;
+    while position < names.len() {
+        names[position] = validate::Method::ALL[position].name();
+        position += 1;
+    }
+    names
+};
 
 /// Which of the venue's sockets a listener is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -59,7 +74,8 @@ pub enum Role {
 }
 
 impl Role {
-    const ALL: [Self; 3] = [Self::Public, Self::Private, Self::Level3];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Public, Self::Private, Self::Level3];
 
     /// The name in settings.
     #[must_use]
@@ -93,6 +109,10 @@ struct Shared {
     reports: Reports,
     attempts: Attempts,
     connections: AtomicU64,
+    /// Open sockets of each role.
+    open: [AtomicUsize; 3],
+    /// Ends every socket when it changes.
+    dropped: watch::Sender<()>,
 }
 
 impl WsState {
@@ -112,6 +132,8 @@ impl WsState {
             feed,
             reports,
             connections: AtomicU64::new(0),
+            open: Default::default(),
+            dropped: watch::Sender::new(()),
         }))
     }
 
@@ -126,6 +148,17 @@ impl WsState {
         self.0.feed.connections()
     }
 
+    /// Sockets of a role open at the moment.
+    #[must_use]
+    pub fn open(&self, role: Role) -> usize {
+        self.0.open_of(role).load(Ordering::Acquire)
+    }
+
+    /// Ends every socket without a close frame, as the venue may under maintenance.
+    pub fn drop_all(&self) {
+        self.0.dropped.send_replace(());
+    }
+
     /// A number for a new connection: unique, unsigned, beyond the signed range, as the venue's are.
     fn connection_id(&self) -> u64 {
         let count = self.0.connections.fetch_add(1, Ordering::Relaxed);
@@ -134,5 +167,16 @@ impl WsState {
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(multiplier);
         }
         mixed | 1 << 63
+    }
+}
+
+impl Shared {
+    const fn open_of(&self, role: Role) -> &AtomicUsize {
+        let [public, private, level3] = &self.open;
+        match role {
+            Role::Public => public,
+            Role::Private => private,
+            Role::Level3 => level3,
+        }
     }
 }

@@ -1,9 +1,27 @@
-//! Spellings of pairs and assets on REST.
+//! Spellings of pairs and assets on REST, and of statuses everywhere.
 //!
 //! For: which pair or asset a parameter means, and under which key the answer carries it.
-//! Left out: the WebSocket, which knows modern symbols only.
+//! Left out: pairs on the WebSocket, which knows modern symbols only.
 
-use crate::sim::matching::{AssetSpec, PairId, PairSpec, Universe};
+use crate::{
+    sim::matching::{AssetSpec, PairId, PairSpec, Universe},
+    types::TradingStatus,
+};
+
+/// A status as the venue spells it.
+#[must_use]
+pub const fn status(status: TradingStatus) -> &'static str {
+    match status {
+        TradingStatus::Online => "online",
+        TradingStatus::CancelOnly => "cancel_only",
+        TradingStatus::PostOnly => "post_only",
+        TradingStatus::LimitOnly => "limit_only",
+        TradingStatus::ReduceOnly => "reduce_only",
+        TradingStatus::Maintenance => "maintenance",
+        TradingStatus::Closed => "delisted",
+        TradingStatus::InProgress => "work_in_progress",
+    }
+}
 
 /// A pair as a caller named it.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     sim::{
         Venue, View,
-        faults::FaultHandle,
+        faults::{FaultHandle, PrivateFault},
         matching::{AccountId, Change, Fact, FillFact, OrderState, PairId, Universe},
     },
     types::{Decimal, Timestamp},
@@ -124,7 +124,7 @@ impl Reports {
                 universe: &state.universe,
                 now,
             };
-            subscription.send_snapshots(scribe, account);
+            subscription.send_snapshots(scribe, account, &state.faults);
             state
                 .accounts
                 .entry(account)
@@ -195,6 +195,7 @@ impl State {
             if let Fact::Ledger(entry) = fact {
                 let row = scribe.ledger(entry);
                 for subscription in subscriptions {
+                    subscription.skip_number(&self.faults);
                     subscription.send_balance(&row);
                 }
                 continue;
@@ -202,6 +203,7 @@ impl State {
             for row in rows(scribe, fact) {
                 let counter = view.exchange.counter(now, account, row.pair);
                 for subscription in subscriptions.iter_mut() {
+                    subscription.skip_number(&self.faults);
                     subscription.send_report(&row, counter);
                 }
             }
@@ -210,7 +212,7 @@ impl State {
 }
 
 impl Subscription {
-    fn send_snapshots(&mut self, scribe: Scribe<'_>, account: AccountId) {
+    fn send_snapshots(&mut self, scribe: Scribe<'_>, account: AccountId, faults: &FaultHandle) {
         let exchange = scribe.view.exchange;
         match self.topic {
             PrivateTopic::Executions(wanted) => {
@@ -219,7 +221,7 @@ impl Subscription {
                     let rows: Vec<_> = orders
                         .filter_map(|order| scribe.open(&order.state))
                         .collect();
-                    self.send(Kind::Snapshot, &rows);
+                    self.send_split(Kind::Snapshot, &rows, faults);
                 }
                 // Two frames: clients judge a whole frame by the kind of its first row.
                 let fills: Vec<&FillFact> = exchange.fills(account).rev().take(TRADES).collect();
@@ -228,7 +230,7 @@ impl Subscription {
                     let rows: Vec<_> = oldest_first
                         .filter_map(|fill| scribe.past_trade(fill))
                         .collect();
-                    self.send(Kind::Snapshot, &rows);
+                    self.send_split(Kind::Snapshot, &rows, faults);
                 }
             }
             PrivateTopic::Balances { snapshot: true } => {
@@ -236,7 +238,7 @@ impl Subscription {
                 let rows: Vec<_> = balances
                     .map(|(asset, balance)| scribe.balance(&asset, balance.total))
                     .collect();
-                self.send(Kind::Snapshot, &rows);
+                self.send_split(Kind::Snapshot, &rows, faults);
             }
             PrivateTopic::Balances { snapshot: false } => {}
         }
@@ -262,6 +264,24 @@ impl Subscription {
         let counter = counter.rounded_away_from_zero(0).unwrap_or(counter);
         let open = row.text.strip_suffix('}').unwrap_or(&row.text);
         self.send(Kind::Update, &[format!("{open},\"ratecount\":{counter}}}")]);
+    }
+
+    /// Sends a snapshot, in two frames if that is armed.
+    fn send_split(&mut self, kind: Kind, rows: &[String], faults: &FaultHandle) {
+        let splits =
+            rows.len() > 1 && faults.hurts(self.topic.channel(), PrivateFault::SplitSnapshot);
+        let (first, second) = rows.split_at(if splits { rows.len() / 2 } else { rows.len() });
+        self.send(kind, first);
+        if splits {
+            self.send(kind, second);
+        }
+    }
+
+    /// Leaves a number out, if that is armed.
+    fn skip_number(&mut self, faults: &FaultHandle) {
+        if faults.hurts(self.topic.channel(), PrivateFault::SequenceGap) {
+            self.sequence += 1;
+        }
     }
 
     fn send(&mut self, kind: Kind, rows: &[String]) {

@@ -29,6 +29,7 @@ pub const fn text(refusal: Refusal) -> &'static str {
         Refusal::CancelOnly => "EService:Market in cancel_only mode",
         Refusal::PostOnlyMode => "EService:Market in post_only mode",
         Refusal::LimitOnly => "EService:Market in limit_only mode",
+        Refusal::ReduceOnly => "EOrder:Reduce only:No position exists",
         Refusal::Unavailable => "EService:Unavailable",
     }
 }

@@ -45,6 +45,14 @@ impl Envelope {
         self.finish(json, now)
     }
 
+    /// The older answer to a batch of cancels: the number stands beside the rest, and there is no result.
+    pub(super) fn canceled(&self, count: usize, now: Timestamp) -> String {
+        let mut json = Json::object();
+        self.head(&mut json);
+        json.plain("orders_cancelled", count).plain("success", true);
+        self.finish(json, now)
+    }
+
     /// The answer with an error, and the symbol that it is about.
     pub(super) fn failure(
         &self,

@@ -405,6 +405,7 @@ const fn ended(reason: CancelReason) -> &'static str {
         | CancelReason::OrdersLimit
         | CancelReason::MarketStatus
         | CancelReason::Minimum
+        | CancelReason::Delisted
         | CancelReason::NotAlive => "canceled",
     }
 }

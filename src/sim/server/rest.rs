@@ -20,7 +20,9 @@ mod prices;
 mod public;
 mod reply;
 mod revisions;
+mod stale;
 mod transparency;
+mod trickle;
 mod valuation;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -43,6 +45,7 @@ use self::{
     params::Params,
     public::Query,
     reply::{Answer, Failure, page, response},
+    stale::Horizon,
 };
 use super::{
     auth::{Keys, SignedCall},
@@ -123,8 +126,17 @@ pub async fn serve(listener: net::Listener, state: RestState, cancel: Cancellati
         cancel: cancel.clone(),
     });
     let router = Router::new().fallback(handle).with_state(shared);
-    let service = router.into_make_service_with_connect_info::<Peer>();
-    let server = axum::serve(Established::new(listener), service)
+    serve_router(listener, router, cancel).await;
+}
+
+/// Serves until canceled. Open calls may end within a short grace.
+pub(in crate::sim) async fn serve_router(
+    listener: net::Listener,
+    router: Router,
+    cancel: CancellationToken,
+) {
+    let router = router.into_make_service_with_connect_info::<Peer>();
+    let server = axum::serve(Established::new(listener), router)
         .with_graceful_shutdown(cancel.clone().cancelled_owned());
     let overdue = async {
         cancel.cancelled().await;
@@ -134,16 +146,16 @@ pub async fn serve(listener: net::Listener, state: RestState, cancel: Cancellati
         biased;
         ended = server => {
             if let Err(error) = ended {
-                tracing::error!(%error, "REST server ended");
+                tracing::error!(%error, "HTTP server ended");
             }
         }
-        () = overdue => tracing::warn!("REST calls still open are left behind"),
+        () = overdue => tracing::warn!("HTTP calls still open are left behind"),
     }
 }
 
 async fn handle(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
@@ -154,26 +166,29 @@ async fn handle(
         return page(404, "<html>Not Found</html>".to_owned());
     };
     // Given back when the answer has left.
-    let _slot = match shared.admit(&route, &parts, peer) {
+    let _slot = match shared.admit(&route, &parts, peer.ip) {
         Ok(slot) => slot,
         Err(failure) => return response(&Err(failure)),
     };
+    let sent = Sent {
+        route,
+        peer: &peer,
+        parts: &parts,
+        body: &body,
+    };
     match shared.state.faults.rest(route.endpoint) {
-        None => shared.respond(&route, peer, &parts, &body).await,
-        Some(RestFault::Error(text)) => response(&Err(Failure(text.into()))),
-        Some(RestFault::Status(status, html)) => page(status, html),
-        Some(RestFault::Silence) => shared.silence().await,
-        Some(RestFault::DoThenSilence) => {
-            // What it decided stays decided; nobody hears of it.
-            drop(shared.state.answer(&route, peer, &parts, &body));
-            shared.silence().await
-        }
-        Some(RestFault::Delay(delay)) => {
-            let answer = shared.respond(&route, peer, &parts, &body).await;
-            sleep(delay).await;
-            answer
-        }
+        None => shared.respond(&sent, None).await,
+        Some((fault, luck)) => shared.fail(&sent, fault, luck).await,
     }
+}
+
+/// A call as it arrived.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    route: Route<'a>,
+    peer: &'a Peer,
+    parts: &'a Parts,
+    body: &'a Bytes,
 }
 
 /// Which endpoint a path means.
@@ -240,21 +255,62 @@ impl Shared {
         fits.then_some(Slot::FREE).ok_or(Failure::RATE_LIMIT)
     }
 
-    async fn respond(
-        &self,
-        route: &Route<'_>,
-        peer: IpAddr,
-        parts: &Parts,
-        body: &Bytes,
-    ) -> Response {
-        let answer = self.state.answer(route, peer, parts, body);
+    /// Carries a call out and answers it.
+    async fn respond(&self, sent: &Sent<'_>, horizon: Option<Horizon>) -> Response {
+        let answer = self.state.answer(sent, horizon);
         if let Err(Failure(text)) = &answer {
-            tracing::debug!(endpoint = route.endpoint, %text, "refused");
+            tracing::debug!(endpoint = sent.route.endpoint, %text, "refused");
         }
-        if route.is_trading() && !self.state.reply_delay.is_zero() {
+        if sent.route.is_trading() && !self.state.reply_delay.is_zero() {
             sleep(self.state.reply_delay).await;
         }
         response(&answer)
+    }
+
+    /// Does what is armed instead of answering properly.
+    async fn fail(&self, sent: &Sent<'_>, fault: RestFault, luck: u64) -> Response {
+        // What it decides stays decided; nobody hears of it.
+        let act = || drop(self.state.answer(sent, None));
+        match fault {
+            RestFault::Error(text) => response(&Err(Failure(text.into()))),
+            RestFault::DoThenError(text) => {
+                act();
+                response(&Err(Failure(text.into())))
+            }
+            RestFault::Status(status, html) => page(status, html),
+            RestFault::DoThenStatus(status, html) => {
+                act();
+                page(status, html)
+            }
+            RestFault::Silence => self.silence().await,
+            RestFault::DoThenSilence => {
+                act();
+                self.silence().await
+            }
+            RestFault::Drop(ending) => {
+                if ending.execute {
+                    act();
+                }
+                sent.peer.cord.cut(ending.reset);
+                // Nothing of it is sent.
+                page(503, String::new())
+            }
+            RestFault::Cut => trickle::half(self.respond(sent, None).await).await,
+            RestFault::Delay(delay) => {
+                let answer = self.respond(sent, None).await;
+                sleep(delay.drawn(luck)).await;
+                answer
+            }
+            RestFault::Slow(rate) => trickle::slow(self.respond(sent, None).await, rate).await,
+            RestFault::Overtaken(delay) => {
+                self.state.faults.overtaken(delay.drawn(luck)).await;
+                self.respond(sent, None).await
+            }
+            RestFault::Stale(staleness) => {
+                let horizon = Horizon::new(self.state.clock.now(), staleness, luck);
+                self.respond(sent, Some(horizon)).await
+            }
+        }
     }
 
     /// Never answers, until the server ends.
@@ -265,11 +321,13 @@ impl Shared {
 }
 
 impl RestState {
-    fn answer(&self, route: &Route<'_>, peer: IpAddr, parts: &Parts, body: &Bytes) -> Answer {
-        if route.private {
-            self.private(route.endpoint, peer, parts, body)
+    fn answer(&self, sent: &Sent<'_>, horizon: Option<Horizon>) -> Answer {
+        if sent.route.private {
+            let answer = self.private(sent, horizon);
+            self.faults.note_decided();
+            answer
         } else {
-            self.public(route.endpoint, parts, body)
+            self.public(sent.route.endpoint, sent.parts, sent.body)
         }
     }
 
@@ -299,7 +357,9 @@ impl RestState {
         })
     }
 
-    fn private(&self, endpoint: &str, peer: IpAddr, parts: &Parts, body: &Bytes) -> Answer {
+    fn private(&self, sent: &Sent<'_>, horizon: Option<Horizon>) -> Answer {
+        let (endpoint, peer) = (sent.route.endpoint, sent.peer.ip);
+        let (parts, body) = (sent.parts, sent.body);
         let carry_out = private_endpoint(endpoint)?;
         let params = read_body(&parts.headers, body)?;
         let now = self.clock.now();
@@ -326,6 +386,8 @@ impl RestState {
             now,
             owner,
             params: &params,
+            fill: self.faults.fills(endpoint),
+            horizon,
         })
     }
 }

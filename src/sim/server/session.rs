@@ -3,7 +3,7 @@
 //! For: who may ask what on which socket, tokens, subscriptions. Left out: carrying out trading requests (`execute`), bytes (`ws`).
 //! Always true: when a session ends, its subscriptions and its hold on tokens end with it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use futures_util::stream::FuturesOrdered;
 
@@ -66,6 +66,7 @@ pub(super) struct Session {
 impl Session {
     /// Greets a new connection.
     pub(super) fn open(role: Role, state: WsState, outbox: Outbox) -> Self {
+        state.0.open_of(role).fetch_add(1, Ordering::AcqRel);
         state.0.feed.join(&state.0.venue, &outbox);
         Self {
             rng: rng::stream(state.0.settings.seed, outbox.id),
@@ -115,13 +116,23 @@ impl Session {
     }
 
     fn answer(&mut self, call: &Call<'_>, envelope: &Envelope) -> Result<(), VenueError> {
+        let shared = &self.state.0;
+        if shared.faults.voids_tokens(call.method.name()) {
+            shared.tokens.void_all();
+        }
         if call.method.is_trading() {
             return self.trade(call, envelope);
         }
-        match self.state.0.faults.method(call.method.name()) {
-            Some(MethodFault::NoAnswer | MethodFault::Ignore) => return Ok(()),
-            Some(MethodFault::Error { text, .. }) => return Err(VenueError::with(text)),
-            None => {}
+        match shared.faults.method(call.method.name()) {
+            Some((MethodFault::NoAnswer | MethodFault::Ignore, _)) => return Ok(()),
+            Some((MethodFault::Error { text, .. }, _)) => return Err(VenueError::with(text)),
+            Some((MethodFault::Late(delay), luck)) if call.method == Method::Ping => {
+                let pong = vec![envelope.pong(self.now())];
+                self.send_after(delay.drawn(luck), pong);
+                return Ok(());
+            }
+            // A subscription's acknowledgement and its data belong together.
+            Some((MethodFault::Late(_) | MethodFault::Shape { .. }, _)) | None => {}
         }
         match call.method {
             Method::Subscribe => self.subscribe(call, envelope),
@@ -425,6 +436,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let shared = &self.state.0;
+        shared.open_of(self.role).fetch_sub(1, Ordering::AcqRel);
         shared.feed.leave(self.outbox.id);
         shared.reports.leave(self.outbox.id);
         let private = self.private.iter().map(|(_, token)| token);

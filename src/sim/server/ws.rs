@@ -1,13 +1,12 @@
 //! Sockets: a listener for each role, a task for each connection.
 //!
-//! For: handshake, heartbeats, idle ends, close frames, faults of the wire. Left out: what frames mean (`session`).
+//! For: handshake, heartbeats, idle ends, close frames. Left out: what frames mean (`session`), sending and its faults (`link`).
 //! Always true: a client that reads too slowly is disconnected; a shutdown tells every client with a close frame.
 
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use tokio::{
-    io::AsyncWriteExt as _,
     sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
@@ -16,7 +15,7 @@ use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async_with_config,
     tungstenite::{
         Error as WireError, Message,
-        handshake::server::{ErrorResponse, Request, Response},
+        handshake::server::{Callback, ErrorResponse, Request, Response},
         http::StatusCode,
         protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
     },
@@ -26,13 +25,11 @@ use tracing::{debug, warn};
 
 use super::{
     Role, WsState,
+    link::{End, HELD, Link},
     outbox::{Drain, Outbox, Outgoing},
     session::Session,
 };
-use crate::{
-    io::net::{Accepted, Listener, Stream},
-    sim::faults::{Garbage, WireFault},
-};
+use crate::io::net::{Accepted, Listener, Stream};
 
 /// Time for TLS and the upgrade together.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -68,27 +65,30 @@ pub async fn serve(listener: Listener, role: Role, state: WsState, cancel: Cance
 async fn connect(accepted: Accepted, role: Role, state: WsState, cancel: CancellationToken) {
     let peer = accepted.peer;
     let now = state.0.venue.clock().now();
-    let admitted = state.0.attempts.admit(now, peer.ip());
-    let socket = match timeout(HANDSHAKE, upgrade(accepted, admitted)).await {
+    let door = Door {
+        refused: state.0.faults.refuses(role),
+        admitted: state.0.attempts.admit(now, peer.ip()),
+    };
+    let socket = match timeout(HANDSHAKE, upgrade(accepted, door)).await {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) => return debug!(%peer, %error, "handshake failed"),
         Err(_elapsed) => return debug!(%peer, "handshake too slow"),
     };
     let (outbox, drain) = Outbox::new(state.connection_id(), state.0.settings.outbound_frames);
     let faults = state.0.faults.changes();
-    let session = Session::open(role, state, outbox);
+    let session = Session::open(role, state.clone(), outbox);
+    let overflow = drain.overflow.clone();
     let connection = Connection {
-        socket,
+        link: Link::new(socket, (state, role), cancel.clone(), overflow.clone()),
         session,
         cancel,
-        overflow: drain.overflow.clone(),
-        mute: false,
+        overflow,
     };
     let end = Box::pin(connection.run(drain, faults)).await;
     debug!(%peer, role = role.name(), ?end, "socket ended");
 }
 
-async fn upgrade(accepted: Accepted, admitted: bool) -> Result<WebSocketStream<Stream>, Refused> {
+async fn upgrade(accepted: Accepted, door: Door) -> Result<WebSocketStream<Stream>, Refused> {
     let stream = accepted.establish().await?;
     let config = WebSocketConfig::default()
         .read_buffer_size(16 << 10)
@@ -96,8 +96,7 @@ async fn upgrade(accepted: Accepted, admitted: bool) -> Result<WebSocketStream<S
         .max_write_buffer_size(64 << 20)
         .max_message_size(Some(LARGEST))
         .max_frame_size(Some(LARGEST));
-    let check = if admitted { check_path } else { refuse };
-    let socket = accept_hdr_async_with_config(stream, check, Some(config)).await;
+    let socket = accept_hdr_async_with_config(stream, door, Some(config)).await;
     socket.map_err(Box::new).map_err(Refused::Upgrade)
 }
 
@@ -110,68 +109,66 @@ enum Refused {
     Upgrade(#[source] Box<WireError>),
 }
 
-#[expect(
-    clippy::result_large_err,
-    reason = "the callback's type is the library's"
-)]
-fn check_path(request: &Request, response: Response) -> Result<Response, ErrorResponse> {
-    if matches!(request.uri().path(), "/v2" | "/v2/") {
-        return Ok(response);
+/// Decides about upgrades.
+struct Door {
+    /// The status with which everybody is refused: a fault.
+    refused: Option<u16>,
+    /// Whether the client's address did not come too often.
+    admitted: bool,
+}
+
+impl Callback for Door {
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        if !self.admitted {
+            return Err(banned());
+        }
+        match (self.refused, request.uri().path()) {
+            (Some(status), _) => Err(refusal(status)),
+            (None, "/v2" | "/v2/") => Ok(response),
+            (None, _) => Err(refusal(404)),
+        }
     }
-    let mut missing = ErrorResponse::new(None);
-    *missing.status_mut() = StatusCode::NOT_FOUND;
-    Err(missing)
+}
+
+fn refusal(status: u16) -> ErrorResponse {
+    let mut refusal = ErrorResponse::new(None);
+    *refusal.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    refusal
 }
 
 /// What the network in front of the venue answers an address that came too often.
-#[expect(
-    clippy::result_large_err,
-    reason = "the callback's type is the library's"
-)]
-fn refuse(_request: &Request, _response: Response) -> Result<Response, ErrorResponse> {
+fn banned() -> ErrorResponse {
     let mut banned = ErrorResponse::new(Some("error code: 1015".to_owned()));
     *banned.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-    Err(banned)
+    banned
 }
 
 struct Connection {
-    socket: WebSocketStream<Stream>,
+    link: Link,
     session: Session,
     cancel: CancellationToken,
     overflow: CancellationToken,
-    /// Says nothing more: a fault.
-    mute: bool,
-}
-
-/// Why a connection ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum End {
-    Shutdown,
-    Slow,
-    Client,
-    Idle,
-    Lonely,
-    Fault,
-    Wire,
 }
 
 impl Connection {
     async fn run(mut self, mut drain: Drain, mut faults: watch::Receiver<()>) -> End {
         let times = Times::of(&self.session);
-        let (idle, heartbeat, lonely) = (
+        let mut dropped = self.session.state.0.dropped.subscribe();
+        let (idle, heartbeat, lonely, held) = (
             sleep(times.idle),
             sleep(times.heartbeat),
             sleep(times.lonely),
+            sleep(HELD),
         );
-        tokio::pin!(idle, heartbeat, lonely);
+        tokio::pin!(idle, heartbeat, lonely, held);
         let end = loop {
             let was_lonely = self.session.lonely;
             let step = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => Err(End::Shutdown),
                 () = self.overflow.cancelled() => Err(End::Slow),
-                Ok(()) = faults.changed() => self.suffer().await,
-                message = self.socket.next() => {
+                Ok(()) = faults.changed() => self.link.suffer().await,
+                message = self.link.socket.next() => {
                     idle.set(sleep(times.idle));
                     self.read(message)
                 }
@@ -183,11 +180,15 @@ impl Connection {
                     if matches!(outgoing, Outgoing::Channel(_)) {
                         heartbeat.set(sleep(times.heartbeat));
                     }
-                    self.write(outgoing).await
+                    held.set(sleep(HELD));
+                    self.link.write(outgoing).await
                 }
+                // After what was told before it.
+                Ok(()) = dropped.changed() => Err(End::Fault),
+                () = &mut held, if self.link.holds() => self.link.release().await,
                 () = &mut heartbeat, if self.session.subscribed => {
                     heartbeat.set(sleep(times.heartbeat));
-                    self.send(Message::text("{\"channel\":\"heartbeat\"}")).await
+                    self.link.send(Message::text("{\"channel\":\"heartbeat\"}")).await
                 }
                 () = &mut idle => Err(End::Idle),
                 () = &mut lonely, if self.session.lonely => Err(End::Lonely),
@@ -201,9 +202,9 @@ impl Connection {
         };
         // Nothing is said to it from here on, and it counts no more.
         drop(self.session);
-        let goodbye = goodbye(end).filter(|_| !self.mute);
+        let goodbye = goodbye(&end).filter(|_| !self.link.mute);
         if let Some(frame) = goodbye
-            && timeout(GOODBYE, close(&mut self.socket, frame))
+            && timeout(GOODBYE, close(&mut self.link.socket, frame))
                 .await
                 .is_err()
         {
@@ -233,53 +234,12 @@ impl Connection {
             )) => Ok(()),
         }
     }
-
-    async fn write(&mut self, outgoing: Outgoing) -> Result<(), End> {
-        match outgoing {
-            Outgoing::Reply(text) => self.send(Message::Text(text)).await,
-            Outgoing::Channel(text) => {
-                self.suffer().await?;
-                self.send(Message::Text(text)).await
-            }
-        }
-    }
-
-    /// Sends a message, unless the connection ends first: a client that does not read holds up only itself.
-    async fn send(&mut self, message: Message) -> Result<(), End> {
-        if self.mute {
-            return Ok(());
-        }
-        tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => Err(End::Shutdown),
-            () = self.overflow.cancelled() => Err(End::Slow),
-            sent = self.socket.send(message) => sent.map_err(|_broken| End::Wire),
-        }
-    }
-
-    /// Carries out the fault that is due on this socket, if any.
-    async fn suffer(&mut self) -> Result<(), End> {
-        let session = &self.session;
-        match session.state.0.faults.wire(session.role) {
-            None => Ok(()),
-            Some(WireFault::Drop) => Err(End::Fault),
-            Some(WireFault::Mute) => {
-                self.mute = true;
-                Ok(())
-            }
-            Some(WireFault::HalfClose) => {
-                let ended = self.socket.get_mut().shutdown().await;
-                self.mute = true;
-                ended.map_err(|_broken| End::Wire)
-            }
-            Some(WireFault::Garbage(kind)) => self.send(garbage(kind)).await,
-        }
-    }
 }
 
 /// What a client is told at the end, if it is told anything.
-fn goodbye(end: End) -> Option<CloseFrame> {
+fn goodbye(end: &End) -> Option<CloseFrame> {
     let (code, reason) = match end {
+        End::Told(frame) => return Some(frame.clone()),
         End::Shutdown => (CloseCode::Away, "shutting down"),
         End::Idle => (CloseCode::Normal, "idle"),
         End::Lonely => (CloseCode::Normal, "no private subscription"),
@@ -313,25 +273,5 @@ impl Times {
             heartbeat: settings.heartbeat,
             lonely: settings.unsubscribed_timeout,
         }
-    }
-}
-
-/// What goes out instead of a frame.
-fn garbage(kind: Garbage) -> Message {
-    match kind {
-        Garbage::Truncated => {
-            Message::text(r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/U"#)
-        }
-        Garbage::Text => Message::text("CloudFlare WebSocket proxy restarting"),
-        Garbage::Binary => Message::binary(vec![0x00, 0x9F, 0x92, 0x96, 0xFF]),
-        Garbage::HugeNumbers => Message::text(
-            r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[{"price":1e400,"qty":99999999999999999999999999999999.00000000}],"asks":[],"checksum":18446744073709551616,"timestamp":"2026-09-01T08:00:04.250000Z"}]}"#,
-        ),
-        Garbage::UnknownChannel => {
-            Message::text(r#"{"channel":"weather","type":"update","data":[{"rain":true}]}"#)
-        }
-        Garbage::WrongTypes => Message::text(
-            r#"{"channel":"book","type":"update","data":[{"symbol":7,"bids":"none","asks":null,"checksum":"1"}]}"#,
-        ),
     }
 }

@@ -242,7 +242,8 @@ async fn replies_come_late_where_that_is_set() {
     rig.call("CancelAll", "").await;
     let prompt = timeout(delay / 2, rig.call("Balance", "")).await;
     assert!(prompt.is_ok(), "a query does not");
-    rig.faults.arm_rest("Balance", RestFault::Delay(delay), 1);
+    rig.faults
+        .arm_rest("Balance", RestFault::Delay(delay.into()), 1);
     let late = timeout(delay / 2, rig.form("Balance", "")).await;
     assert!(late.is_err());
 }

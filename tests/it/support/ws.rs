@@ -15,7 +15,7 @@ use super::within;
 
 /// A connected client.
 pub(crate) struct Client {
-    socket: WebSocketStream<Stream>,
+    pub(crate) socket: WebSocketStream<Stream>,
 }
 
 /// What a socket may end with.

@@ -31,7 +31,7 @@ pub(super) fn balance(call: &Call<'_>) -> Answer {
         let balances = view.exchange.balances(call.account());
         let rows = balances.map(|(asset, balance)| {
             let name = names::asset_id(universe, &asset).to_owned();
-            (name, balance.total.to_string())
+            (name, call.balance(view, asset, balance.total).to_string())
         });
         result(&rows.collect::<Entries<_, _>>())
     })

@@ -6,13 +6,18 @@ use super::{
     RestState,
     params::Params,
     reply::{Answer, Failure},
+    stale::Horizon,
 };
 use crate::{
     sim::{
+        faults::Part,
         matching::{AccountId, Reply, Request},
-        server::auth::{Needs, Owner, Permission},
+        server::{
+            auth::{Needs, Owner, Permission},
+            race,
+        },
     },
-    types::Timestamp,
+    types::{Decimal, Timestamp},
 };
 
 /// An authenticated private call.
@@ -22,6 +27,10 @@ pub(super) struct Call<'a> {
     pub(super) now: Timestamp,
     pub(super) owner: &'a Owner,
     pub(super) params: &'a Params,
+    /// How much of its order is filled meanwhile: a fault.
+    pub(super) fill: Option<Part>,
+    /// Up to when it sees its account: a fault. Otherwise up to now.
+    pub(super) horizon: Option<Horizon>,
 }
 
 /// Rows of a page of history.
@@ -34,7 +43,14 @@ impl Call<'_> {
 
     /// Lets the venue decide.
     pub(super) fn act(&self, request: Request) -> Result<Reply, Failure> {
-        Ok(self.state.venue.act(self.account(), request)?)
+        let (venue, account) = (&self.state.venue, self.account());
+        Ok(race::act_with(
+            venue,
+            account,
+            request,
+            self.fill,
+            |_now, _result| {},
+        )?)
     }
 
     pub(super) fn require(&self, permission: Permission) -> Result<(), Failure> {
@@ -68,7 +84,7 @@ pub(super) fn number<T: FromStr>(params: &Params, name: &str) -> Result<Option<T
 
 /// An instant in seconds since the epoch, with or without a fraction.
 pub(super) fn seconds(text: &str) -> Option<Timestamp> {
-    let seconds: crate::types::Decimal = text.parse().ok()?;
+    let seconds: Decimal = text.parse().ok()?;
     let nanos = seconds.rounded_toward_zero(9).ok()?.mantissa();
     i64::try_from(nanos).ok().map(Timestamp::from_nanos)
 }

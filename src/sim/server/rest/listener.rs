@@ -5,6 +5,12 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -13,7 +19,10 @@ use axum::{
     serve::{IncomingStream, Listener},
 };
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{sleep, timeout},
+};
 
 use crate::io::net::{self, Accepted, Stream};
 
@@ -24,20 +33,92 @@ const MOST_HANDSHAKES: usize = 256;
 /// Wait after the operating system refused a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Address that a connection came from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) IpAddr);
+type Handshake = BoxFuture<'static, Option<(Stream, SocketAddr)>>;
 
-impl Connected<IncomingStream<'_, Established>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Established>) -> Self {
-        Self(stream.remote_addr().ip().to_canonical())
+/// What a connection hangs on. Cut, it ends instead of sending anything more: a fault.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cord(Arc<AtomicU8>);
+
+const WHOLE: u8 = 0;
+const ENDED: u8 = 1;
+const RESET: u8 = 2;
+
+impl Cord {
+    /// Ends the connection, with a TCP reset if asked for.
+    pub(super) fn cut(&self, reset: bool) {
+        let how = if reset { RESET } else { ENDED };
+        self.0.store(how, Ordering::Release);
     }
 }
 
-type Handshake = BoxFuture<'static, Option<(Stream, SocketAddr)>>;
+/// Who connected, and what the connection hangs on.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) ip: IpAddr,
+    pub(super) cord: Cord,
+}
+
+impl Connected<IncomingStream<'_, Established>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Established>) -> Self {
+        Self {
+            ip: stream.remote_addr().ip().to_canonical(),
+            cord: stream.io().cord.clone(),
+        }
+    }
+}
+
+/// A connection's bytes.
+#[derive(Debug)]
+pub(in crate::sim) struct Wire {
+    stream: Stream,
+    cord: Cord,
+}
+
+impl Wire {
+    fn check(&self) -> io::Result<()> {
+        let how = self.cord.0.load(Ordering::Acquire);
+        if how == WHOLE {
+            return Ok(());
+        }
+        if how == RESET {
+            self.stream.reset_on_drop()?;
+        }
+        Err(io::ErrorKind::ConnectionAborted.into())
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
 
 /// A listener that hands out established connections.
-pub(super) struct Established {
+pub(in crate::sim) struct Established {
     listener: net::Listener,
     handshakes: FuturesUnordered<Handshake>,
 }
@@ -56,23 +137,24 @@ impl Established {
 }
 
 impl Listener for Established {
-    type Io = Stream;
+    type Io = Wire;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Stream, SocketAddr) {
+    async fn accept(&mut self) -> (Wire, SocketAddr) {
         loop {
             let has_room = self.handshakes.len() < MOST_HANDSHAKES;
             tokio::select! {
                 biased;
                 Some(done) = self.handshakes.next() => {
-                    if let Some(connection) = done {
-                        return connection;
+                    if let Some((stream, peer)) = done {
+                        let cord = Cord::default();
+                        return (Wire { stream, cord }, peer);
                     }
                 }
                 accepted = self.listener.accept(), if has_room => match accepted {
                     Ok(accepted) => self.begin(accepted),
                     Err(error) => {
-                        tracing::warn!(%error, "cannot accept a REST connection");
+                        tracing::warn!(%error, "cannot accept an HTTP connection");
                         sleep(PAUSE).await;
                     }
                 },

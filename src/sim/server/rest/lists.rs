@@ -3,7 +3,7 @@
 //! Left out: positions, which a cash account never has.
 //! Always true: a page is newest first; `count` is the number of all matches.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     sim::{
         View,
-        matching::{Exchange, FillFact, LedgerFact, Order, OrderKey, PairSpec},
+        matching::{FillFact, LedgerFact, Order, OrderKey, PairSpec},
         server::{
             auth::{Permission, QueryPeriod},
             names,
@@ -70,10 +70,10 @@ pub(super) fn open_orders(call: &Call<'_>) -> Answer {
     call.require(Permission::QueryOpenTrades)?;
     let filter = Filter::read(call)?;
     call.state.venue.read(|view| {
-        let open = view.exchange.open_orders(call.account());
-        let mut open: Vec<&Order> = open.filter(|order| filter.holds(order)).collect();
-        open.reverse();
-        let open = render_orders(view, call, open.into_iter());
+        let seen = call.open_orders(view);
+        let open = seen.iter().rev().map(AsRef::as_ref);
+        let open = open.filter(|order| filter.holds(order));
+        let open = render_orders(view, call, open);
         result(&Open { open })
     })
 }
@@ -91,14 +91,15 @@ pub(super) fn closed_orders(call: &Call<'_>) -> Answer {
     };
     call.state.venue.read(|view| {
         let range = Range::read(call, |id| {
-            own_order(view.exchange, call, id).map(|order| order.state.opened)
+            call.own_order(view, id).map(|order| order.state.opened)
         })?;
+        let seen = call.closed_orders(view);
         let in_range = |order: &Order| {
             let closed = order.closed_at.is_some_and(|at| range.holds(at));
             by_open && range.holds(order.state.opened) || by_close && closed
         };
         let matches = || {
-            let closed = view.exchange.closed_orders(call.account()).rev();
+            let closed = seen.iter().rev().map(AsRef::as_ref);
             closed.filter(|order| filter.holds(order) && in_range(order))
         };
         let page = matches().skip(offset(call)?).take(PAGE);
@@ -119,7 +120,7 @@ pub(super) fn query_orders(call: &Call<'_>) -> Answer {
         return Err(Failure::argument("txid"));
     }
     call.state.venue.read(|view| {
-        let may_see = |order: &Order| {
+        let may_see = |order: &Cow<'_, Order>| {
             let needed = if order.closed_at.is_some() {
                 closed
             } else {
@@ -127,25 +128,19 @@ pub(super) fn query_orders(call: &Call<'_>) -> Answer {
             };
             call.owner.may(needed) && filter.holds(order)
         };
-        let found: Vec<&Order> = if ids.is_empty() {
-            let open = view.exchange.open_orders(call.account());
-            open.chain(view.exchange.closed_orders(call.account()))
-                .filter(|order| may_see(order))
+        let found: Vec<Cow<'_, Order>> = if ids.is_empty() {
+            let open = call.open_orders(view).into_iter();
+            open.chain(call.closed_orders(view))
+                .filter(may_see)
                 .take(MOST_ORDERS)
                 .collect()
         } else {
-            let found = ids
-                .iter()
-                .filter_map(|id| own_order(view.exchange, call, id));
-            found.filter(|order| may_see(order)).collect()
+            let found = ids.iter().filter_map(|id| call.own_order(view, id));
+            found.filter(may_see).collect()
         };
-        result(&render_orders(view, call, found.into_iter()))
+        let found = found.iter().map(AsRef::as_ref);
+        result(&render_orders(view, call, found))
     })
-}
-
-fn own_order<'a>(exchange: &'a Exchange, call: &Call<'_>, id: &str) -> Option<&'a Order> {
-    let order = exchange.order(&OrderId::new(id).ok()?)?;
-    (order.state.account == call.account()).then_some(order)
 }
 
 fn render_orders<'a>(
@@ -168,7 +163,7 @@ fn render_orders<'a>(
 /// The trades of each order, as `TradesHistory` tells them to one who asks with the same parameters.
 fn trades_of(view: View<'_>, call: &Call<'_>) -> BTreeMap<OrderKey, Vec<ExecId>> {
     let merge = call.params.flag_or("consolidate_taker", true);
-    let fills = view.exchange.fills(call.account());
+    let fills = call.fills(view);
     let mut trades: BTreeMap<OrderKey, Vec<ExecId>> = BTreeMap::new();
     for (_, trade) in consolidated(view, fills, merge) {
         let of_order = trades.entry(trade.first.order.key).or_default();
@@ -223,10 +218,10 @@ pub(super) fn trades_history(call: &Call<'_>) -> Answer {
     let merge = call.params.flag_or("consolidate_taker", true);
     call.state.venue.read(|view| {
         let range = Range::read(call, |id| {
-            let mut fills = view.exchange.fills(call.account());
+            let mut fills = call.fills(view);
             fills.find(|fill| *fill.exec_id == *id).map(|fill| fill.at)
         })?;
-        let fills = view.exchange.fills(call.account());
+        let fills = call.fills(view);
         let trades = consolidated(
             view,
             fills.filter(|fill| any && range.holds(fill.at)),
@@ -245,7 +240,7 @@ pub(super) fn query_trades(call: &Call<'_>) -> Answer {
     call.require(Permission::QueryClosedTrades)?;
     let ids = wanted(call, "txid")?;
     call.state.venue.read(|view| {
-        let fills = view.exchange.fills(call.account());
+        let fills = call.fills(view);
         let found = fills.filter(|fill| ids.contains(&fill.exec_id.as_str()));
         let found = consolidated(view, found, false);
         result(&render_trades(call, view, found.into_iter()))
@@ -329,7 +324,7 @@ pub(super) fn ledgers(call: &Call<'_>) -> Answer {
     call.state.venue.read(|view| {
         let assets = assets(call, view)?;
         let range = Range::read(call, |id| {
-            let mut entries = view.exchange.ledger(call.account());
+            let mut entries = call.ledger(view);
             entries
                 .find(|entry| *entry.ledger_id == *id)
                 .map(|entry| entry.at)
@@ -337,7 +332,7 @@ pub(super) fn ledgers(call: &Call<'_>) -> Answer {
         let wanted = |entry: &&LedgerFact| {
             any && range.holds(entry.at) && (assets.is_empty() || assets.contains(&entry.asset))
         };
-        let matches = || view.exchange.ledger(call.account()).rev().filter(wanted);
+        let matches = || call.ledger(view).rev().filter(wanted);
         let page = matches().skip(offset(call)?).take(PAGE);
         result(&Ledger {
             ledger: render_ledger(view, page),
@@ -351,7 +346,7 @@ pub(super) fn query_ledgers(call: &Call<'_>) -> Answer {
     call.require(Permission::QueryLedger)?;
     let ids = wanted(call, "id")?;
     call.state.venue.read(|view| {
-        let entries = view.exchange.ledger(call.account());
+        let entries = call.ledger(view);
         let found = entries.filter(|entry| ids.contains(&entry.ledger_id.as_str()));
         result(&render_ledger(view, found))
     })

@@ -15,12 +15,13 @@ use crate::{
     sim::{
         View,
         matching::{AssetSpec, FeeTier, PairSpec},
+        notices::{Maintenance, Told},
         server::{
             names::{self, NamedPair},
             render::{Entries, Number},
         },
     },
-    types::{Decimal, Timestamp, TradingStatus},
+    types::{Decimal, Timestamp},
 };
 
 /// A public call.
@@ -83,41 +84,29 @@ pub(super) fn time(query: &Query<'_>) -> Answer {
 struct SystemStatus {
     status: &'static str,
     timestamp: String,
-    upcoming_maintenance: [(); 0],
-    emergency: [(); 0],
+    #[serde(flatten)]
+    notices: Told,
 }
 
 /// `SystemStatus`.
 pub(super) fn system_status(query: &Query<'_>) -> Answer {
     let status = query.state.venue.read(|view| view.exchange.system_status());
     result(&SystemStatus {
-        status: status_text(status),
+        status: names::status(status),
         timestamp: query.now.rfc3339(0).to_string(),
-        upcoming_maintenance: [],
-        emergency: [],
+        notices: query.state.venue.notices().told(query.now, 0),
     })
 }
 
-const fn status_text(status: TradingStatus) -> &'static str {
-    match status {
-        TradingStatus::Online => "online",
-        TradingStatus::CancelOnly => "cancel_only",
-        TradingStatus::PostOnly => "post_only",
-        TradingStatus::LimitOnly => "limit_only",
-        TradingStatus::ReduceOnly => "reduce_only",
-        TradingStatus::Maintenance => "maintenance",
-        TradingStatus::Closed => "delisted",
-    }
-}
-
 #[derive(Serialize)]
-struct Maintenance {
-    events: [(); 0],
+struct Schedule {
+    events: Vec<Maintenance>,
 }
 
-/// `MaintenanceSchedule`: nothing is planned.
-pub(super) fn maintenance_schedule(_query: &Query<'_>) -> Answer {
-    result(&Maintenance { events: [] })
+/// `MaintenanceSchedule`.
+pub(super) fn maintenance_schedule(query: &Query<'_>) -> Answer {
+    let events = query.state.venue.notices().schedule(query.now);
+    result(&Schedule { events })
 }
 
 #[derive(Serialize)]
@@ -298,7 +287,7 @@ fn pair_row<'a>(view: View<'a>, named: &NamedPair<'a>, modern: bool) -> PairRow<
             .price_decimal(instrument.tick)
             .normalized()
             .to_string(),
-        status: status_text(view.exchange.pair_status(named.id)),
+        status: names::status(view.exchange.pair_status(named.id)),
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Ping,
         Self::Subscribe,
         Self::Unsubscribe,

@@ -228,6 +228,7 @@ pub fn trading_status(word: &str) -> TradingStatus {
         "limit_only" => TradingStatus::LimitOnly,
         "reduce_only" => TradingStatus::ReduceOnly,
         "maintenance" => TradingStatus::Maintenance,
+        "work_in_progress" => TradingStatus::InProgress,
         _ => TradingStatus::Closed,
     }
 }
