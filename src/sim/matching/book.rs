@@ -160,6 +160,12 @@ impl Book {
         })
     }
 
+    /// Orders at one price, in the order in which they would be served.
+    pub(super) fn queue(&self, side: Side, price: Price) -> impl Iterator<Item = &Resting> {
+        let level = self.side(side).get(&price);
+        level.into_iter().flat_map(|level| level.queue.values())
+    }
+
     fn ordered(&self, side: Side) -> impl Iterator<Item = (&Price, &Level)> {
         let (bids, asks) = match side {
             Side::Buy => (Some(self.bids.iter().rev()), None),

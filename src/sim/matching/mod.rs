@@ -24,6 +24,7 @@ mod fact;
 mod ids;
 mod interventions;
 mod limits;
+mod mirror;
 mod money;
 mod moves;
 mod orders;
@@ -48,6 +49,7 @@ pub use fact::{
 };
 pub use ids::Counters;
 pub use limits::{RateCounter, Tier};
+pub use mirror::{MirroredLevel, MirroredTrade};
 pub use moves::{Move, Queued};
 pub use request::{
     AccountId, Amend, Cancel, CancelTarget, Conditions, Edit, NewOrder, OrderKey, OrderKind,

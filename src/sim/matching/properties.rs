@@ -495,10 +495,10 @@ impl Queues {
 }
 
 /// The queues as a reader of moves sees them.
-struct Seen(BTreeMap<(u32, Side), BTreeMap<(Price, u64), Queued>>);
+pub(super) struct Seen(BTreeMap<(u32, Side), BTreeMap<(Price, u64), Queued>>);
 
 impl Seen {
-    fn of(exchange: &Exchange) -> Self {
+    pub(super) fn of(exchange: &Exchange) -> Self {
         let queue = |(pair, side)| {
             let queue = exchange.queue(PairId(pair), side);
             let queue = queue.map(|order| ((order.price, order.turn), order));
@@ -507,7 +507,7 @@ impl Seen {
         Self(SIDES.map(queue).into_iter().collect())
     }
 
-    fn moves_to(mut self, exchange: &Exchange) {
+    pub(super) fn moves_to(mut self, exchange: &Exchange) {
         let mut in_flight = std::collections::BTreeSet::new();
         for step in exchange.moves() {
             match *step {
