@@ -91,6 +91,15 @@ impl History {
         Self::of(pairs.map(pair))
     }
 
+    /// Forgets what seems to have been before in these pairs.
+    pub fn forget(&mut self, pairs: &[PairId]) {
+        for pair in pairs {
+            if let Some(history) = self.pair_mut(*pair) {
+                *history = PairHistory::default();
+            }
+        }
+    }
+
     /// Number of the last trade of each pair's past.
     pub fn trades_before(&self) -> impl Iterator<Item = u64> {
         let before = |pair: &PairHistory| pair.past.as_ref().map_or(0, Past::trades_before);

@@ -34,6 +34,13 @@ pub struct Settings {
     pub pairs: Vec<String>,
     /// Recorded trades to play: `BTC/USD=FILE`, or a file named `BTCUSD_….csv.zst`.
     pub tapes: Vec<String>,
+    /// Recorded WebSocket v2 frames to play instead of agents: `FILE`, or `BTC/USD=FILE` for one pair of it.
+    pub recordings: Vec<String>,
+    /// Address of a public WebSocket v2 feed, whose market is mirrored in all pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
+    /// Levels of each book that are mirrored: 10, 25, 100, 500 or 1000.
+    pub mirror_depth: u16,
     /// Number of accounts, each with its own key and funds.
     pub accounts: u32,
     /// Tier of the accounts.
@@ -140,6 +147,9 @@ impl Default for Settings {
                 .map(str::to_owned)
                 .to_vec(),
             tapes: Vec::new(),
+            recordings: Vec::new(),
+            mirror: None,
+            mirror_depth: 100,
             accounts: 1,
             tier: Tier::Pro,
             rest_addr: LOOPBACK,

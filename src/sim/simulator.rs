@@ -23,8 +23,9 @@ use super::{
     controls::{self, Controls},
     faults::FaultHandle,
     listeners::{Addresses, Listeners},
-    market::{self, Tape, TapeError},
+    market::{self, Recording, Tape, TapeError},
     matching::{Counters, Exchange, PairId, Rules, Universe},
+    mirror::{Feed, Mirroring},
     plan::Plan,
     server::{
         self, Role, WsState,
@@ -37,7 +38,7 @@ use super::{
 };
 use crate::{
     io::Clock,
-    types::{Decimal, Timestamp, TradingStatus},
+    types::{AssetCode, Decimal, Timestamp, TradingStatus},
 };
 
 /// A simulated Kraken that runs.
@@ -89,6 +90,26 @@ pub enum SimError {
     /// A tape cannot be played.
     #[error("cannot play a tape")]
     Tape(#[from] TapeError),
+    /// A recording of frames cannot be played.
+    #[error("cannot play a recording")]
+    Recording(#[source] TapeError),
+    /// Settings that exclude each other.
+    #[error("all pairs follow the mirrored market: no tapes and no recordings beside it")]
+    Together,
+    /// No depth of a book.
+    #[error("{0} is no depth of a book: 10, 25, 100, 500 or 1000")]
+    Depth(u16),
+    /// The settings name a market to follow, and nobody tells what happens there.
+    #[error("nobody tells of the market that is to be followed")]
+    NoFeed,
+    /// The mirrored market has a pair of other assets.
+    #[error("the mirrored market's {symbol} is {} against {}", .told.0, .told.1)]
+    Assets {
+        /// The pair.
+        symbol: String,
+        /// Its assets there.
+        told: (AssetCode, AssetCode),
+    },
     /// The file of keys cannot be read or written.
     #[error("cannot keep the keys")]
     Keys(#[from] KeyFileError),
@@ -119,12 +140,20 @@ impl SimError {
             Self::Pair(_) => Some("pairs"),
             Self::Number(key) => Some(key),
             Self::Tape(_) => Some("tapes"),
+            Self::Recording(_) => Some("recordings"),
+            Self::Together => Some("mirror"),
+            Self::Depth(_) => Some("mirror_depth"),
             Self::Tls { .. } => Some("tls_cert"),
             Self::Access(invalid) => Some(invalid.key()),
             Self::Certificate(_) => Some("tls_ca"),
             Self::Status(_) => Some("status"),
             Self::Control(_) => Some("control_addr"),
-            Self::Listen { .. } | Self::Venue(_) | Self::Keys(_) | Self::Key(_) => None,
+            Self::Listen { .. }
+            | Self::Venue(_)
+            | Self::NoFeed
+            | Self::Assets { .. }
+            | Self::Keys(_)
+            | Self::Key(_) => None,
         }
     }
 }
@@ -136,13 +165,29 @@ impl SimError {
 /// The first thing that cannot be followed.
 pub fn check(settings: &Settings) -> Result<(), SimError> {
     check_numbers(settings)?;
-    let universe = listed(Universe::default_universe(), &settings.pairs)?;
+    let universe = universe(settings)?;
     access::check(settings, &universe)?;
     check_control(settings, &universe)?;
     for tape in &settings.tapes {
         Tape::check(tape, &universe)?;
     }
+    Recording::locate_all(settings).map_err(SimError::Recording)?;
+    if settings.mirror.is_some() && settings.tapes.len() + settings.recordings.len() > 0 {
+        return Err(SimError::Together);
+    }
+    if ![10, 25, 100, 500, 1000].contains(&settings.mirror_depth) {
+        return Err(SimError::Depth(settings.mirror_depth));
+    }
     Ok(())
+}
+
+/// The listed pairs of the settings.
+///
+/// # Errors
+///
+/// When a name is no pair that is listed.
+pub fn universe(settings: &Settings) -> Result<Universe, SimError> {
+    listed(Universe::default_universe(), &settings.pairs)
 }
 
 impl Simulator {
@@ -156,18 +201,52 @@ impl Simulator {
         state_dir: Option<&Path>,
         clock: Clock,
     ) -> Result<Self, SimError> {
+        if settings.mirror.is_some() || !settings.recordings.is_empty() {
+            return Err(SimError::NoFeed);
+        }
+        Self::start_with(settings, None, state_dir, clock).await
+    }
+
+    /// The same, with a feed for the pairs whose market happens elsewhere. It listens once each of them has a book.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and when the feed is of pairs that are not listed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing keeps running when the future is dropped.
+    pub async fn start_with(
+        settings: &Settings,
+        feed: Option<Feed>,
+        state_dir: Option<&Path>,
+        clock: Clock,
+    ) -> Result<Self, SimError> {
         check_numbers(settings)?;
-        let universe = listed(Universe::default_universe(), &settings.pairs)?;
+        let mut universe = universe(settings)?;
         access::check(settings, &universe)?;
         check_control(settings, &universe)?;
         let skew = Skew::new(clock, skew_nanos(settings.clock_skew));
         let clock = skew.clock();
+        let mirrored = match &feed {
+            Some(feed) => feed.rule(&mut universe)?,
+            None => Vec::new(),
+        };
         let tapes = Tape::load_all(&settings.tapes, &universe)?;
-        let mut sources = market::sources(&universe, tapes, settings.seed, settings.rate);
-        let (venue, accounts) = open_venue(universe, settings, state_dir, clock.clone())?;
+        if let Some(second) = tapes.iter().find(|tape| mirrored.contains(&tape.pair())) {
+            return Err(second.twice().into());
+        }
+        let (seed, rate) = (settings.seed, settings.rate);
+        let mut sources = market::sources_beside(&mirrored, &universe, tapes, seed, rate);
+        let (venue, accounts) =
+            open_venue(universe, &mirrored, settings, state_dir, clock.clone())?;
         // Before anyone connects, so that no client finds a book without sides, and no order that was due meanwhile begins in one.
         venue.change(|exchange| exchange.hold_starts(true));
         market::warm_up(&venue, &mut sources);
+        let mut mirroring = feed.map(|feed| Mirroring::new(&venue, feed, &mirrored));
+        if let Some(mirroring) = &mut mirroring {
+            mirroring.begin().await;
+        }
         venue.change(|exchange| exchange.hold_starts(false));
         let (listeners, ca) = Listeners::bind(settings).await?;
         let addresses = listeners.addresses()?;
@@ -213,6 +292,7 @@ impl Simulator {
             controls,
         };
         simulator.spawn_market(sources, settings.speed);
+        simulator.spawn_mirror(mirroring);
         simulator.spawn_timers();
         simulator.spawn_controls();
         simulator.spawn_servers(listeners, rest);
@@ -224,6 +304,15 @@ impl Simulator {
         self.tasks.spawn(async move {
             market::run(venue, sources, speed, cancel).await;
             "sim_market"
+        });
+    }
+
+    fn spawn_mirror(&mut self, mirroring: Option<Mirroring>) {
+        let Some(mirroring) = mirroring else { return };
+        let (sockets, cancel) = (self.controls.sockets.clone(), self.cancel.clone());
+        self.tasks.spawn(async move {
+            mirroring.run(sockets, cancel).await;
+            "sim_mirror"
         });
     }
 
@@ -414,11 +503,14 @@ fn listed(mut universe: Universe, names: &[String]) -> Result<Universe, SimError
 
 fn open_venue(
     universe: Universe,
+    mirrored: &[PairId],
     settings: &Settings,
     state_dir: Option<&Path>,
     clock: Clock,
 ) -> Result<(Venue, Vec<SimAccount>), SimError> {
-    let history = History::with_past(&universe, settings.seed, clock.now());
+    let mut history = History::with_past(&universe, settings.seed, clock.now());
+    // What is made up would pass for what the mirrored market was.
+    history.forget(mirrored);
     let rules = Rules {
         post_only: settings.post_only,
         market_band: band(settings)?,

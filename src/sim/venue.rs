@@ -169,6 +169,19 @@ impl Venue {
         result
     }
 
+    /// Moves the market by what no account asked for, as one act. Nothing happens once the log has failed.
+    pub fn drive<T>(
+        &self,
+        change: impl FnOnce(Timestamp, &mut Exchange, &mut Vec<Fact>) -> T,
+    ) -> Option<T> {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        state.elapse(now);
+        let result = state.drive(now, change);
+        state.tell_due();
+        result
+    }
+
     /// Looks at the venue as it is between two acts.
     pub fn read<T>(&self, look: impl FnOnce(View<'_>) -> T) -> T {
         let state = self.lock();
@@ -261,6 +274,27 @@ impl State {
         self.tell(now, &facts);
         self.facts = facts;
         result
+    }
+
+    fn drive<T>(
+        &mut self,
+        now: Timestamp,
+        change: impl FnOnce(Timestamp, &mut Exchange, &mut Vec<Fact>) -> T,
+    ) -> Option<T> {
+        if self.failed {
+            return None;
+        }
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.clear();
+        let result = change(now, &mut self.exchange, &mut facts);
+        self.keep(|state| state.remember(now, None, &facts));
+        if self.failed {
+            facts.clear();
+        }
+        self.history.apply(now, self.exchange.universe(), &facts);
+        self.tell(now, &facts);
+        self.facts = facts;
+        (!self.failed).then_some(result)
     }
 
     fn elapse(&mut self, now: Timestamp) {

@@ -1,6 +1,7 @@
 //! The market: agents that trade on the simulated venue as the world does on the real one.
 //!
-//! For: two-sided, deep, moving books and a stream of trades, from nothing ([`Synthetic`]) or around recorded trades ([`Playback`]).
+//! For: two-sided, deep, moving books and a stream of trades, from nothing ([`Synthetic`]) or around recorded trades ([`Playback`]);
+//! or a market that happens elsewhere, told as [`Upstream`].
 //! Left out: the venue itself, the clients. Agents know only what the exchange shows, and are matched like everyone else.
 //! Always true: a source is pure and knows market time only; the driver alone waits, and speed changes how long it waits, nothing else.
 //! Behavior is computed in floats; what is asked of the exchange is in whole ticks and lots.
@@ -11,9 +12,11 @@ mod dice;
 mod driver;
 mod listing;
 mod maker;
+pub(in crate::sim) mod mirror;
 mod pit;
 mod playback;
 mod profile;
+mod recording;
 mod scene;
 mod schedule;
 mod synthetic;
@@ -27,7 +30,9 @@ use crate::types::Timestamp;
 
 pub use self::{
     driver::{run, warm_up},
+    mirror::{Quote, Upstream},
     playback::Playback,
+    recording::Recording,
     synthetic::Synthetic,
     tape::{RowProblem, Tape, TapeError},
 };
@@ -56,10 +61,23 @@ pub fn sources(
     seed: u64,
     rate: f64,
 ) -> Vec<Box<dyn Source>> {
+    sources_beside(&[], universe, tapes, seed, rate)
+}
+
+/// The same, but for pairs whose market comes from elsewhere.
+#[must_use]
+pub fn sources_beside(
+    others: &[PairId],
+    universe: &Universe,
+    tapes: Vec<Tape>,
+    seed: u64,
+    rate: f64,
+) -> Vec<Box<dyn Source>> {
     let all: Vec<PairId> = (0..)
         .map(PairId)
         .zip(&universe.pairs)
         .map(|(id, _)| id)
+        .filter(|id| !others.contains(id))
         .collect();
     let is_taped = |pair: &PairId| tapes.iter().any(|tape| tape.pair() == *pair);
     let (taped, free): (Vec<PairId>, Vec<PairId>) = all.iter().partition(|pair| is_taped(pair));

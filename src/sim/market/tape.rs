@@ -81,8 +81,8 @@ pub enum TapeError {
         /// The file.
         path: PathBuf,
     },
-    /// Two tapes are of the same pair.
-    #[error("{path}: a second tape of the same pair")]
+    /// Two files are of the same pair.
+    #[error("{path}: a second tape or recording of the same pair")]
     Twice {
         /// The second file.
         path: PathBuf,
@@ -174,6 +174,13 @@ impl Tape {
             tapes.push(tape);
         }
         Ok(tapes)
+    }
+
+    /// The complaint that something else plays its pair already.
+    pub(in crate::sim) fn twice(&self) -> TapeError {
+        TapeError::Twice {
+            path: self.path.clone(),
+        }
     }
 
     /// Whose trades these are.
