@@ -19,7 +19,7 @@
 //! * [`engine`]: decisions, pure. [`engine::Engine::handle`] takes an event and writes commands; book, order life, positions,
 //!   risk, throttle, strategies and reconciliation live there.
 //! * [`venue`]: the outside. Kraken's wire, session, sockets, REST, signatures, limits.
-//! * [`sim`]: the simulated Kraken. A pure matching engine, a market of agents or recorded tapes, servers with their own wire code.
+//! * [`sim`]: the simulated Kraken. A pure matching engine, a market of agents, recorded or mirrored, servers with their own wire code.
 //! * [`journal`]: the record. Written before a command leaves; replayed to recover and to verify.
 //! * [`config`]: files and environment to one valid config.
 //! * [`app`]: the shell. Start-up, the driver that turns the engine, tasks, shutdown, what the operator is told.

@@ -6,18 +6,22 @@ use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::start::StartError;
+use super::{
+    simulated::{Reach, Simulated},
+    start::StartError,
+};
 use crate::{
+    config::Config,
     io::Clock,
     resilience::supervisor::TaskError,
-    sim::{Settings, Simulator, matching::Tier, server::Role},
+    sim::{Settings, matching::Tier, server::Role},
     venue::kraken::auth::Credentials,
 };
 
 /// A running simulator and how to reach it.
 #[derive(Debug)]
 pub(super) struct Embedded {
-    simulator: Simulator,
+    simulator: Simulated,
     pub(super) rest: String,
     pub(super) ws: String,
     pub(super) ws_auth: String,
@@ -31,17 +35,28 @@ pub(super) struct Embedded {
 impl Embedded {
     /// Starts it on its runtime. Its accounts, orders and counters live under the state directory.
     pub(super) async fn start(
-        settings: &Settings,
+        config: &Config,
         state_directory: &Path,
         clock: Clock,
         runtime: &Handle,
     ) -> Result<Self, StartError> {
-        let (settings, directory) = (settings.clone(), folder(state_directory));
-        let starting = runtime
-            .spawn(async move { Simulator::start(&settings, Some(&directory), clock).await });
-        let simulator = starting
+        let (config, directory) = (config.clone(), folder(state_directory));
+        let starting = runtime.spawn(async move {
+            let settings = Settings {
+                mirror: config.mirrored(),
+                ..config.sim.clone()
+            };
+            let reach = Reach {
+                kraken: &config.kraken,
+                ca_file: config.venue.ca_file.as_deref(),
+                limit: config.network.start,
+            };
+            Simulated::start(&settings, reach, Some(&directory), clock).await
+        });
+        let started = starting
             .await
             .map_err(|error| StartError::Thread(error.to_string()))??;
+        let simulator = started.simulator();
         let account = simulator.accounts().first().ok_or(StartError::NoAccount)?;
         let secret = SecretString::from(account.secret_base64.clone());
         let credentials = Credentials::new(account.key.clone(), &secret)
@@ -54,13 +69,13 @@ impl Embedded {
             credentials,
             tier: account.tier,
             ca: simulator.ca().map(Path::to_owned),
-            simulator,
+            simulator: started,
         })
     }
 
     /// Keeps it running until the token is canceled, then takes it down in order.
     pub(super) async fn run(
-        mut simulator: Simulator,
+        mut simulator: Simulated,
         stop: CancellationToken,
     ) -> Result<(), TaskError> {
         let failed = tokio::select! {
@@ -74,7 +89,7 @@ impl Embedded {
         })
     }
 
-    pub(super) fn into_simulator(self) -> Simulator {
+    pub(super) fn into_simulator(self) -> Simulated {
         self.simulator
     }
 }

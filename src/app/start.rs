@@ -19,13 +19,14 @@ use super::{
     plan::{self, PlanError},
     recover::{Past, RecoverError},
     runtimes::Handles,
+    simulated,
 };
 use crate::{
-    config::{Config, Tier, VenueKind},
+    config::{Config, Tier},
     engine::{Engine, strategy},
     io::{Clock, files, files::LockError, net::Connector, rng},
     journal::Journal,
-    sim::{SimError, matching::Tier as SimTier},
+    sim::matching::Tier as SimTier,
     types::{Chain, Instrument, Symbol, Timestamp, TradingStatus},
     venue::kraken::{
         account::Account,
@@ -69,7 +70,7 @@ pub enum StartError {
     },
     /// The simulator cannot start.
     #[error("cannot start the simulated Kraken")]
-    Simulator(#[from] SimError),
+    Simulator(#[from] simulated::Error),
     /// The simulator has no account.
     #[error("the simulated Kraken has no account: sim.accounts must be at least 1")]
     NoAccount,
@@ -119,9 +120,6 @@ pub enum StartError {
     /// An address cannot be used.
     #[error(transparent)]
     Address(#[from] crate::venue::kraken::address::InvalidAddress),
-    /// The venue of the config is not there yet.
-    #[error("venue.kind = \"paper\" is not available yet")]
-    Paper,
     /// The operator asked to stop before anything had begun.
     #[error("stopped before the start")]
     Stopped,
@@ -144,9 +142,6 @@ pub(super) struct Started {
 
 /// Takes the state directory.
 pub(super) fn claim(config: &Config) -> Result<(PathBuf, files::DirLock), StartError> {
-    if config.venue.kind == VenueKind::Paper {
-        return Err(StartError::Paper);
-    }
     let directory = config.state.here().ok_or(StartError::NoStateDirectory)?;
     let lock = files::lock_dir(&directory).map_err(|error| match error {
         LockError::Held { .. } => StartError::Held(error),
@@ -167,7 +162,7 @@ pub(super) async fn start(
     let past = Past::read(directory)?;
     let embedded = if config.venue.embeds_simulator() {
         let runtime = &handles.simulator;
-        Some(Embedded::start(&config.sim, directory, clock.clone(), runtime).await?)
+        Some(Embedded::start(config, directory, clock.clone(), runtime).await?)
     } else {
         None
     };

@@ -6,7 +6,7 @@ use super::{
     Exit, Out, Output,
     launch::{self, Launch},
     screen,
-    sim::positive,
+    sim::{positive, socket},
 };
 use crate::{
     app::{
@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// be repeated.
     #[arg(long, value_name = "FILE")]
     tape: Vec<String>,
+    /// A public WebSocket v2 feed whose market is mirrored, such as wss://ws.kraken.com/v2.
+    #[arg(long, value_name = "URL", value_parser = socket, conflicts_with = "tape")]
+    mirror: Option<String>,
     /// Log lines instead of the picture.
     #[arg(long)]
     plain: bool,
@@ -89,6 +92,7 @@ fn config(arguments: &Arguments, state: PathBuf) -> Config {
         config.sim.speed = speed;
     }
     config.sim.tapes.clone_from(&arguments.tape);
+    config.sim.mirror.clone_from(&arguments.mirror);
     config
 }
 

@@ -145,7 +145,7 @@ fn state(breaker: &CircuitBreaker) -> (String, String) {
 pub(super) fn venue(config: &Config) -> String {
     let name = match config.venue.kind {
         VenueKind::Sim => "simulated Kraken",
-        VenueKind::Paper => "paper",
+        VenueKind::Paper => "Kraken's market, simulated orders",
         VenueKind::Live => "Kraken, live",
     };
     match &config.venue.rest {
@@ -163,11 +163,12 @@ fn refused(error: &StartError) -> Outcome {
         StartError::State { .. } | StartError::Key(KeyError::Nonce(_)) => Exit::NoJournal,
         StartError::Unreachable { .. } => Exit::Unreachable,
         StartError::KeyRefused(_) | StartError::Key(_) => Exit::Key,
-        StartError::Plan(_) | StartError::Paper | StartError::NoStateDirectory => Exit::Config,
+        StartError::Plan(_) | StartError::NoStateDirectory => Exit::Config,
         StartError::Tls(_) | StartError::Address(_) | StartError::NoAccount => Exit::Config,
         StartError::Client(_) => Exit::Config,
         StartError::Unlisted { .. } => Exit::Config,
         StartError::Simulator(error) if error.key().is_some() => Exit::Config,
+        StartError::Simulator(error) if error.is_unreachable() => Exit::Unreachable,
         StartError::Recover(_) => Exit::NoJournal,
         StartError::Simulator(_)
         | StartError::Thread(_)

@@ -17,7 +17,11 @@ use tokio::runtime::Builder;
 
 use super::{Exit, Out, Output, Settings, check};
 use crate::{
-    app::{Signals, clock, telemetry},
+    app::{
+        Signals, Simulated, clock,
+        simulated::{self, Reach},
+        telemetry,
+    },
     config::Config,
     io::Clock,
     sim::{
@@ -27,6 +31,7 @@ use crate::{
             auth::{ApiKey, Permission},
         },
     },
+    venue::kraken::address::{Address, InvalidAddress, Kind},
 };
 
 /// Where the control endpoint is unless it is said: a free port.
@@ -49,6 +54,13 @@ pub(super) struct Arguments {
     /// XBTUSD_….csv.zst; may be repeated.
     #[arg(long = "tape", value_name = "FILE")]
     tapes: Vec<String>,
+    /// Recorded WebSocket v2 frames (book, trade) to play, plain or zstd: FILE with all listed pairs in it, or BTC/USD=FILE
+    /// with one; may be repeated.
+    #[arg(long = "recording", value_name = "FILE")]
+    recordings: Vec<String>,
+    /// A public WebSocket v2 feed whose market is mirrored, such as wss://ws.kraken.com/v2.
+    #[arg(long, value_name = "URL", value_parser = socket, conflicts_with_all = ["tapes", "recordings"])]
+    mirror: Option<String>,
     /// Address of REST.
     #[arg(long, value_name = "IP:PORT")]
     rest_addr: Option<SocketAddr>,
@@ -111,6 +123,11 @@ pub(super) fn positive(text: &str) -> Result<f64, &'static str> {
         .ok_or("not a number above zero")
 }
 
+/// An address of a socket that is encrypted or does not leave the machine.
+pub(super) fn socket(text: &str) -> Result<String, InvalidAddress> {
+    Address::parse(text, Kind::Socket).map(|_valid| text.to_owned())
+}
+
 pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
     let config = match arguments.settings.load() {
         Ok(loaded) => loaded.config,
@@ -121,24 +138,35 @@ pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
         Ok(log) => log,
         Err(error) => return Ok(out.failure(&error)),
     };
-    let settings = arguments.over(config);
+    let settings = arguments.over(&config);
+    let reach = Reach {
+        kraken: &config.kraken,
+        ca_file: config.venue.ca_file.as_deref(),
+        limit: config.network.start,
+    };
     // A market of thousands of updates a second and its clients fit on one thread.
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("simulator")
         .enable_all()
         .build()?;
-    let end = runtime.block_on(serve(&settings, clock, arguments.output, out));
+    let end = runtime.block_on(serve(&settings, reach, clock, arguments.output, out));
     runtime.shutdown_timeout(PATIENCE);
     end
 }
 
 impl Arguments {
     /// The config's simulator with what the arguments say otherwise.
-    fn over(&self, config: Config) -> sim::Settings {
-        let mut settings = config.sim;
+    fn over(&self, config: &Config) -> sim::Settings {
+        let mut settings = config.sim.clone();
         if !self.tapes.is_empty() {
             settings.tapes.clone_from(&self.tapes);
+        }
+        if !self.recordings.is_empty() {
+            settings.recordings.clone_from(&self.recordings);
+        }
+        if self.mirror.is_some() {
+            settings.mirror.clone_from(&self.mirror);
         }
         set(&mut settings.seed, self.seed);
         set(&mut settings.speed, self.speed);
@@ -163,17 +191,24 @@ fn set<T>(setting: &mut T, argument: Option<T>) {
 
 async fn serve(
     settings: &sim::Settings,
+    reach: Reach<'_>,
     clock: Clock,
     output: Output,
     out: &mut Out,
 ) -> io::Result<Exit> {
     // Before anyone knows the addresses, so that no signal finds it unprepared.
     let mut signals = Signals::new()?;
-    let mut simulator = match Simulator::start(settings, None, clock).await {
-        Ok(simulator) => simulator,
-        Err(error) => return Ok(out.failure(&error)),
+    let starting = Simulated::start(settings, reach, None, clock);
+    let started = tokio::select! {
+        biased;
+        () = signals.asked() => return Ok(Exit::Clean),
+        started = starting => started,
     };
-    if let Err(error) = announce(&simulator, output, out) {
+    let mut simulator = match started {
+        Ok(simulator) => simulator,
+        Err(error) => return Ok(refused(&error, out)),
+    };
+    if let Err(error) = announce(simulator.simulator(), output, out) {
         simulator.shutdown().await;
         return Err(error);
     }
@@ -202,6 +237,15 @@ async fn serve(
         "error: a part of the simulator ended: {what}"
     ));
     Ok(Exit::Failure)
+}
+
+/// A simulator that did not start.
+fn refused(error: &simulated::Error, out: &mut Out) -> Exit {
+    let exit = out.failure(error);
+    if error.is_unreachable() {
+        return Exit::Unreachable;
+    }
+    exit
 }
 
 fn announce(simulator: &Simulator, output: Output, out: &mut Out) -> io::Result<()> {

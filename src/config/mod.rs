@@ -96,6 +96,14 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The address of the live market that the built-in simulator mirrors, if it mirrors one.
+    #[must_use]
+    pub fn mirrored(&self) -> Option<String> {
+        let own = self.sim.mirror.clone();
+        let kraken = || crate::venue::kraken::settings::Settings::default().ws;
+        own.or_else(|| (self.venue.kind == VenueKind::Paper).then(kraken))
+    }
+
     /// The effective config as TOML. It holds references to secrets, never a secret.
     ///
     /// # Errors

@@ -8,12 +8,15 @@ use std::{
 use super::{
     Config, level,
     strategy::{self, Plan, Strategy},
-    venue::{Address, VenueKind},
+    venue::{self, VenueKind},
 };
 use crate::{
     sim,
     types::{Chain, Symbol},
-    venue::kraken::settings::InvalidSettings,
+    venue::kraken::{
+        address::{Address, Kind},
+        settings::InvalidSettings,
+    },
 };
 
 /// Something that is wrong with a value, or with values together.
@@ -29,7 +32,7 @@ pub(super) struct Finding {
 /// Everything that is wrong.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut found = Findings(Vec::new());
-    venue(config, &mut found);
+    venues(config, &mut found);
     live(config, &mut found);
     journal(config, &mut found);
     kraken(config, &mut found);
@@ -57,6 +60,12 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             "orders.resume ends halts at every start: take it out once the pairs trade again"
                 .to_owned(),
         );
+    }
+    if config.venue.kind == VenueKind::Paper {
+        let market = config.mirrored().unwrap_or_default();
+        warnings.push(format!(
+            "venue.kind is \"paper\": simulated orders on the market of {market}, which must be reachable; no API key is used"
+        ));
     }
     if config.strategy.is_empty() {
         warnings.push("no [[strategy]]: nothing will be traded".to_owned());
@@ -90,22 +99,22 @@ impl Findings {
     }
 }
 
-fn venue(config: &Config, found: &mut Findings) {
+fn venues(config: &Config, found: &mut Findings) {
     let venue = &config.venue;
-    if venue.kind == VenueKind::Paper {
-        found.add(
-            &["venue", "kind"],
-            "paper trading is not part of this version; use \"sim\"",
-        );
-    }
     let addresses = [
         ("rest", &venue.rest, ["https", "http"]),
         ("ws", &venue.ws, ["wss", "ws"]),
         ("ws_auth", &venue.ws_auth, ["wss", "ws"]),
     ];
     let given = addresses.iter().any(|(_, address, _)| address.is_some());
+    if venue.kind == VenueKind::Paper && given {
+        found.add(
+            &["venue", "kind"],
+            "paper has no addresses of its own: take venue.rest, venue.ws and venue.ws_auth out; sim.mirror says where the market is, Kraken's own if it is not set",
+        );
+    }
     for (key, address, schemes) in addresses {
-        match address.as_ref().map(Address::scheme) {
+        match address.as_ref().map(venue::Address::scheme) {
             None if given => found.add(
                 &["venue", key],
                 format!(
@@ -231,6 +240,19 @@ fn simulator(config: &Config, found: &mut Findings) {
     if let Err(error) = sim::check(sim) {
         let key = error.key().unwrap_or_default();
         found.add(&["sim", key], Chain(&error).to_string());
+    }
+    if let Some(address) = &sim.mirror
+        && let Err(error) = Address::parse(address, Kind::Socket)
+    {
+        found.add(&["sim", "mirror"], error.to_string());
+    }
+    let files = [("tapes", &sim.tapes), ("recordings", &sim.recordings)];
+    for (key, files) in files {
+        found.require(
+            files.is_empty() || config.venue.kind != VenueKind::Paper,
+            &["sim", key],
+            "paper plays no files: its market is a live one",
+        );
     }
     found.require(sim.accounts > 0, &["sim", "accounts"], "must be at least 1");
     found.require(

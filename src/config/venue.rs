@@ -40,7 +40,11 @@ impl Venue {
     /// Whether the venue is a simulator that the daemon starts itself.
     #[must_use]
     pub fn embeds_simulator(&self) -> bool {
-        self.kind == VenueKind::Sim && self.rest.is_none()
+        match self.kind {
+            VenueKind::Sim => self.rest.is_none(),
+            VenueKind::Paper => true,
+            VenueKind::Live => false,
+        }
     }
 }
 

@@ -152,9 +152,24 @@ const BAD: &[(&str, &str, &str)] = &[
         "did you mean `live`?",
     ),
     (
-        "[venue]\nkind = 'paper'\n",
+        "[venue]\nkind = 'paper'\nrest = 'https://a'\nws = 'wss://b'\nws_auth = 'wss://c'\n",
         "tradingd.toml:2:1:",
-        "paper trading is not part of this version",
+        "paper has no addresses of its own",
+    ),
+    (
+        "[venue]\nkind = 'paper'\n[sim]\ntapes = ['BTC/USD=/dev/null']\n",
+        "tradingd.toml:4:1:",
+        "paper plays no files",
+    ),
+    (
+        "[sim]\nmirror = 'ws://ws.kraken.com/v2'\n",
+        "tradingd.toml:2:1:",
+        "not encrypted and not on loopback",
+    ),
+    (
+        "[sim]\nmirror_depth = 7\n",
+        "tradingd.toml:2:1:",
+        "7 is no depth of a book",
     ),
     (
         "[venue]\nrest = 'http://api.kraken.com'\n",

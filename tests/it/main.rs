@@ -12,6 +12,7 @@ mod conformance;
 mod daemon;
 mod guide;
 mod journal;
+mod mirror;
 mod process;
 mod refused_start;
 mod replay;

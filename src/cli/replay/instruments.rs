@@ -9,8 +9,8 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::recording::{self, Line};
 use crate::{
+    app::recording::{self, Line},
     io::lines,
     venue::kraken::decode::{Buffers, Decoder, Message},
 };

@@ -8,7 +8,6 @@
 mod instruments;
 mod orders;
 mod player;
-mod recording;
 mod show;
 mod summary;
 
@@ -22,16 +21,18 @@ use clap::Args;
 use self::{
     instruments::{Precision, Precisions},
     player::Player,
-    recording::Line,
     summary::Summary,
+};
+use super::{Exit, Out, Output};
+use crate::{
+    app::recording::{self, Line},
+    io::lines,
 };
 
 /// Depth of a subscribe that names none.
 const DEFAULT_DEPTH: u16 = 10;
 /// Digits beyond those seen that are tried when a first checksum fails: a JSON library may have cut zeros from every number.
 const CUT_ZEROS: u8 = 8;
-use super::{Exit, Out, Output};
-use crate::io::lines;
 
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]

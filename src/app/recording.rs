@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
+use crate::types::{Timestamp, digits};
+
 /// What a line holds.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Line<'a> {
+pub enum Line<'a> {
     /// No frame: an empty line, or a header row.
     Nothing,
     /// What the client sent.
@@ -32,7 +34,8 @@ struct Object<'a> {
 }
 
 /// Finds the frame of a line.
-pub(super) fn read(line: &[u8]) -> Line<'_> {
+#[must_use]
+pub fn read(line: &[u8]) -> Line<'_> {
     let line = line.trim_ascii();
     if line.is_empty() {
         return Line::Nothing;
@@ -52,6 +55,24 @@ pub(super) fn read(line: &[u8]) -> Line<'_> {
         return Line::Sent(frame);
     }
     Line::Received(frame)
+}
+
+/// When a line says that its frame was received: `rx_ns` in nanoseconds of any clock, or `ts` in seconds.
+#[must_use]
+pub fn received_at(line: &[u8]) -> Option<Timestamp> {
+    let times = serde_json::from_slice::<Times<'_>>(line).ok()?;
+    let nanos = |value: &RawValue, digits| digits::fixed(value.get().as_bytes(), digits).ok();
+    let rx = times.rx_ns.and_then(|value| nanos(value, 0));
+    let nanos = rx.or_else(|| times.ts.and_then(|value| nanos(value, 9)))?;
+    Some(Timestamp::from_nanos(nanos))
+}
+
+#[derive(Deserialize)]
+struct Times<'a> {
+    #[serde(borrow)]
+    rx_ns: Option<&'a RawValue>,
+    #[serde(borrow)]
+    ts: Option<&'a RawValue>,
 }
 
 /// A frame that is quoted as text, or stands there as an object in its literal digits.
@@ -84,6 +105,27 @@ mod tests {
             read(sent.as_bytes()),
             Line::Sent(Cow::Borrowed(frame.as_bytes()))
         );
+    }
+
+    #[test]
+    fn the_time_of_receipt_is_found_where_there_is_one() {
+        let at = |nanos| Some(Timestamp::from_nanos(nanos));
+        for (line, expected) in [
+            (
+                r#"{"ts":1618678133.710264,"raw":"{}"}"#,
+                at(1_618_678_133_710_264_000),
+            ),
+            (
+                r#"{"rx_ns": 42889692105400, "frame": {}}"#,
+                at(42_889_692_105_400),
+            ),
+            (r#"{"rx_ns":null,"ts":2}"#, at(2_000_000_000)),
+            (r#"{"ts":"yesterday","raw":"{}"}"#, None),
+            (r#"{"channel":"heartbeat"}"#, None),
+            ("hello", None),
+        ] {
+            assert_eq!(received_at(line.as_bytes()), expected, "{line}");
+        }
     }
 
     #[test]

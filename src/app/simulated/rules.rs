@@ -1,0 +1,90 @@
+//! The rules of the pairs that the simulator mirrors, read from the mirrored market before it starts.
+//!
+//! Over a connection of its own, which ends with the answer. Always true: a pair that is not listed there, or whose rules make no
+//! sense, is named.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{self, Message as Frame};
+
+use super::Error;
+use crate::{
+    io::net::Connector,
+    types::Instrument,
+    venue::kraken::{
+        address::Address,
+        decode::{self, Buffers, Decoder, Kind, Message},
+        encode::{self, Channel, FIRST_OWN_REQUEST},
+        settings::Settings,
+        socket::{self, ConnectError, Socket},
+        wire::market::Instruments,
+    },
+};
+
+/// Why there is no answer, which may be another time.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unanswered {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("connection lost")]
+    Lost(#[from] tungstenite::Error),
+    #[error("closed by the venue")]
+    Closed,
+    #[error("no list of instruments in time")]
+    Late,
+    #[error("a list of instruments that cannot be read")]
+    Garbled(#[from] crate::venue::kraken::wire::DecodeError),
+}
+
+/// Asks once. The inner result is about what is listed, and final.
+pub(super) async fn ask(
+    connector: &Connector,
+    address: &Address,
+    settings: &Settings,
+    wanted: &[Instrument],
+) -> Result<Result<Vec<Instrument>, Error>, Unanswered> {
+    let mut socket = socket::open(connector, address, settings).await?;
+    let answer = timeout(settings.subscribe, question(&mut socket, wanted)).await;
+    // The answer is in hand: how the connection ends is nothing to wait for.
+    let _ending = timeout(settings.close, socket.close(None)).await;
+    answer.map_err(|_elapsed| Unanswered::Late)?
+}
+
+async fn question(
+    socket: &mut Socket,
+    wanted: &[Instrument],
+) -> Result<Result<Vec<Instrument>, Error>, Unanswered> {
+    let mut request = Vec::new();
+    let nobody = std::iter::empty::<&str>();
+    encode::subscribe(
+        Channel::Instrument,
+        nobody,
+        None,
+        FIRST_OWN_REQUEST,
+        &mut request,
+    );
+    let request = String::from_utf8_lossy(&request).into_owned();
+    socket.send(Frame::text(request)).await?;
+    let (mut decoder, mut buffers) = (Decoder::new(), Buffers::new());
+    loop {
+        let frame = socket.next().await.ok_or(Unanswered::Closed)??;
+        let Frame::Text(text) = &frame else { continue };
+        if let Message::Instruments {
+            kind: Kind::Snapshot,
+            data,
+        } = decoder.decode(text.as_bytes(), &mut buffers)?
+        {
+            return Ok(wanted.iter().map(|own| find(&data, own)).collect());
+        }
+    }
+}
+
+fn find(listed: &Instruments<'_>, own: &Instrument) -> Result<Instrument, Error> {
+    let mut pairs = listed.pairs.iter().flatten();
+    let pair = pairs.find(|pair| pair.symbol.as_str() == own.symbol.as_str());
+    let pair = pair.ok_or(Error::Unlisted(own.symbol))?;
+    decode::instrument(pair, own.fees).map_err(|source| Error::Rules {
+        symbol: own.symbol,
+        source,
+    })
+}
