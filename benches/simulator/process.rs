@@ -21,7 +21,12 @@ impl Simulator {
     /// Starts one and waits until it listens.
     pub fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
-        command.args(["sim", "-o", "json"]).args(arguments);
+        // More connections from one address than Kraken takes in ten minutes.
+        let unlimited = ["--set", "sim.connection_attempts=0"];
+        command
+            .args(["sim", "-o", "json"])
+            .args(unlimited)
+            .args(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
