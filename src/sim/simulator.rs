@@ -240,8 +240,7 @@ impl Simulator {
         let mut sources = market::sources_beside(&mirrored, &universe, tapes, seed, rate);
         let (venue, accounts) =
             open_venue(universe, &mirrored, settings, state_dir, clock.clone())?;
-        // Before anyone connects, so that no client finds a book without sides, and no order that was due meanwhile begins in one.
-        venue.change(|exchange| exchange.hold_starts(true));
+        // Before anyone connects, so that no client finds a book without sides.
         market::warm_up(&venue, &mut sources);
         let mut mirroring = feed.map(|feed| Mirroring::new(&venue, feed, &mirrored));
         if let Some(mirroring) = &mut mirroring {
@@ -517,6 +516,8 @@ fn open_venue(
         ..Rules::default()
     };
     let mut exchange = Exchange::new(universe, rules);
+    // Orders that were due meanwhile wait for the market, from the first look at the clock on.
+    exchange.hold_starts(true);
     exchange.raise_counters(&Counters {
         trades: history.trades_before().collect(),
         ..Counters::default()
