@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Venue,
     faults::FaultHandle,
-    matching::{PairId, Universe},
+    matching::{Exchange, PairId, Universe},
     notices::{NewEmergency, NewMaintenance},
     plan::{Plan, StatusRule, Step, Wanted},
     server::{WsState, tokens::Tokens},
@@ -87,8 +87,7 @@ impl Controls {
 
     /// Changes the status of the whole venue and tells everyone.
     pub fn set_system_status(&self, status: TradingStatus) {
-        self.venue
-            .change(|exchange| exchange.set_system_status(status));
+        self.change(|exchange| exchange.set_system_status(status));
         self.sockets.publish_statuses();
     }
 
@@ -98,10 +97,16 @@ impl Controls {
             self.venue
                 .intervene(|now, exchange, facts| exchange.delist(now, pair, facts));
         } else {
-            self.venue
-                .change(|exchange| exchange.set_pair_status(pair, status));
+            self.change(|exchange| exchange.set_pair_status(pair, status));
         }
         self.sockets.publish_statuses();
+    }
+
+    /// What came due before a change happens before it, and what the change lets happen happens at once.
+    fn change(&self, change: impl FnOnce(&mut Exchange)) {
+        self.venue.elapse();
+        self.venue.change(change);
+        self.venue.elapse();
     }
 
     /// Announces a maintenance window, tells everyone, and returns its number; none if too much is announced already.

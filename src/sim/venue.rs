@@ -191,16 +191,11 @@ impl Venue {
     /// Changes what is no request: statuses, accounts, what is held. New accounts are durable when this returns.
     pub fn change<T>(&self, change: impl FnOnce(&mut Exchange) -> T) -> T {
         let mut state = self.lock();
-        let now = self.clock.now();
-        // What came due before the change happens before it, and what the change lets happen happens at once.
-        state.elapse(now);
         let before = state.exchange.client_count();
         let result = change(&mut state.exchange);
-        state.tell_due();
         if state.exchange.client_count() != before {
             state.keep(|state| state.fold());
         }
-        state.elapse(now);
         state.tell_due();
         result
     }

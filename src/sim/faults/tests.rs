@@ -1,3 +1,5 @@
+//! When faults happen, how often, and that the seed decides it.
+
 use super::*;
 
 fn checksums(skip: u32, times: u32, rate: f64) -> FaultRule {

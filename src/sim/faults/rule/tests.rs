@@ -1,3 +1,5 @@
+//! Rules as they are written: what is read, what is refused.
+
 use super::*;
 
 fn rule(toml: &str) -> Result<FaultRule, String> {
@@ -92,7 +94,10 @@ fn a_rule_that_could_never_happen_is_refused_with_what_would_be_right() {
             "above 0",
         ),
         ("kind = 'refuse'\non = 'public'\nstatus = 99", "200 to 599"),
-        ("kind = 'fill'\non = 'add_order'\npart = '1.5'", "part: "),
+        (
+            "kind = 'fill'\non = 'add_order'\npart = '1.5'",
+            "a part is a fraction",
+        ),
         ("kind = 'delay'\non = 'public'", "delay: how long"),
         (
             "kind = 'delay'\non = 'public'\ndelay = '2s'\ndelay_max = '1s'",
