@@ -9,7 +9,10 @@ use std::time::Duration;
 
 pub(super) use self::raw::RawRule;
 use self::{
-    names::{channel, endpoint, method, method_or_endpoint, private_channel, reported, symbol},
+    names::{
+        about_orders, answered, channel, endpoint, lagging, method, private_channel, reported,
+        symbol,
+    },
     raw::Kind,
 };
 use super::{
@@ -88,12 +91,15 @@ fn fault(raw: RawRule) -> Result<Fault, String> {
             execute: raw.execute,
             text: needed_text(raw.text)?,
         }),
-        Kind::Late => of_method(RequestFault::Late(raw.given_delay()?)),
+        Kind::Late => {
+            let late = RequestFault::Late(raw.given_delay()?);
+            Ok(Fault::Request(answered(&on)?, late))
+        }
         Kind::VoidTokens => of_method(RequestFault::VoidTokens),
         Kind::Fill => {
             let part = raw.part.ok_or("part: how much of the order, as \"0.5\"")?;
             let part = RequestFault::Fill(part);
-            Ok(Fault::Request(method_or_endpoint(&on)?, part))
+            Ok(Fault::Request(about_orders(&on)?, part))
         }
         Kind::Shape => of_method(RequestFault::Shape {
             shape: fitting_shape(raw.shape, &on)?,
@@ -138,7 +144,10 @@ fn fault(raw: RawRule) -> Result<Fault, String> {
                 usual,
             )?))
         }
-        Kind::RestStale => of_endpoint(RestFault::Stale(raw.staleness()?)),
+        Kind::RestStale => {
+            let stale = RestFault::Stale(raw.staleness()?);
+            Ok(Fault::Rest(lagging(&on)?, stale))
+        }
     }
 }
 

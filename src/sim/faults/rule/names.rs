@@ -14,6 +14,30 @@ const PUBLIC: [&str; 8] = [
     "heartbeat",
 ];
 const PRIVATE: [&str; 2] = ["executions", "balances"];
+const ABOUT_ORDERS: [&str; 12] = [
+    "add_order",
+    "amend_order",
+    "edit_order",
+    "cancel_order",
+    "batch_add",
+    "batch_cancel",
+    "AddOrder",
+    "AmendOrder",
+    "EditOrder",
+    "CancelOrder",
+    "AddOrderBatch",
+    "CancelOrderBatch",
+];
+const LAGGING: [&str; 8] = [
+    "OpenOrders",
+    "ClosedOrders",
+    "QueryOrders",
+    "TradesHistory",
+    "QueryTrades",
+    "Ledgers",
+    "QueryLedgers",
+    "Balance",
+];
 
 /// A channel, or any.
 pub(super) fn channel(on: &str) -> Result<String, String> {
@@ -31,12 +55,22 @@ pub(super) fn method(on: &str) -> Result<String, String> {
     known(on, "method", &METHODS)
 }
 
-/// A method of the sockets, an endpoint of REST, or any.
-pub(super) fn method_or_endpoint(on: &str) -> Result<String, String> {
-    if METHODS.contains(&on) {
-        return Ok(on.to_owned());
-    }
-    endpoint(on)
+/// A method whose answer can come apart from what it does, or any.
+pub(super) fn answered(on: &str) -> Result<String, String> {
+    // The acknowledgement of a subscription and its data belong together.
+    let late = |method: &&str| !matches!(*method, "subscribe" | "unsubscribe");
+    let methods: Vec<&str> = METHODS.into_iter().filter(late).collect();
+    known(on, "method that can be late", &methods)
+}
+
+/// A method or an endpoint that is about single orders, or any.
+pub(super) fn about_orders(on: &str) -> Result<String, String> {
+    known(on, "method or endpoint about single orders", &ABOUT_ORDERS)
+}
+
+/// An endpoint that can lag, or any.
+pub(super) fn lagging(on: &str) -> Result<String, String> {
+    known(on, "endpoint that can lag", &LAGGING)
 }
 
 /// An endpoint of REST, or any. Whether the venue has it is not looked up: what it has not can be called too.

@@ -94,6 +94,15 @@ fn a_rule_that_could_never_happen_is_refused_with_what_would_be_right() {
             "above 0",
         ),
         ("kind = 'refuse'\non = 'public'\nstatus = 99", "200 to 599"),
+        ("kind = 'fill'\non = 'ping'\npart = '0.5'", "cancel_order"),
+        (
+            "kind = 'late'\non = 'subscribe'\ndelay = '1s'",
+            "ping, add_order",
+        ),
+        (
+            "kind = 'rest_stale'\non = 'BalanceEx'\ndelay = '1s'",
+            "TradesHistory",
+        ),
         (
             "kind = 'fill'\non = 'add_order'\npart = '1.5'",
             "a part is a fraction",
