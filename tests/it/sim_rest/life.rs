@@ -126,6 +126,11 @@ async fn a_fill_shows_in_trades_ledger_balances_and_volume() {
         (&json!("ZUSD"), &json!("305.0000"))
     );
     assert_eq!(
+        volume["inputs"],
+        json!({"domain_spot_volume_30d": "305.0000", "domain_futures_volume_30d": "0",
+               "domain_assets_on_platform": "0"})
+    );
+    assert_eq!(
         volume["fees"]["XXBTZUSD"],
         json!({"fee": "0.4000", "minfee": "0.1000", "maxfee": "0.4000", "nextfee": "0.3500",
                "nextvolume": "10000.0000", "tiervolume": "0.0000"})

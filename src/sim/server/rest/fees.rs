@@ -26,10 +26,19 @@ const DIGITS: u8 = 4;
 struct Volume<'a> {
     currency: &'static str,
     volume: String,
+    inputs: Inputs,
     fees: Option<Entries<&'a str, Step>>,
     fees_maker: Option<Entries<&'a str, Step>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     schedules: Option<Vec<Schedule<'a>>>,
+}
+
+/// What decides about the step. Documented since June 2026; typed-kraken reads no answer without it.
+#[derive(Serialize)]
+struct Inputs {
+    domain_spot_volume_30d: String,
+    domain_futures_volume_30d: &'static str,
+    domain_assets_on_platform: &'static str,
 }
 
 /// Where the caller stands in a pair's schedule.
@@ -81,9 +90,15 @@ pub(super) fn trade_volume(call: &Call<'_>) -> Answer {
             (!pairs.is_empty()).then(|| steps.collect())
         };
         let schedules = call.params.flag("fee_schedule");
+        let spot = cut(volume).ok_or(Failure::INTERNAL)?;
         result(&Volume {
             currency: "ZUSD",
-            volume: cut(volume).ok_or(Failure::INTERNAL)?,
+            volume: spot.clone(),
+            inputs: Inputs {
+                domain_spot_volume_30d: spot,
+                domain_futures_volume_30d: "0",
+                domain_assets_on_platform: "0",
+            },
             fees: steps(|step| step.taker),
             fees_maker: steps(|step| step.maker),
             schedules: schedules.then(|| pairs.iter().map(|pair| schedule(pair, volume)).collect()),
