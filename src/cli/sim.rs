@@ -25,7 +25,9 @@ use crate::{
     config::Config,
     io::Clock,
     sim::{
-        self, SimAccount, Simulator, matching,
+        self, SimAccount, Simulator,
+        market::Regime,
+        matching,
         server::{
             Role,
             auth::{ApiKey, Permission},
@@ -50,6 +52,9 @@ pub(super) struct Arguments {
     /// How fast the market's time runs; scales the gaps between market events only.
     #[arg(long, value_name = "X", value_parser = positive)]
     speed: Option<f64>,
+    /// How the synthetic market behaves: normal, calm, trending, flash_crash, thin or gap; PAIR=REGIME for one pair; may be repeated.
+    #[arg(long = "regime", value_name = "REGIME", value_parser = regime)]
+    regimes: Vec<(Option<String>, Regime)>,
     /// Recorded trades to play, plain or zstd: BTC/USD=FILE, or a file named after its pair, BTCUSD_….csv.zst or
     /// XBTUSD_….csv.zst; may be repeated.
     #[arg(long = "tape", value_name = "FILE")]
@@ -128,6 +133,17 @@ pub(super) fn socket(text: &str) -> Result<String, InvalidAddress> {
     Address::parse(text, Kind::Socket).map(|_valid| text.to_owned())
 }
 
+/// `REGIME`, or `PAIR=REGIME`.
+fn regime(text: &str) -> Result<(Option<String>, Regime), String> {
+    let (pair, name) = match text.rsplit_once('=') {
+        Some((pair, name)) => (Some(pair.to_owned()), name),
+        None => (None, text),
+    };
+    let known = Regime::ALL.map(Regime::name).join(", ");
+    let regime = Regime::named(name).ok_or(format!("no regime; they are {known}"))?;
+    Ok((pair, regime))
+}
+
 pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
     let config = match arguments.settings.load() {
         Ok(loaded) => loaded.config,
@@ -167,6 +183,14 @@ impl Arguments {
         }
         if self.mirror.is_some() {
             settings.mirror.clone_from(&self.mirror);
+        }
+        for (pair, regime) in &self.regimes {
+            match pair {
+                None => settings.regime = *regime,
+                Some(pair) => {
+                    settings.regimes.insert(pair.clone(), *regime);
+                }
+            }
         }
         set(&mut settings.seed, self.seed);
         set(&mut settings.speed, self.speed);

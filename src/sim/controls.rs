@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Venue,
     faults::FaultHandle,
+    market::Regimes,
     matching::{Exchange, PairId, Universe},
     notices::{NewEmergency, NewMaintenance},
     plan::{Plan, StatusRule, Step, Wanted},
@@ -38,6 +39,8 @@ pub struct Controls {
     pub plan: Plan,
     /// The venue's clock.
     pub skew: Skew,
+    /// How the synthetic market of each pair behaves.
+    pub regimes: Regimes,
 }
 
 impl Controls {

@@ -4,6 +4,7 @@
 //! Durations are written as `250ms`, `1s`, `2m`.
 
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
@@ -16,6 +17,7 @@ use tokio_rustls::rustls::ServerConfig;
 use super::{
     access::{AccountSettings, KeySettings},
     faults::FaultSettings,
+    market::Regime,
     matching::{PostOnlyRule, Tier},
     plan::StatusRule,
 };
@@ -32,6 +34,8 @@ pub struct Settings {
     pub rate: f64,
     /// Pairs that are listed and traded, by any of their names. None named: all that the simulator knows.
     pub pairs: Vec<String>,
+    /// How the synthetic market behaves.
+    pub regime: Regime,
     /// Recorded trades to play: `BTC/USD=FILE`, or a file named `BTCUSD_….csv.zst`.
     pub tapes: Vec<String>,
     /// Recorded WebSocket v2 frames to play instead of agents: `FILE`, or `BTC/USD=FILE` for one pair of it.
@@ -115,6 +119,8 @@ pub struct Settings {
     /// How far the venue's clock is ahead; behind, if negative.
     #[serde(with = "signed_duration")]
     pub clock_skew: jiff::SignedDuration,
+    /// Regimes of single pairs, by any of their names; the others have `regime`.
+    pub regimes: BTreeMap<String, Regime>,
     /// Faults to begin with.
     pub faults: FaultSettings,
     /// Changes of statuses to come.
@@ -146,6 +152,7 @@ impl Default for Settings {
             pairs: ["BTC/USD", "ETH/USD", "SOL/USD"]
                 .map(str::to_owned)
                 .to_vec(),
+            regime: Regime::default(),
             tapes: Vec::new(),
             recordings: Vec::new(),
             mirror: None,
@@ -180,6 +187,7 @@ impl Default for Settings {
             keys: Vec::new(),
             control_addr: None,
             clock_skew: jiff::SignedDuration::ZERO,
+            regimes: BTreeMap::new(),
             faults: FaultSettings::new(),
             status: Vec::new(),
         }

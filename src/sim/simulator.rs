@@ -23,7 +23,7 @@ use super::{
     controls::{self, Controls},
     faults::FaultHandle,
     listeners::{Addresses, Listeners},
-    market::{self, Recording, Tape, TapeError},
+    market::{self, Recording, Regime, Regimes, Tape, TapeError},
     matching::{Counters, Exchange, PairId, Rules, Universe},
     mirror::{Feed, Mirroring},
     plan::Plan,
@@ -84,6 +84,9 @@ pub enum SimError {
     /// The control endpoint would be open to others.
     #[error("the control address must be one of the loopback, and {0} is not")]
     Control(SocketAddr),
+    /// A pair that is to have a regime is not listed.
+    #[error("pair {0} is not listed and can have no regime")]
+    RegimePair(String),
     /// A number of the settings is none that can be used.
     #[error("{0} must be a number above zero")]
     Number(&'static str),
@@ -138,6 +141,7 @@ impl SimError {
     pub const fn key(&self) -> Option<&'static str> {
         match self {
             Self::Pair(_) => Some("pairs"),
+            Self::RegimePair(_) => Some("regimes"),
             Self::Number(key) => Some(key),
             Self::Tape(_) => Some("tapes"),
             Self::Recording(_) => Some("recordings"),
@@ -168,6 +172,7 @@ pub fn check(settings: &Settings) -> Result<(), SimError> {
     let universe = universe(settings)?;
     access::check(settings, &universe)?;
     check_control(settings, &universe)?;
+    regimes(&universe, settings)?;
     for tape in &settings.tapes {
         Tape::check(tape, &universe)?;
     }
@@ -237,7 +242,8 @@ impl Simulator {
             return Err(second.twice().into());
         }
         let (seed, rate) = (settings.seed, settings.rate);
-        let mut sources = market::sources_beside(&mirrored, &universe, tapes, seed, rate);
+        let regimes = regimes(&universe, settings)?;
+        let mut sources = market::sources_beside(&mirrored, &universe, tapes, seed, rate, &regimes);
         let (venue, accounts) =
             open_venue(universe, &mirrored, settings, state_dir, clock.clone())?;
         // Before anyone connects, so that no client finds a book without sides.
@@ -277,6 +283,7 @@ impl Simulator {
             tokens,
             sockets,
             skew,
+            regimes,
         };
         for rule in &settings.status {
             controls.schedule(rule).map_err(SimError::Status)?;
@@ -421,6 +428,17 @@ impl Simulator {
         &self.controls
     }
 
+    /// Changes how the synthetic market of a pair, or of all pairs, behaves. Pairs that play a tape are as they were recorded.
+    pub fn set_regime(&self, pair: Option<PairId>, regime: Regime) {
+        self.controls.regimes.set(pair, regime);
+    }
+
+    /// The regimes of all pairs, to be looked at and changed from elsewhere.
+    #[must_use]
+    pub fn regimes(&self) -> Regimes {
+        self.controls.regimes.clone()
+    }
+
     /// Waits for a task that ends although nobody asked for it, and tells which. Never returns while all is well.
     ///
     /// # Cancel safety
@@ -481,6 +499,18 @@ fn skew_nanos(skew: jiff::SignedDuration) -> i64 {
         i64::MAX
     };
     i64::try_from(skew.as_nanos()).unwrap_or(most)
+}
+
+/// The regimes to begin with: that of all pairs, and those of some.
+fn regimes(universe: &Universe, settings: &Settings) -> Result<Regimes, SimError> {
+    let regimes = Regimes::new(universe.pairs.len());
+    regimes.set(None, settings.regime);
+    for (name, regime) in &settings.regimes {
+        let unlisted = || SimError::RegimePair(name.clone());
+        let pair = universe.find_pair(name).ok_or_else(unlisted)?;
+        regimes.set(Some(pair), *regime);
+    }
+    Ok(regimes)
 }
 
 /// The universe with the named pairs only; all of it if none is named.

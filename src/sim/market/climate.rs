@@ -106,6 +106,16 @@ impl Climate {
         self.values.get(asset).map_or(0.0, |value| value.deviation)
     }
 
+    /// Present deviations of all assets, in the order of [`place`](Self::place).
+    pub(super) fn deviations(&self) -> Vec<f64> {
+        self.values.values().map(|value| value.deviation).collect()
+    }
+
+    /// An asset's place among all that are listed by now.
+    pub(super) fn place(&self, asset: &AssetCode) -> usize {
+        self.values.keys().filter(|known| *known < asset).count()
+    }
+
     /// Present activity; one on average.
     pub(super) const fn activity(&self) -> f64 {
         self.mood.activity()

@@ -40,6 +40,13 @@ impl Crowd {
         }
     }
 
+    /// Takes back what is more than usual, the oldest first.
+    pub(super) fn cull(&self, scene: Scene<'_>, orders: &mut Orders) {
+        let surplus = scene.own(self.account).count().saturating_sub(self.target);
+        let oldest = scene.own(self.account).take(surplus);
+        orders.extend(oldest.map(|order| (self.account, cancel(order.id))));
+    }
+
     /// Takes back what is beyond the center.
     pub(super) fn retreat(&self, scene: Scene<'_>, orders: &mut Orders) {
         let own = scene.own(self.account);

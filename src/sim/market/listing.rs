@@ -84,6 +84,11 @@ impl Listing {
         ((spread - 1.0).max(0.0) / 2.0).round() as Step
     }
 
+    /// How much the price moves; bitcoin in dollars is 1.
+    pub(super) fn volatility(&self) -> f64 {
+        profile::volatility(&self.base).hypot(profile::volatility(&self.quote))
+    }
+
     /// Steps that a ladder covers on each side.
     pub(super) fn depth(&self, center: Step) -> f64 {
         (center as f64 * LADDER_DEPTH).max(LADDER_TICKS)

@@ -25,21 +25,37 @@ pub(super) struct Maker {
     pub(super) rungs: u16,
 }
 
+/// How much a maker does at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Effort {
+    /// At most so many changes, beside what is exposed.
+    AtMost(usize),
+    /// Whatever is not in place.
+    Full,
+    /// Every quote anew: what was a good one is none any more.
+    Anew,
+}
+
 impl Maker {
-    /// Puts one side of the ladder where it belongs: first what is exposed, then from the touch outward, at most `limit` changes.
+    /// Puts one side of the ladder where it belongs: first what is exposed, then from the touch outward.
     pub(super) fn align(
         &self,
         scene: Scene<'_>,
         side: Side,
-        limit: usize,
+        effort: Effort,
         dice: &mut Dice,
         orders: &mut Orders,
     ) {
         let mut ladder = self.ladder(scene, side, orders);
+        let limit = match effort {
+            Effort::AtMost(limit) => limit,
+            Effort::Full | Effort::Anew => usize::MAX,
+        };
         let mut changes = 0;
         for (rung, resting) in (0..self.rungs).zip(&mut ladder) {
             let exposed = resting.is_some_and(|order| scene.is_exposed(side, order.step));
-            let placed = resting.is_some_and(|order| self.is_in_place(scene, rung, &order));
+            let placed = effort != Effort::Anew
+                && resting.is_some_and(|order| self.is_in_place(scene, rung, &order));
             if placed || (changes >= limit && !exposed) {
                 continue;
             }

@@ -7,6 +7,7 @@
 //! Behavior is computed in floats; what is asked of the exchange is in whole ticks and lots.
 
 mod climate;
+mod course;
 mod crowd;
 mod dice;
 mod driver;
@@ -17,6 +18,7 @@ mod pit;
 mod playback;
 mod profile;
 mod recording;
+mod regime;
 mod scene;
 mod schedule;
 mod synthetic;
@@ -33,6 +35,7 @@ pub use self::{
     mirror::{Quote, Upstream},
     playback::Playback,
     recording::Recording,
+    regime::{Regime, Regimes},
     synthetic::Synthetic,
     tape::{RowProblem, Tape, TapeError},
 };
@@ -60,8 +63,9 @@ pub fn sources(
     tapes: Vec<Tape>,
     seed: u64,
     rate: f64,
+    regimes: &Regimes,
 ) -> Vec<Box<dyn Source>> {
-    sources_beside(&[], universe, tapes, seed, rate)
+    sources_beside(&[], universe, tapes, seed, rate, regimes)
 }
 
 /// The same, but for pairs whose market comes from elsewhere.
@@ -72,6 +76,7 @@ pub fn sources_beside(
     tapes: Vec<Tape>,
     seed: u64,
     rate: f64,
+    regimes: &Regimes,
 ) -> Vec<Box<dyn Source>> {
     let all: Vec<PairId> = (0..)
         .map(PairId)
@@ -81,18 +86,19 @@ pub fn sources_beside(
         .collect();
     let is_taped = |pair: &PairId| tapes.iter().any(|tape| tape.pair() == *pair);
     let (taped, free): (Vec<PairId>, Vec<PairId>) = all.iter().partition(|pair| is_taped(pair));
-    let share = |pairs: &[PairId]| -> f64 {
+    let share = |taped: bool| -> f64 {
         let shares = weights(universe, &all, rate);
-        let own = shares.filter(|(pair, _)| pairs.contains(pair));
+        let own = shares.filter(|(pair, _)| is_taped(pair) == taped);
         own.map(|(_, rate)| rate).sum()
     };
-    let (taped_rate, free_rate) = (share(&taped), share(&free));
+    let (taped_rate, free_rate) = (share(true), share(false));
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if !taped.is_empty() {
         sources.push(Box::new(Playback::new(universe, tapes, seed, taped_rate)));
     }
     if !free.is_empty() {
-        sources.push(Box::new(Synthetic::new(universe, &free, seed, free_rate)));
+        let market = Synthetic::new(universe, &free, seed, free_rate, regimes);
+        sources.push(Box::new(market));
     }
     sources
 }

@@ -6,7 +6,9 @@ use super::{
     crowd::Crowd,
     dice::Dice,
     listing::{Listing, Step},
-    maker::Maker,
+    maker::{Effort, Maker},
+    profile::Profile,
+    regime::Regime,
     scene::{Orders, Scene},
     taker::Takers,
 };
@@ -20,7 +22,6 @@ pub(super) const FIRST_AGENT: u32 = 1_000_000;
 /// Accounts set aside for each pair.
 const ACCOUNTS: u32 = 100;
 const CROWDS: u32 = 3;
-const CROWD_ORDERS: usize = 44;
 const TAKERS: u32 = 8;
 /// Changes that a maker makes at once while the pair is over its budget.
 const THRIFTY: usize = 3;
@@ -37,6 +38,8 @@ pub(super) struct Pit {
     crowds: Vec<Crowd>,
     takers: Takers,
     budget: Budget,
+    /// Its market as it is when nothing special happens.
+    usual: Profile,
 }
 
 /// Book updates that are due. Falls below zero when the market moves; ordinary flow then waits.
@@ -72,13 +75,14 @@ impl Pit {
         let makers = (0..profile.makers).zip(&mut accounts).map(maker).collect();
         let crowd = |(_, account)| Crowd {
             account,
-            target: CROWD_ORDERS,
+            target: profile.crowd,
         };
         let crowds = (0..CROWDS).zip(&mut accounts).map(crowd).collect();
         let takers = Takers {
             sniper: accounts.next()?,
             accounts: (0..TAKERS).zip(&mut accounts).map(|(_, a)| a).collect(),
             way: Side::Buy,
+            lean: None,
         };
         Some(Self {
             center: listing.step_of(listing.opening),
@@ -91,8 +95,31 @@ impl Pit {
                 due: 0.0,
                 at: Duration::ZERO,
             },
+            usual: profile,
             listing,
         })
+    }
+
+    /// Changes what the market is like. [`renew`](Self::renew) is to follow.
+    pub(super) fn recast(&mut self, regime: Regime) {
+        let profile = regime.over(self.usual);
+        self.listing.profile = profile;
+        for maker in &mut self.makers {
+            maker.rungs = profile.rungs;
+        }
+        for crowd in &mut self.crowds {
+            crowd.target = profile.crowd;
+        }
+    }
+
+    /// Sets where takers lean.
+    pub(super) const fn lean(&mut self, way: Option<Side>) {
+        self.takers.lean = way;
+    }
+
+    /// Forgets what is owed in updates: what happens must be shown, whatever it costs.
+    pub(super) const fn forgive(&mut self) {
+        self.budget.due = self.budget.due.max(0.0);
     }
 
     pub(super) fn accounts(&self) -> impl Iterator<Item = AccountId> {
@@ -158,7 +185,7 @@ impl Pit {
             (Some(maker), _) if choice < 0.45 => maker.refresh(scene, dice, orders),
             (Some(maker), _) if choice < 0.6 => {
                 let side = dice.side();
-                maker.align(scene, side, THRIFTY, dice, orders);
+                maker.align(scene, side, Effort::AtMost(THRIFTY), dice, orders);
             }
             (_, Some(crowd)) => crowd.stir(scene, dice, orders),
             (_, None) => {}
@@ -178,10 +205,35 @@ impl Pit {
         let Some(maker) = self.makers.get(maker).filter(|_| scene.is_open()) else {
             return;
         };
-        let thrifty = self.budget.due < 0.0;
-        let limit = if thrifty { THRIFTY } else { usize::MAX };
-        maker.align(scene, side, limit, &mut self.dice, orders);
+        let effort = if self.budget.due < 0.0 {
+            Effort::AtMost(THRIFTY)
+        } else {
+            Effort::Full
+        };
+        maker.align(scene, side, effort, &mut self.dice, orders);
         self.spend(orders.len());
+    }
+
+    /// Lets a maker quote one side anew, at no cost to the budget.
+    pub(super) fn renew(
+        &mut self,
+        maker: usize,
+        side: Side,
+        exchange: &Exchange,
+        orders: &mut Orders,
+    ) {
+        let scene = scene(exchange, &self.listing, self.center);
+        if let Some(maker) = self.makers.get(maker).filter(|_| scene.is_open()) {
+            maker.align(scene, side, Effort::Anew, &mut self.dice, orders);
+        }
+    }
+
+    /// Lets the crowds become as small as they are to be.
+    pub(super) fn cull(&self, exchange: &Exchange, orders: &mut Orders) {
+        let scene = scene(exchange, &self.listing, self.center);
+        for crowd in self.crowds.iter().filter(|_| scene.is_open()) {
+            crowd.cull(scene, orders);
+        }
     }
 
     /// Lets the crowds take back what the center has left behind.
@@ -201,7 +253,7 @@ impl Pit {
             _ => (self.makers.get(step / 2), Side::Sell),
         };
         if let Some(maker) = maker {
-            maker.align(scene, side, usize::MAX, &mut self.dice, orders);
+            maker.align(scene, side, Effort::Full, &mut self.dice, orders);
             return true;
         }
         let crowd = self.crowds.get(step - self.makers.len() * 2);

@@ -15,7 +15,19 @@ pub(super) struct Profile {
     pub(super) makers: u16,
     /// Rungs on each side of a maker's ladder.
     pub(super) rungs: u16,
+    /// Orders that each crowd of small traders has open on average, on both sides together.
+    pub(super) crowd: usize,
 }
+
+/// A market that few care for: what a pair has whose name says nothing.
+const OBSCURE: Profile = Profile {
+    weight: 0.1,
+    touch_usd: 400.0,
+    spread_bp: 12.0,
+    makers: 2,
+    rungs: 10,
+    crowd: 10,
+};
 
 const fn profile(weight: f64, touch_usd: f64, spread_bp: f64) -> Profile {
     let busy = weight >= 10.0;
@@ -25,10 +37,11 @@ const fn profile(weight: f64, touch_usd: f64, spread_bp: f64) -> Profile {
         spread_bp,
         makers: if busy { 6 } else { 4 },
         rungs: if busy { 24 } else { 20 },
+        crowd: 44,
     }
 }
 
-/// The profile of a pair by its symbol.
+/// The profile of a pair by its symbol. Kraken's large pairs have their own; all others are [`OBSCURE`].
 pub(super) fn of_pair(symbol: &str) -> Profile {
     match symbol {
         "BTC/USD" => profile(30.0, 6_000.0, 0.0),
@@ -41,7 +54,8 @@ pub(super) fn of_pair(symbol: &str) -> Profile {
         "BTC/USDT" => profile(4.0, 3_000.0, 0.3),
         "ETH/BTC" | "ADA/USD" => profile(3.0, 2_000.0, 1.5),
         "EUR/USD" | "USDC/USD" => profile(2.0, 10_000.0, 0.5),
-        _ => profile(2.0, 1_500.0, 3.0),
+        "SHIB/USD" | "LTC/USD" | "BCH/EUR" => profile(2.0, 1_500.0, 3.0),
+        _ => OBSCURE,
     }
 }
 
@@ -49,8 +63,8 @@ pub(super) fn of_pair(symbol: &str) -> Profile {
 pub(super) fn volatility(asset: &str) -> f64 {
     match asset {
         "USD" => 0.0,
-        "USDT" | "USDC" => 0.03,
-        "EUR" => 0.2,
+        "USDT" | "USDC" | "DAI" | "PYUSD" | "TUSD" | "USDG" | "USDS" | "RLUSD" | "USDD" => 0.03,
+        "EUR" | "GBP" | "CHF" | "CAD" | "AUD" | "JPY" | "AED" | "EURT" | "EURQ" | "EURR" => 0.2,
         "BTC" => 1.0,
         "ETH" => 1.3,
         "LTC" | "BCH" => 1.4,

@@ -17,6 +17,8 @@ const TAIL: f64 = 1.6;
 const DEEPEST: usize = 40;
 /// Chance that the next taker goes the same way.
 const SAME_WAY: f64 = 0.68;
+/// Chance that a taker goes the way that all lean.
+const LEANING: f64 = 0.8;
 /// Share of market orders.
 const MARKET: f64 = 0.55;
 /// The most that a sniper takes at once, in quotes at the touch.
@@ -28,6 +30,8 @@ pub(super) struct Takers {
     pub(super) accounts: Vec<AccountId>,
     pub(super) sniper: AccountId,
     pub(super) way: Side,
+    /// Where the market goes, if that is known.
+    pub(super) lean: Option<Side>,
 }
 
 impl Takers {
@@ -40,6 +44,11 @@ impl Takers {
     ) -> Option<(Side, usize)> {
         if !dice.chance(SAME_WAY) {
             self.way = self.way.opposite();
+        }
+        if let Some(lean) = self.lean
+            && dice.chance(LEANING)
+        {
+            self.way = lean;
         }
         let account = *self.accounts.get(dice.below(self.accounts.len()))?;
         let usd = dice.lognormal(scene.listing.profile.touch_usd * TYPICAL, TAIL);

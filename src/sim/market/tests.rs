@@ -10,6 +10,8 @@ use crate::{
     types::{AssetCode, Price, Quantity, Side},
 };
 
+mod regimes;
+
 const BTC: PairId = PairId(0);
 const ETH: PairId = PairId(1);
 const START: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -29,7 +31,8 @@ struct Stage {
 impl Stage {
     fn new(tapes: Vec<Tape>, seed: u64, rate: f64) -> Self {
         let universe = Universe::default_universe();
-        let sources = sources(&universe, tapes, seed, rate);
+        let regimes = Regimes::new(universe.pairs.len());
+        let sources = sources(&universe, tapes, seed, rate, &regimes);
         Self::with(Exchange::new(universe, Rules::default()), sources)
     }
 
@@ -118,12 +121,17 @@ const fn seconds(seconds: u64) -> Duration {
 
 /// A market of a few pairs only, so that long runs are quick.
 fn small(pairs: &[&str], seed: u64, rate: f64) -> Stage {
+    ruled(pairs, seed, rate, &Regimes::new(16))
+}
+
+/// The same in regimes.
+fn ruled(pairs: &[&str], seed: u64, rate: f64, regimes: &Regimes) -> Stage {
     let universe = Universe::default_universe();
     let pairs: Vec<PairId> = pairs
         .iter()
         .map(|s| universe.find_symbol(s).unwrap())
         .collect();
-    let market = Synthetic::new(&universe, &pairs, seed, rate);
+    let market = Synthetic::new(&universe, &pairs, seed, rate, regimes);
     Stage::with(
         Exchange::new(universe, Rules::default()),
         vec![Box::new(market)],
@@ -317,7 +325,7 @@ fn prices_go_on_from_the_last_ones() {
     let universe = Universe::default_universe();
     let mut exchange = Exchange::new(universe.clone(), Rules::default());
     exchange.restore_last_price(BTC, Price::new(931_234).unwrap());
-    let market = Synthetic::new(&universe, &[BTC, ETH], 9, 40.0);
+    let market = Synthetic::new(&universe, &[BTC, ETH], 9, 40.0, &Regimes::new(16));
     let mut again = Stage::with(exchange, vec![Box::new(market)]);
     again.play(Duration::ZERO, |_, _| {});
     assert_eq!(again.best(BTC, Side::Buy), 931_234);
@@ -501,7 +509,7 @@ fn real_tapes_print_as_recorded() {
 async fn driven(speed: f64, wall: Duration) -> crate::sim::Venue {
     let universe = Universe::default_universe();
     let history = crate::sim::history::History::new(&universe);
-    let sources = sources(&universe, vec![], 16, 30.0);
+    let sources = sources(&universe, vec![], 16, 30.0, &Regimes::new(16));
     let exchange = Exchange::new(universe, Rules::default());
     let (clock, hand) = crate::io::Clock::manual(START);
     let venue = crate::sim::Venue::open(exchange, history, None, clock).unwrap();
@@ -537,7 +545,13 @@ async fn speed_shortens_the_gaps_and_nothing_else() {
 fn whoever_comes_after_the_warm_up_finds_books_and_tickers() {
     let universe = Universe::default_universe();
     let history = crate::sim::history::History::new(&universe);
-    let mut sources = sources(&universe, vec![tape("XBTUSD_1.csv", SHORT)], 17, 30.0);
+    let mut sources = sources(
+        &universe,
+        vec![tape("XBTUSD_1.csv", SHORT)],
+        17,
+        30.0,
+        &Regimes::new(16),
+    );
     let exchange = Exchange::new(universe, Rules::default());
     let (clock, _hand) = crate::io::Clock::manual(START);
     let venue = crate::sim::Venue::open(exchange, history, None, clock).unwrap();
