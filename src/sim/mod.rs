@@ -33,4 +33,5 @@ pub use log::LogError;
 pub use mirror::Feed;
 pub use settings::Settings;
 pub use simulator::{SimError, Simulator, check, universe};
+pub use universe::file::UniverseError;
 pub use venue::{Listener, Venue, VenueError, View};

@@ -34,6 +34,11 @@ pub struct Settings {
     pub rate: f64,
     /// Pairs that are listed and traded, by any of their names. None named: all that the simulator knows.
     pub pairs: Vec<String>,
+    /// A file of the pairs that are known instead of the built-in list: an answer of `AssetPairs` or a snapshot of `instrument`. Empty: the
+    /// built-in list.
+    pub universe: PathBuf,
+    /// So many pairs more that do not exist, made up from the seed.
+    pub extra_pairs: u32,
     /// How the synthetic market behaves.
     pub regime: Regime,
     /// Recorded trades to play: `BTC/USD=FILE`, or a file named `BTCUSD_….csv.zst`.
@@ -152,6 +157,8 @@ impl Default for Settings {
             pairs: ["BTC/USD", "ETH/USD", "SOL/USD"]
                 .map(str::to_owned)
                 .to_vec(),
+            universe: PathBuf::new(),
+            extra_pairs: 0,
             regime: Regime::default(),
             tapes: Vec::new(),
             recordings: Vec::new(),

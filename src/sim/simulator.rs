@@ -35,11 +35,15 @@ use super::{
     },
     skew::Skew,
     timers,
+    universe::file::UniverseError,
 };
 use crate::{
     io::Clock,
     types::{AssetCode, Decimal, Timestamp, TradingStatus},
 };
+
+/// Most pairs that are made up: with those that exist, what a venue of twice Kraken's size has.
+const MOST_EXTRA_PAIRS: u32 = 2_000;
 
 /// A simulated Kraken that runs.
 pub struct Simulator {
@@ -84,6 +88,12 @@ pub enum SimError {
     /// The control endpoint would be open to others.
     #[error("the control address must be one of the loopback, and {0} is not")]
     Control(SocketAddr),
+    /// The file of pairs cannot be used.
+    #[error("cannot read the universe")]
+    Universe(#[from] UniverseError),
+    /// More extra pairs than a simulator can hold.
+    #[error("at most {MOST_EXTRA_PAIRS} extra pairs")]
+    ExtraPairs,
     /// A pair that is to have a regime is not listed.
     #[error("pair {0} is not listed and can have no regime")]
     RegimePair(String),
@@ -141,6 +151,8 @@ impl SimError {
     pub const fn key(&self) -> Option<&'static str> {
         match self {
             Self::Pair(_) => Some("pairs"),
+            Self::Universe(_) => Some("universe"),
+            Self::ExtraPairs => Some("extra_pairs"),
             Self::RegimePair(_) => Some("regimes"),
             Self::Number(key) => Some(key),
             Self::Tape(_) => Some("tapes"),
@@ -192,7 +204,7 @@ pub fn check(settings: &Settings) -> Result<(), SimError> {
 ///
 /// When a name is no pair that is listed.
 pub fn universe(settings: &Settings) -> Result<Universe, SimError> {
-    listed(Universe::default_universe(), &settings.pairs)
+    listed(settings)
 }
 
 impl Simulator {
@@ -513,13 +525,17 @@ fn regimes(universe: &Universe, settings: &Settings) -> Result<Regimes, SimError
     Ok(regimes)
 }
 
-/// The universe with the named pairs only; all of it if none is named.
-fn listed(mut universe: Universe, names: &[String]) -> Result<Universe, SimError> {
+/// What is listed: the named pairs of those that are known, all of them if none is named; and the extra ones.
+fn listed(settings: &Settings) -> Result<Universe, SimError> {
+    if settings.extra_pairs > MOST_EXTRA_PAIRS {
+        return Err(SimError::ExtraPairs);
+    }
+    let mut universe = super::universe::known(&settings.universe)?;
     let find = |name: &String| {
         let unlisted = || SimError::Pair(name.clone());
         universe.find_pair(name).ok_or_else(unlisted)
     };
-    let wanted: Result<Vec<PairId>, SimError> = names.iter().map(find).collect();
+    let wanted: Result<Vec<PairId>, SimError> = settings.pairs.iter().map(find).collect();
     let wanted = wanted?;
     if !wanted.is_empty() {
         let mut position = (0..).map(PairId);
@@ -527,6 +543,7 @@ fn listed(mut universe: Universe, names: &[String]) -> Result<Universe, SimError
             .pairs
             .retain(|_| position.next().is_some_and(|pair| wanted.contains(&pair)));
     }
+    super::universe::extend(&mut universe, settings.extra_pairs, settings.seed);
     Ok(universe)
 }
 

@@ -1,9 +1,18 @@
-//! What the simulated venue lists by default.
+//! What the simulated venue lists: by default, from a file, and as many more as are wanted.
 //!
 //! For: names, precisions, minimums and fee schedules as Kraken publishes them (instrument list of 2025, fee schedule of 2025), at present-day prices.
 //! Left out: margin, indexes, pairs of other venues. Always true: prices of pairs that share assets agree with each other.
 
-use super::matching::{AssetSpec, FeeTier, PairSpec, Universe};
+mod draft;
+mod extra;
+mod fees;
+pub(super) mod file;
+mod names;
+mod prices;
+
+use std::path::Path;
+
+use super::matching::{AssetSpec, PairSpec, Universe};
 use crate::types::{AssetCode, Decimal, Fees, Instrument, Price, Quantity, Symbol, TradingStatus};
 
 /// Modern code, REST id, REST altname, decimals, decimals for display.
@@ -90,30 +99,40 @@ const PAIRS: &[PairRow] = &[
     row("BTC/USDT", ["XBTUSDT", "XBTUSDT", "XBT/USDT"], [1, 8, 5], ["0.00005", "0.5"], "97019.4"),
 ];
 
-/// 30-day volume in USD, maker rate, taker rate; the rates in hundredths of a percent.
-type FeeRow = (i128, i128, i128);
+/// The pairs of a file, or those of the built-in list where the path is empty.
+///
+/// # Errors
+///
+/// When the file is no universe.
+pub(super) fn known(file: &Path) -> Result<Universe, file::UniverseError> {
+    let builtin = Universe::default_universe();
+    if file.as_os_str().is_empty() {
+        return Ok(builtin);
+    }
+    file::read(file, &builtin)
+}
 
-const SPOT_FEES: &[FeeRow] = &[
-    (0, 25, 40),
-    (10_000, 20, 35),
-    (50_000, 14, 24),
-    (100_000, 12, 22),
-    (250_000, 8, 20),
-    (500_000, 6, 18),
-    (1_000_000, 4, 16),
-    (2_500_000, 2, 14),
-    (5_000_000, 0, 12),
-    (10_000_000, 0, 10),
-];
+/// Lists so many pairs that do not exist.
+pub(super) fn extend(universe: &mut Universe, count: u32, seed: u64) {
+    extra::add(universe, count, seed);
+}
 
-const STABLE_FEES: &[FeeRow] = &[
-    (0, 20, 20),
-    (50_000, 16, 16),
-    (100_000, 12, 12),
-    (250_000, 8, 8),
-    (500_000, 4, 4),
-    (1_000_000, 0, 0),
-];
+/// Adds the assets that pairs have and the list has not.
+fn complete(universe: &mut Universe) {
+    let builtin = ASSETS.iter().map(asset);
+    let builtin: Vec<AssetSpec> = builtin.collect();
+    for pair in &universe.pairs {
+        for code in [pair.instrument.base, pair.instrument.quote] {
+            if universe.assets.iter().any(|asset| asset.code == code) {
+                continue;
+            }
+            let known = builtin.iter().find(|asset| asset.code == code);
+            let [altname, rest_id] = names::of_asset(&code).map(str::to_owned);
+            let usual = || draft::usual_asset(code, rest_id, altname);
+            universe.assets.push(known.cloned().unwrap_or_else(usual));
+        }
+    }
+}
 
 impl Universe {
     /// The default list of assets and pairs.
@@ -142,13 +161,10 @@ fn asset((code, rest_id, altname, decimals, display_decimals): &AssetRow) -> Ass
 
 fn pair(row: &PairRow) -> PairSpec {
     let [rest_id, altname, wsname] = row.names.map(str::to_owned);
-    let fees: Vec<FeeTier> = match row.schedule {
-        Schedule::Spot => SPOT_FEES,
-        Schedule::Stable => STABLE_FEES,
-    }
-    .iter()
-    .map(fee)
-    .collect();
+    let fees = match row.schedule {
+        Schedule::Spot => fees::spot(),
+        Schedule::Stable => fees::stable(),
+    };
     PairSpec {
         instrument: instrument(row, &fees),
         rest_id,
@@ -163,7 +179,7 @@ fn pair(row: &PairRow) -> PairSpec {
     clippy::expect_used,
     reason = "the table is constant and a test reads all of it"
 )]
-fn instrument(row: &PairRow, fees: &[FeeTier]) -> Instrument {
+fn instrument(row: &PairRow, fees: &[super::matching::FeeTier]) -> Instrument {
     let (base, quote) = row.symbol.split_once('/').expect("symbol");
     let [price_precision, qty_precision, cost_precision] = row.digits;
     let [qty_min, cost_min] = row.least;
@@ -188,15 +204,6 @@ fn instrument(row: &PairRow, fees: &[FeeTier]) -> Instrument {
             taker: entry.taker,
         },
         status: TradingStatus::Online,
-    }
-}
-
-fn fee(&(volume, maker, taker): &FeeRow) -> FeeTier {
-    let whole = |units, scale| Decimal::new(units, scale).unwrap_or(Decimal::ZERO);
-    FeeTier {
-        volume: whole(volume, 0),
-        maker: whole(maker, 4),
-        taker: whole(taker, 4),
     }
 }
 

@@ -84,7 +84,7 @@ impl Universe {
     #[must_use]
     pub fn find_pair(&self, name: &str) -> Option<PairId> {
         let matches = |pair: &PairSpec| {
-            pair.instrument.symbol.as_str() == name
+            pair.instrument.symbol.as_bytes() == name.as_bytes()
                 || pair.rest_id == name
                 || pair.altname == name
                 || pair.wsname == name
@@ -99,13 +99,15 @@ impl Universe {
         let position = self
             .pairs
             .iter()
-            .position(|pair| pair.instrument.symbol.as_str() == symbol)?;
+            .position(|pair| pair.instrument.symbol.as_bytes() == symbol.as_bytes())?;
         u32::try_from(position).ok().map(PairId)
     }
 
     /// An asset by its modern code.
     #[must_use]
     pub fn asset(&self, code: &str) -> Option<&AssetSpec> {
-        self.assets.iter().find(|asset| asset.code.as_str() == code)
+        self.assets
+            .iter()
+            .find(|asset| asset.code.as_bytes() == code.as_bytes())
     }
 }
