@@ -55,7 +55,7 @@ pub(super) struct Arguments {
     /// How the synthetic market behaves: normal, calm, trending, flash_crash, thin or gap; PAIR=REGIME for one pair; may be repeated.
     #[arg(long = "regime", value_name = "REGIME", value_parser = regime)]
     regimes: Vec<(Option<String>, Regime)>,
-    /// Recorded trades to play, plain or zstd: BTC/USD=FILE, or a file named after its pair, BTCUSD_….csv.zst or
+    /// Recorded trades or bars to play, plain or zstd: BTC/USD=FILE, or a file named after its pair, BTCUSD_….csv.zst or
     /// XBTUSD_….csv.zst; may be repeated.
     #[arg(long = "tape", value_name = "FILE")]
     tapes: Vec<String>,

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::ServerConfig;
 use super::{
     access::{AccountSettings, KeySettings},
     faults::FaultSettings,
-    market::Regime,
+    market::{Regime, TapeEnd},
     matching::{PostOnlyRule, Tier},
     plan::StatusRule,
 };
@@ -41,8 +41,10 @@ pub struct Settings {
     pub extra_pairs: u32,
     /// How the synthetic market behaves.
     pub regime: Regime,
-    /// Recorded trades to play: `BTC/USD=FILE`, or a file named `BTCUSD_….csv.zst`.
+    /// Recordings to play, of trades or of bars: `BTC/USD=FILE`, or a file named `BTCUSD_….csv.zst`.
     pub tapes: Vec<String>,
+    /// What happens when a tape is over.
+    pub tape_end: TapeEnd,
     /// Recorded WebSocket v2 frames to play instead of agents: `FILE`, or `BTC/USD=FILE` for one pair of it.
     pub recordings: Vec<String>,
     /// Address of a public WebSocket v2 feed, whose market is mirrored in all pairs.
@@ -161,6 +163,7 @@ impl Default for Settings {
             extra_pairs: 0,
             regime: Regime::default(),
             tapes: Vec::new(),
+            tape_end: TapeEnd::default(),
             recordings: Vec::new(),
             mirror: None,
             mirror_depth: 100,

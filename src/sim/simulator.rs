@@ -249,7 +249,8 @@ impl Simulator {
             Some(feed) => feed.rule(&mut universe)?,
             None => Vec::new(),
         };
-        let tapes = Tape::load_all(&settings.tapes, &universe)?;
+        let end = settings.tape_end;
+        let tapes = Tape::load_all(&settings.tapes, &universe, settings.seed, end)?;
         if let Some(second) = tapes.iter().find(|tape| mirrored.contains(&tape.pair())) {
             return Err(second.twice().into());
         }

@@ -13,4 +13,5 @@ mod market;
 mod rates;
 pub(crate) mod rig;
 mod stale;
+mod thousand;
 mod triggers;

@@ -35,8 +35,9 @@ pub(super) struct Past {
     seed: u64,
     /// The minute with which it ends.
     end: i64,
-    /// The price that it ends at, in units.
+    /// The price that it ends at, in units, and the level there.
     price: f64,
+    last_level: f64,
     tick: Price,
     minute_qty: i64,
     lot: Quantity,
@@ -51,15 +52,18 @@ impl Past {
             let cut = spec.opening_price.rounded_toward_zero(of.price_precision);
             Some(cut.ok()?.mantissa())
         });
-        Some(Self {
+        let mut past = Self {
             pair,
+            last_level: 0.0,
             seed: mixed(seed, u64::from(pair.0)),
             end: now.as_secs().div_euclid(60),
             price: i64::try_from(units?).ok()? as f64,
             tick: of.tick,
             minute_qty: of.qty_min.units().max(1).saturating_mul(BUSY),
             lot: of.lot,
-        })
+        };
+        past.last_level = past.level(past.end);
+        Some(past)
     }
 
     /// How many trades there were before the first of the simulation.
@@ -166,11 +170,21 @@ impl Past {
 
     fn candle(&self, minute: i64, length: i64) -> Option<Candle> {
         let step = (length / SAMPLES).max(1);
-        let mut minutes = (0..length / step).map_while(|nth| self.minute(minute + nth * step));
-        let mut whole = minutes.next()?;
-        for part in minutes {
-            whole.append(&part);
+        let mut open = self.price_at(minute)?;
+        let mut whole: Option<Candle> = None;
+        for nth in 0..length / step {
+            let at = minute + nth * step;
+            if step > 1 {
+                open = self.price_at(at)?;
+            }
+            let part = self.minute_from(at, open)?;
+            open = part.close;
+            match &mut whole {
+                Some(whole) => whole.append(&part),
+                None => whole = Some(part),
+            }
         }
+        let mut whole = whole?;
         whole.begin = Timestamp::from_secs(minute * 60);
         if step > 1 {
             whole.close = self.price_at(minute + length)?;
@@ -182,7 +196,12 @@ impl Past {
     }
 
     fn minute(&self, minute: i64) -> Option<Candle> {
-        let (open, close) = (self.price_at(minute)?, self.price_at(minute + 1)?);
+        self.minute_from(minute, self.price_at(minute)?)
+    }
+
+    /// A minute whose first price is known.
+    fn minute_from(&self, minute: i64, open: Price) -> Option<Candle> {
+        let close = self.price_at(minute + 1)?;
         let number = minute.unsigned_abs();
         let (top, bottom) = (open.max(close), open.min(close));
         let wick = |purpose| 1.0 + MOVE / 2.0 * self.unit(number, purpose);
@@ -207,25 +226,28 @@ impl Past {
 
     /// The price at the beginning of a minute.
     fn price_at(&self, minute: i64) -> Option<Price> {
-        let away = self.level(minute) - self.level(self.end);
+        let away = self.level(minute) - self.last_level;
         self.on_grid(self.price * away.exp())
     }
 
     /// The logarithm of the price, but for a constant: waves of every length, each as high as a random walk is wide.
     fn level(&self, minute: i64) -> f64 {
-        let wave = |octave: i32| {
-            let period = 1_i64 << octave;
-            let cell = minute.div_euclid(period);
-            let part = minute.rem_euclid(period) as f64 / period as f64;
-            let smooth = part * part * (3.0 - 2.0 * part);
-            let height = |cell: i64| {
-                let knot = mixed(cell.unsigned_abs(), octave.unsigned_abs().into());
-                self.unit(knot, 4) - 0.5
-            };
-            let (left, right) = (height(cell), height(cell + 1));
-            (left + (right - left) * smooth) * MOVE * (period as f64).sqrt()
+        (0..WAVES).map(|octave| self.wave(octave, minute)).sum()
+    }
+
+    fn wave(&self, octave: i32, minute: i64) -> f64 {
+        let period = 1_i64 << octave;
+        let cell = minute.div_euclid(period);
+        let part = minute.rem_euclid(period) as f64 / period as f64;
+        let smooth = part * part * (3.0 - 2.0 * part);
+        let height = |cell: i64| {
+            let knot = mixed(cell.unsigned_abs(), octave.unsigned_abs().into());
+            self.unit(knot, 4) - 0.5
         };
-        (0..WAVES).map(wave).sum()
+        // At a knot, where every minute of the shortest wave is, the next one does not matter.
+        let left = height(cell);
+        let right = if smooth > 0.0 { height(cell + 1) } else { left };
+        (left + (right - left) * smooth) * MOVE * (period as f64).sqrt()
     }
 
     fn on_grid(&self, units: f64) -> Option<Price> {

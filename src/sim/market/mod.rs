@@ -37,7 +37,7 @@ pub use self::{
     recording::Recording,
     regime::{Regime, Regimes},
     synthetic::Synthetic,
-    tape::{RowProblem, Tape, TapeError},
+    tape::{RowProblem, Tape, TapeEnd, TapeError},
 };
 
 /// Book updates a second over all pairs, where nothing else is set.
@@ -94,7 +94,8 @@ pub fn sources_beside(
     let (taped_rate, free_rate) = (share(true), share(false));
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if !taped.is_empty() {
-        sources.push(Box::new(Playback::new(universe, tapes, seed, taped_rate)));
+        let playback = Playback::new(universe, tapes, seed, taped_rate, regimes);
+        sources.push(Box::new(playback));
     }
     if !free.is_empty() {
         let market = Synthetic::new(universe, &free, seed, free_rate, regimes);

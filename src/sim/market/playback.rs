@@ -1,15 +1,17 @@
 //! Plays recorded trades: each becomes a taker of that side, price and volume, at the recorded gaps, while makers quote around it.
 //!
-//! For: a market whose trades are real. Left out: recorded books, which a tape does not have; when a tape ends, the makers go on around its last price.
+//! For: a market whose trades are real. Left out: recorded books, which a tape does not have. When a tape ends, the pair becomes synthetic from
+//! its last price on, or the tape begins anew, or the makers go on around its last price and nobody trades.
 //! Always true: before a recorded trade, agents' orders that would stand in its way are gone and enough rests at its price, so that it prints as recorded.
 //! Clients' orders keep their place: those at better prices, or earlier at the same price, are served first, as they would have been.
 
 use std::time::Duration;
 
 use super::{
-    Source, Tape,
+    Source, Synthetic, Tape, TapeEnd,
     listing::Step,
     pit::{FIRST_AGENT, Pit},
+    regime::Regimes,
     scene::{Orders, cancel},
     schedule::Schedule,
     tape::Row,
@@ -23,6 +25,8 @@ use crate::{
 const LEADER: Duration = Duration::from_millis(500);
 /// Makers move to the next price at most this long before it trades.
 const NOTICE: Duration = Duration::from_secs(2);
+/// Market time between the end of a tape and its beginning.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Trades closer together than this are one sweep, during which makers do not move.
 const SWEEP: Duration = Duration::from_millis(20);
 /// Recordings that start within this of the earliest one keep their places relative to it.
@@ -45,11 +49,15 @@ enum Task {
 #[derive(Debug)]
 struct Reel {
     pit: Pit,
-    rows: Vec<Row>,
-    /// The trade to play next.
-    next: usize,
-    /// Instant of the recording that is played at [`LEADER`].
+    tape: Tape,
+    /// The trade played last.
+    last: Option<Row>,
+    /// Instant of the recording that is played at `begun`.
     origin: Timestamp,
+    begun: Duration,
+    /// The market that comes after the tape, and when it began.
+    heir: Option<Synthetic>,
+    inherited: Option<Duration>,
 }
 
 /// The market of recorded pairs.
@@ -62,25 +70,35 @@ pub struct Playback {
 impl Playback {
     /// A market that plays tapes, each of another pair. Makers' updates come to `rate` a second of market time, over all its pairs.
     #[must_use]
-    pub fn new(universe: &Universe, tapes: Vec<Tape>, seed: u64, rate: f64) -> Self {
+    pub fn new(
+        universe: &Universe,
+        tapes: Vec<Tape>,
+        seed: u64,
+        rate: f64,
+        regimes: &Regimes,
+    ) -> Self {
         let pairs: Vec<_> = tapes.iter().map(Tape::pair).collect();
-        let starts = tapes.iter().filter_map(|tape| tape.rows().first());
+        let starts = tapes.iter().filter_map(Tape::peek);
         let earliest = starts.map(|row| row.at).min().unwrap_or_default();
         let rates = super::weights(universe, &pairs, rate);
         let reel = |((pair, rate), tape): (_, Tape)| {
             let mut pit = Pit::new(universe, pair, seed, rate)?;
-            let first = *tape.rows().first()?;
+            let first = *tape.peek()?;
             pit.center = center(&pit, &first);
             let origin = if first.at.since(earliest) < TOGETHER {
                 earliest
             } else {
                 first.at
             };
+            let heir = || Synthetic::new(universe, &[pair], seed, rate, regimes);
             Some(Reel {
                 pit,
-                rows: tape.into_rows(),
-                next: 0,
+                last: None,
                 origin,
+                begun: LEADER,
+                heir: (tape.end() == TapeEnd::Agents).then(heir),
+                inherited: None,
+                tape,
             })
         };
         let reels: Vec<Reel> = rates.zip(tapes).filter_map(reel).collect();
@@ -101,14 +119,20 @@ impl Playback {
             }
             Task::Stir(index) => {
                 let now = self.schedule.now();
-                if let Some(Reel { pit, .. }) = self.reels.get_mut(index) {
+                if let Some(Reel {
+                    pit,
+                    inherited: None,
+                    ..
+                }) = self.reels.get_mut(index)
+                {
                     pit.stir(now, 1.0, exchange, orders);
                     let pause = pit.dice.wait(pit.pause());
                     self.schedule.after(pause, Task::Stir(index));
                 }
             }
             Task::Align(index, maker, side) => {
-                if let Some(reel) = self.reels.get_mut(index) {
+                let reel = self.reels.get_mut(index);
+                if let Some(reel) = reel.filter(|reel| reel.inherited.is_none()) {
                     reel.pit.align(maker, side, exchange, orders);
                 }
             }
@@ -131,15 +155,17 @@ impl Playback {
     /// Plans the next trade, and the makers' way there if there is time for it.
     fn plan(&mut self, index: usize) {
         let now = self.schedule.now();
-        let Some(reel) = self.reels.get(index) else {
+        let Some(reel) = self.reels.get_mut(index) else {
             return;
         };
-        let Some(row) = reel.rows.get(reel.next) else {
-            // The last trade may have been part of a sweep that the makers did not follow.
-            self.schedule.after(SWEEP, Task::Approach(index));
+        let Some(row) = reel.next_row(now) else {
+            if !reel.hand_over(now) {
+                // The last trade may have been part of a sweep that the makers did not follow.
+                self.schedule.after(SWEEP, Task::Approach(index));
+            }
             return;
         };
-        let at = LEADER.saturating_add(row.at.since(reel.origin));
+        let at = reel.begun.saturating_add(row.at.since(reel.origin));
         let gap = at.saturating_sub(now);
         if gap >= SWEEP {
             let notice = (gap / 2).min(NOTICE);
@@ -154,7 +180,7 @@ impl Playback {
         let Some(reel) = self.reels.get_mut(index) else {
             return;
         };
-        let Some(row) = reel.rows.get(reel.next).or(reel.rows.last()) else {
+        let Some(row) = reel.tape.peek().or(reel.last.as_ref()) else {
             return;
         };
         let before = reel.pit.center;
@@ -177,16 +203,61 @@ impl Playback {
         let Some(reel) = self.reels.get_mut(index) else {
             return;
         };
-        let Some(row) = reel.rows.get(reel.next).copied() else {
+        let Some(row) = reel.tape.take() else {
             return;
         };
-        reel.next += 1;
+        reel.last = Some(row);
         reel.pit.center = center(&reel.pit, &row);
         if reel.pit.scene(exchange).is_open() {
             clear_way(&reel.pit, &row, exchange, orders);
             provide(&mut reel.pit, &row, exchange, orders);
             take(&mut reel.pit, &row, exchange, orders);
         }
+    }
+}
+
+impl Reel {
+    /// The next trade; the first one again where the tape is to begin anew.
+    fn next_row(&mut self, now: Duration) -> Option<Row> {
+        if let Some(row) = self.tape.peek() {
+            return Some(*row);
+        }
+        if self.tape.end() != TapeEnd::Loop {
+            return None;
+        }
+        if let Err(error) = self.tape.rewind() {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "tape cannot begin anew");
+        }
+        let first = *self.tape.peek()?;
+        (self.origin, self.begun) = (first.at, now.saturating_add(PAUSE));
+        Some(first)
+    }
+
+    /// Lets the synthetic market go on, if that is what comes after the tape.
+    const fn hand_over(&mut self, now: Duration) -> bool {
+        if self.heir.is_some() {
+            self.inherited = Some(now);
+        }
+        self.heir.is_some()
+    }
+
+    /// When the heir wants to act next.
+    fn heir_due(&mut self) -> Option<Duration> {
+        let begun = self.inherited?;
+        let due = self.heir.as_mut()?.next()?;
+        Some(begun.saturating_add(due))
+    }
+}
+
+impl Playback {
+    /// The heir that acts next, and when.
+    fn first_heir(&mut self) -> Option<(Duration, &mut Synthetic)> {
+        let due = self.reels.iter_mut().filter_map(|reel| {
+            let due = reel.heir_due()?;
+            Some((due, reel.heir.as_mut()?))
+        });
+        due.min_by_key(|(due, _)| *due)
     }
 }
 
@@ -199,11 +270,22 @@ impl Source for Playback {
     }
 
     fn next(&mut self) -> Option<Duration> {
-        self.schedule.next()
+        // Files are read here, where nobody waits for the venue.
+        for reel in &mut self.reels {
+            reel.tape.fill();
+        }
+        let heir = self.first_heir().map(|(due, _)| due);
+        let own = self.schedule.next();
+        own.into_iter().chain(heir).min()
     }
 
-    fn act(&mut self, _now: Timestamp, view: &Exchange, out: &mut Vec<(AccountId, Request)>) {
-        if let Some(task) = self.schedule.take() {
+    fn act(&mut self, now: Timestamp, view: &Exchange, out: &mut Vec<(AccountId, Request)>) {
+        let own = self.schedule.next();
+        if let Some((due, heir)) = self.first_heir()
+            && own.is_none_or(|own| due < own)
+        {
+            heir.act(now, view, out);
+        } else if let Some(task) = self.schedule.take() {
             self.perform(task, view, out);
         }
     }

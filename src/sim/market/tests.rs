@@ -142,7 +142,8 @@ fn tape(file: &str, content: &str) -> Tape {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(file);
     std::fs::write(&path, content).unwrap();
-    Tape::load(path.to_str().unwrap(), &Universe::default_universe()).unwrap()
+    let tape = Tape::load(path.to_str().unwrap(), &Universe::default_universe(), 1);
+    tape.unwrap().ending(TapeEnd::Stop)
 }
 
 fn trades(facts: &[Fact]) -> impl Iterator<Item = &TradeFact> {
@@ -457,6 +458,46 @@ fn several_tapes_keep_their_distance_unless_they_are_of_different_times() {
     assert_eq!(first[&PairId(3)], 0);
 }
 
+#[test]
+fn a_tape_that_begins_anew_prints_again_after_a_second() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("XBTUSD_1.csv");
+    std::fs::write(&path, "100,8318.0,1,b,l\n101,8320.0,1,b,l\n").unwrap();
+    let tape = Tape::load(path.to_str().unwrap(), &Universe::default_universe(), 1);
+    let tape = tape.unwrap().ending(TapeEnd::Loop);
+    let mut stage = Stage::new(vec![tape], 18, 100.0);
+    let told = prints(&mut stage, BTC, seconds(6));
+    let times: Vec<_> = told.iter().map(|(at, price, ..)| (*at, *price)).collect();
+    let expected = [
+        (500, 83_180),
+        (1_500, 83_200),
+        (2_500, 83_180),
+        (3_500, 83_200),
+        (4_500, 83_180),
+        (5_500, 83_200),
+    ];
+    assert_eq!(times, expected);
+}
+
+#[test]
+fn after_a_tape_the_agents_go_on_from_its_last_price() {
+    for seed in [18, 19, 20] {
+        println!("seed {seed}");
+        let tape = tape("XBTUSD_1.csv", "100,8318.0,1,b,l\n101,8350.0,1,s,l\n");
+        let mut stage = Stage::new(vec![tape.ending(TapeEnd::Agents)], seed, 100.0);
+        let told = prints(&mut stage, BTC, seconds(121));
+        assert_eq!(told[1].1, 83_500);
+        assert!(told.len() > 50, "{}", told.len());
+        assert!(
+            told[2..]
+                .iter()
+                .all(|(_, price, ..)| (83_000..84_000).contains(price))
+        );
+        assert!(stage.best(BTC, Side::Sell) - stage.best(BTC, Side::Buy) < 10);
+        assert!(stage.levels(BTC, Side::Buy) >= 70);
+    }
+}
+
 /// A file of recorded data that is no part of the crate.
 fn shared(name: &str) -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
@@ -480,14 +521,22 @@ fn real_tapes_print_as_recorded() {
     for (name, pair, count) in files {
         let Some(path) = shared(name) else { continue };
         let argument = format!("{pair}{}", path.display());
-        let tape = Tape::load(&argument, &Universe::default_universe()).unwrap();
-        assert!(count == 0 || tape.trades() == count);
-        let rows = tape.rows().to_vec();
+        let open = || {
+            let tape = Tape::load(&argument, &Universe::default_universe(), 1);
+            tape.unwrap().ending(TapeEnd::Stop)
+        };
+        let (mut read, tape) = (open(), open());
+        let rows: Vec<_> = std::iter::from_fn(|| {
+            read.fill();
+            read.take()
+        })
+        .collect();
+        assert!(count == 0 || rows.len() == count);
         let played = rows.len().min(1_500);
         let span = rows[played - 1].at.since(rows[0].at) + Duration::from_millis(500);
         let universe = Universe::default_universe();
         let pair = tape.pair();
-        let playback = Playback::new(&universe, vec![tape], 15, 0.5);
+        let playback = Playback::new(&universe, vec![tape], 15, 0.5, &Regimes::new(16));
         let exchange = Exchange::new(universe, Rules::default());
         let mut stage = Stage::with(exchange, vec![Box::new(playback)]);
         let told = prints(&mut stage, pair, span);

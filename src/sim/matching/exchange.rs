@@ -3,7 +3,7 @@
 //! For: the state, how it is read, and the way in, [`Exchange::act`]. Left out: how requests are decided (`orders`, `amends`) and how facts change the state (`apply`).
 //! Always true: the state changes by facts only, the same ones that leave; funds and statuses set by the operator are the exception.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,7 @@ use super::{
     limits::{ADD, ADD_IN_BATCH, RateCounter, Tier},
     money::Terms,
     moves::Move,
+    store::Orders,
     volume::Dollars,
 };
 use crate::types::{
@@ -110,7 +111,7 @@ pub struct Exchange {
     pub(super) system: TradingStatus,
     pub(super) markets: Vec<Market>,
     pub(super) accounts: BTreeMap<AccountId, Account>,
-    pub(super) orders: HashMap<OrderKey, Order>,
+    pub(super) orders: Orders,
     /// Levels that the present act changed, with their totals before it.
     pub(super) touched: BTreeMap<(PairId, Side, Price), Quantity>,
     /// What the present act did to the resting orders, one by one.
@@ -149,7 +150,7 @@ impl Exchange {
             next: Counters::new(markets.len()),
             system: TradingStatus::Online,
             accounts: BTreeMap::new(),
-            orders: HashMap::new(),
+            orders: Orders::default(),
             touched: BTreeMap::new(),
             moves: Vec::new(),
             at: Timestamp::MIN,

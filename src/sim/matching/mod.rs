@@ -33,6 +33,7 @@ mod revisions;
 mod saved;
 mod schedule;
 mod spec;
+mod store;
 mod timers;
 mod trading;
 mod trigger;

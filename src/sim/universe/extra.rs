@@ -20,6 +20,8 @@ use crate::{
 
 /// The stream of randomness that is drawn from.
 const PURPOSE: u64 = 0x756E_6976;
+/// Lowest price in quote.
+const LEAST_PRICE: f64 = 1e-7;
 /// What an asset trades against, how often, what a unit is worth in dollars, and the least cost.
 const QUOTES: [(&str, f64, f64, (i128, u8)); 4] = [
     ("USD", 1.0, 1.0, (5, 1)),
@@ -47,7 +49,9 @@ pub(super) fn add(universe: &mut Universe, count: u32, seed: u64) {
         for (quote, chance, quote_usd, least) in QUOTES {
             let trades = rng.random::<f64>() < chance;
             let altname = names::of_pair(&name, quote)[1].clone();
-            if !trades || universe.pairs.len() == wanted || taken.contains(&altname) {
+            // So cheap in this quote that its digits do not suffice.
+            let fine = usd / quote_usd > LEAST_PRICE;
+            if !trades || !fine || universe.pairs.len() == wanted || taken.contains(&altname) {
                 continue;
             }
             let qty_precision = if usd < 0.01 || rng.random::<f64>() < 0.5 {
@@ -90,7 +94,11 @@ fn name(rng: &mut Rng) -> String {
     const VOWELS: &[u8] = b"AEIOU";
     let length = 3 + rng.random_range(0..3_usize);
     let letter = |at: usize, rng: &mut Rng| {
-        let letters = if at % 2 == 0 { CONSONANTS } else { VOWELS };
+        let letters = if at.is_multiple_of(2) {
+            CONSONANTS
+        } else {
+            VOWELS
+        };
         let picked = letters.get(rng.random_range(0..letters.len()));
         char::from(picked.copied().unwrap_or(b'A'))
     };
