@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use tradingd::sim::{Settings, SimError, Simulator};
+use tradingd::sim::{Settings, SimError, Simulator, market::Regime};
 
 use crate::{
     sim_ws::rig::{Rig, of, quiet, rows},
@@ -92,6 +92,19 @@ async fn faults_are_armed_listed_taken_back_and_happen() {
     let disarmed = good(&rig, "DELETE", "/faults", Value::Null).await;
     assert_eq!(disarmed["disarmed"], 3);
     assert_eq!(rig.sim.faults().armed(), 0);
+}
+
+#[tokio::test]
+async fn the_market_becomes_another_one_when_it_is_asked_to() {
+    let rig = controlled().await;
+    let thin = json!({"regime": "thin", "pair": "XBT/USD"});
+    let told = good(&rig, "POST", "/regime", thin).await;
+    assert_eq!(told["regimes"]["BTC/USD"], "thin");
+    assert_eq!(told["regimes"]["ETH/USD"], "normal");
+    let all = good(&rig, "POST", "/regime", json!({"regime": "gap"})).await;
+    assert_eq!(all["regimes"]["BTC/USD"], "gap");
+    assert_eq!(good(&rig, "GET", "/regime", Value::Null).await, all);
+    assert_eq!(rig.sim.regimes().of(rig.pair("ETH/USD")), Regime::Gap);
 }
 
 #[tokio::test]

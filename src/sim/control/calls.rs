@@ -8,6 +8,7 @@ use super::{
     super::{
         controls::Controls,
         faults::{FaultRule, Part},
+        market::Regime,
         matching::CancelTarget,
         plan::StatusRule,
         settings::signed_duration,
@@ -21,7 +22,7 @@ use crate::types::OrderId;
 const MOST_SKEW: SignedDuration = SignedDuration::from_hours(24);
 
 /// What can be called, for whoever calls something else.
-const CALLS: [&str; 19] = [
+const CALLS: [&str; 21] = [
     "GET /state",
     "GET /faults",
     "POST /faults",
@@ -38,6 +39,8 @@ const CALLS: [&str; 19] = [
     "DELETE /emergency/ID",
     "GET /clock",
     "POST /clock",
+    "GET /regime",
+    "POST /regime",
     "POST /tokens/void",
     "POST /switches/fire",
     "POST /orders/ID/fill",
@@ -73,6 +76,8 @@ pub(super) fn carry_out(controls: &Controls, method: &str, path: &[&str], body: 
         ("DELETE", ["emergency", id]) => gone(controls.resolve(number(id)?), "emergency", id),
         ("GET", ["clock"]) => state::clock(controls),
         ("POST", ["clock"]) => set_clock(controls, body),
+        ("GET", ["regime"]) => state::regimes(controls),
+        ("POST", ["regime"]) => set_regime(controls, body),
         ("POST", ["tokens", "void"]) => {
             controls.tokens.void_all();
             json(&Done { done: true })
@@ -160,6 +165,25 @@ fn set_clock(controls: &Controls, body: &[u8]) -> Answer {
     let nanos = nanos.ok_or_else(|| Problem::bad("skew: no more than a day, either way"))?;
     controls.set_skew(nanos);
     state::clock(controls)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRegime {
+    regime: Regime,
+    /// All pairs, if none is named.
+    pair: Option<String>,
+}
+
+fn set_regime(controls: &Controls, body: &[u8]) -> Answer {
+    let NewRegime { regime, pair } = read(body)?;
+    let universe = controls.universe();
+    let find = |name: String| {
+        let unlisted = || Problem::bad(format!("pair: {name:?} is not listed"));
+        universe.find_pair(&name).ok_or_else(unlisted)
+    };
+    controls.regimes.set(pair.map(find).transpose()?, regime);
+    state::regimes(controls)
 }
 
 #[derive(Deserialize)]

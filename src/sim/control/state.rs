@@ -9,6 +9,7 @@ use super::{
     super::{
         controls::Controls,
         faults::FaultRule,
+        market::Regime,
         notices::{Emergency, Maintenance},
         plan::Planned,
         server::{Role, names},
@@ -54,6 +55,11 @@ struct Clock {
 }
 
 #[derive(Serialize)]
+struct Regimes {
+    regimes: BTreeMap<String, Regime>,
+}
+
+#[derive(Serialize)]
 struct All {
     connections: BTreeMap<&'static str, usize>,
     #[serde(flatten)]
@@ -66,6 +72,8 @@ struct All {
     windows: Windows,
     #[serde(flatten)]
     emergencies: Emergencies,
+    #[serde(flatten)]
+    regimes: Regimes,
 }
 
 /// Everything.
@@ -78,6 +86,7 @@ pub(super) fn all(controls: &Controls) -> Answer {
         faults: faults_of(controls),
         windows: windows_of(controls),
         emergencies: emergencies_of(controls),
+        regimes: regimes_of(controls),
     })
 }
 
@@ -104,6 +113,22 @@ pub(super) fn emergency(controls: &Controls) -> Answer {
 /// The venue's time, and how far it is ahead.
 pub(super) fn clock(controls: &Controls) -> Answer {
     json(&clock_of(controls))
+}
+
+/// How the synthetic market of each pair behaves.
+pub(super) fn regimes(controls: &Controls) -> Answer {
+    json(&regimes_of(controls))
+}
+
+fn regimes_of(controls: &Controls) -> Regimes {
+    let universe = controls.universe();
+    let regime = |pair: names::NamedPair<'_>| {
+        let symbol = pair.spec.instrument.symbol.to_string();
+        (symbol, controls.regimes.of(pair.id))
+    };
+    Regimes {
+        regimes: names::all_pairs(&universe).map(regime).collect(),
+    }
 }
 
 fn faults_of(controls: &Controls) -> Faults {

@@ -24,7 +24,7 @@ const SAMPLES: i64 = 60;
 /// Typical move in a minute, as a fraction of the price.
 const MOVE: f64 = 0.0004;
 /// Waves that the price is made of: the first lasts a minute, each other twice as long as the one before.
-const WAVES: i32 = 20;
+const WAVES: usize = 20;
 /// The quantity of a minute in least order quantities.
 const BUSY: i64 = 2_000;
 
@@ -62,7 +62,7 @@ impl Past {
             minute_qty: of.qty_min.units().max(1).saturating_mul(BUSY),
             lot: of.lot,
         };
-        past.last_level = past.level(past.end);
+        past.last_level = Waves::default().level(&past, past.end);
         Some(past)
     }
 
@@ -170,14 +170,15 @@ impl Past {
 
     fn candle(&self, minute: i64, length: i64) -> Option<Candle> {
         let step = (length / SAMPLES).max(1);
-        let mut open = self.price_at(minute)?;
+        let mut waves = Waves::default();
+        let mut open = self.price_at(minute, &mut waves)?;
         let mut whole: Option<Candle> = None;
         for nth in 0..length / step {
             let at = minute + nth * step;
             if step > 1 {
-                open = self.price_at(at)?;
+                open = self.price_at(at, &mut waves)?;
             }
-            let part = self.minute_from(at, open)?;
+            let part = self.minute_from(at, open, &mut waves)?;
             open = part.close;
             match &mut whole {
                 Some(whole) => whole.append(&part),
@@ -187,7 +188,7 @@ impl Past {
         let mut whole = whole?;
         whole.begin = Timestamp::from_secs(minute * 60);
         if step > 1 {
-            whole.close = self.price_at(minute + length)?;
+            whole.close = self.price_at(minute + length, &mut waves)?;
             whole.high = whole.high.max(whole.close);
             whole.low = whole.low.min(whole.close);
             whole.scale(step);
@@ -196,12 +197,14 @@ impl Past {
     }
 
     fn minute(&self, minute: i64) -> Option<Candle> {
-        self.minute_from(minute, self.price_at(minute)?)
+        let mut waves = Waves::default();
+        let open = self.price_at(minute, &mut waves)?;
+        self.minute_from(minute, open, &mut waves)
     }
 
     /// A minute whose first price is known.
-    fn minute_from(&self, minute: i64, open: Price) -> Option<Candle> {
-        let close = self.price_at(minute + 1)?;
+    fn minute_from(&self, minute: i64, open: Price, waves: &mut Waves) -> Option<Candle> {
+        let close = self.price_at(minute + 1, waves)?;
         let number = minute.unsigned_abs();
         let (top, bottom) = (open.max(close), open.min(close));
         let wick = |purpose| 1.0 + MOVE / 2.0 * self.unit(number, purpose);
@@ -225,29 +228,14 @@ impl Past {
     }
 
     /// The price at the beginning of a minute.
-    fn price_at(&self, minute: i64) -> Option<Price> {
-        let away = self.level(minute) - self.last_level;
+    fn price_at(&self, minute: i64, waves: &mut Waves) -> Option<Price> {
+        let away = waves.level(self, minute) - self.last_level;
         self.on_grid(self.price * away.exp())
     }
 
-    /// The logarithm of the price, but for a constant: waves of every length, each as high as a random walk is wide.
-    fn level(&self, minute: i64) -> f64 {
-        (0..WAVES).map(|octave| self.wave(octave, minute)).sum()
-    }
-
-    fn wave(&self, octave: i32, minute: i64) -> f64 {
-        let period = 1_i64 << octave;
-        let cell = minute.div_euclid(period);
-        let part = minute.rem_euclid(period) as f64 / period as f64;
-        let smooth = part * part * (3.0 - 2.0 * part);
-        let height = |cell: i64| {
-            let knot = mixed(cell.unsigned_abs(), octave.unsigned_abs().into());
-            self.unit(knot, 4) - 0.5
-        };
-        // At a knot, where every minute of the shortest wave is, the next one does not matter.
-        let left = height(cell);
-        let right = if smooth > 0.0 { height(cell + 1) } else { left };
-        (left + (right - left) * smooth) * MOVE * (period as f64).sqrt()
+    /// The height of a wave at one of its knots.
+    fn knot(&self, octave: u64, cell: i64) -> f64 {
+        self.unit(mixed(cell.unsigned_abs(), octave), 4) - 0.5
     }
 
     fn on_grid(&self, units: f64) -> Option<Price> {
@@ -259,6 +247,44 @@ impl Past {
     /// Evenly from 0 to below 1, by number and purpose.
     fn unit(&self, number: u64, purpose: u64) -> f64 {
         (mixed(mixed(self.seed, purpose), number) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The waves of one past at minutes that follow each other: a knot is computed once.
+#[derive(Default)]
+struct Waves([Option<Cell>; WAVES]);
+
+/// A wave between two knots.
+#[derive(Clone, Copy)]
+struct Cell {
+    number: i64,
+    left: f64,
+    right: f64,
+}
+
+impl Waves {
+    /// The logarithm of the price, but for a constant: waves of every length, each as high as a random walk is wide.
+    fn level(&mut self, past: &Past, minute: i64) -> f64 {
+        let waves = (0..).zip(&mut self.0);
+        waves
+            .map(|(octave, known)| {
+                let period = 1_i64 << octave;
+                let number = minute.div_euclid(period);
+                let cell = match known {
+                    Some(cell) if cell.number == number => *cell,
+                    _ => Cell {
+                        number,
+                        left: past.knot(octave, number),
+                        right: past.knot(octave, number + 1),
+                    },
+                };
+                *known = Some(cell);
+                let part = minute.rem_euclid(period) as f64 / period as f64;
+                let smooth = part * part * (3.0 - 2.0 * part);
+                let height = cell.left + (cell.right - cell.left) * smooth;
+                height * MOVE * (period as f64).sqrt()
+            })
+            .sum()
     }
 }
 

@@ -502,7 +502,7 @@ fn after_a_tape_the_agents_go_on_from_its_last_price() {
 fn shared(name: &str) -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
     let data = std::env::var("TRADINGD_DATA").unwrap_or_else(|_unset| beside.to_owned());
-    let path = PathBuf::from(data).join("trades").join(name);
+    let path = PathBuf::from(data).join(name);
     let found = path.exists();
     if !found {
         eprintln!("SKIPPED: no {}", path.display());
@@ -513,10 +513,12 @@ fn shared(name: &str) -> Option<PathBuf> {
 #[test]
 fn real_tapes_print_as_recorded() {
     let files = [
-        ("XBTUSD_trades_20180508-0511.csv.zst", "", 55_305),
-        ("ETHUSD_trades_20180513-0518.csv.zst", "", 82_811),
-        ("USDTUSD_trades_20180507-0624.csv.zst", "", 41_131),
-        ("timeandsales_BCHEUR.csv", "BCH/EUR=", 0),
+        ("trades/XBTUSD_trades_20180508-0511.csv.zst", "", 55_305),
+        ("trades/ETHUSD_trades_20180513-0518.csv.zst", "", 82_811),
+        ("trades/USDTUSD_trades_20180507-0624.csv.zst", "", 41_131),
+        ("trades/timeandsales_BCHEUR.csv", "BCH/EUR=", 148),
+        ("rest/nautilus_public_2025-11.jsonl.zst", "BTC/USDT=", 1_000),
+        ("ws-v2/trades_BTC_DOGE_20241112.csv", "DOGE/USD=", 0),
     ];
     for (name, pair, count) in files {
         let Some(path) = shared(name) else { continue };

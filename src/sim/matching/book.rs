@@ -1,11 +1,11 @@
 //! One pair's resting orders, in price-time priority.
 //!
 //! For: who is next, and what a level holds. Left out: who owns the orders beyond their account, money, ids.
-//! Always true: a level's total is the sum of its orders; an empty level does not exist. Every operation is logarithmic.
+//! Always true: a level's total is the sum of its orders; an empty level does not exist. Finding a price is logarithmic.
 
 use std::collections::BTreeMap;
 
-use super::{AccountId, OrderKey};
+use super::{AccountId, OrderKey, queue::Queue};
 use crate::types::{Price, Quantity, Side, Timestamp};
 
 /// Where an order rests. A later place at the same price is served later.
@@ -29,7 +29,7 @@ pub(super) struct Resting {
 struct Level {
     /// Wider than a quantity, so that no number of orders overflows it.
     total: i128,
-    queue: BTreeMap<u64, Resting>,
+    queue: Queue,
     /// When it last changed.
     changed: Timestamp,
 }
@@ -63,10 +63,10 @@ impl Book {
         let level = self.side_mut(side).entry(price).or_default();
         level.total += i128::from(order.remaining.units());
         level.changed = order.since;
-        if let Some((_, last)) = level.queue.last_key_value() {
+        if let Some(last) = level.queue.last() {
             order.since = order.since.max(last.since.shifted_nanos(1));
         }
-        level.queue.insert(turn, order);
+        level.queue.push(turn, order);
         Place { price, turn }
     }
 
@@ -82,7 +82,7 @@ impl Book {
         let Some(level) = levels.get_mut(&place.price) else {
             return false;
         };
-        let order = level.queue.get_mut(&place.turn);
+        let order = level.queue.get_mut(place.turn);
         let Some(order) = order.filter(|order| order.remaining != remaining) else {
             return false;
         };
@@ -90,7 +90,7 @@ impl Book {
         level.changed = at;
         order.remaining = remaining;
         if remaining.is_zero() {
-            level.queue.remove(&place.turn);
+            level.queue.remove(place.turn);
         }
         if level.queue.is_empty() {
             levels.remove(&place.price);
@@ -105,13 +105,13 @@ impl Book {
 
     /// The order at a place.
     pub(super) fn at(&self, side: Side, place: Place) -> Option<&Resting> {
-        self.side(side).get(&place.price)?.queue.get(&place.turn)
+        self.side(side).get(&place.price)?.queue.get(place.turn)
     }
 
     /// The order that is served next.
     pub(super) fn front(&self, side: Side) -> Option<(Price, Resting)> {
         let (price, level) = best(self.side(side), side)?;
-        let (_, order) = level.queue.first_key_value()?;
+        let order = level.queue.first()?;
         Some((*price, *order))
     }
 
@@ -149,9 +149,9 @@ impl Book {
     /// The same, with their places.
     pub(super) fn places(&self, side: Side) -> impl Iterator<Item = (Place, &Resting)> {
         self.ordered(side).flat_map(|(price, level)| {
-            let place = |turn: &u64| Place {
+            let place = |turn| Place {
                 price: *price,
-                turn: *turn,
+                turn,
             };
             level
                 .queue
@@ -163,7 +163,8 @@ impl Book {
     /// Orders at one price, in the order in which they would be served.
     pub(super) fn queue(&self, side: Side, price: Price) -> impl Iterator<Item = &Resting> {
         let level = self.side(side).get(&price);
-        level.into_iter().flat_map(|level| level.queue.values())
+        let orders = level.into_iter().flat_map(|level| level.queue.iter());
+        orders.map(|(_, order)| order)
     }
 
     fn ordered(&self, side: Side) -> impl Iterator<Item = (&Price, &Level)> {

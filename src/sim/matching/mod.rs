@@ -28,6 +28,7 @@ mod mirror;
 mod money;
 mod moves;
 mod orders;
+mod queue;
 mod request;
 mod revisions;
 mod saved;
