@@ -145,8 +145,9 @@ impl Exchange {
             conditions: Conditions {
                 trigger,
                 display: display.or(before.conditions.display),
-                ..before.conditions
-            },
+                ..*before.conditions
+            }
+            .into(),
             ..before.clone()
         })
     }
@@ -309,7 +310,7 @@ impl Exchange {
 }
 
 /// An order that leaves others behind stays as it is.
-pub(super) const fn changeable(order: &OrderState) -> Result<(), Refusal> {
+pub(super) fn changeable(order: &OrderState) -> Result<(), Refusal> {
     match order.conditions.close {
         Some(_) => Err(Refusal::InvalidOrder),
         None => Ok(()),

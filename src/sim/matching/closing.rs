@@ -38,6 +38,14 @@ impl Exchange {
         let grid = self.grid(parent.pair)?;
         let (trigger, limit) = close.placed(side, Some(fill.price), grid)?;
         let zero = Decimal::new(0, parent.cost.scale()).unwrap_or(Decimal::ZERO);
+        let conditions = Conditions {
+            self_trade: parent.conditions.self_trade,
+            trigger,
+            parent: Some(parent.order_id),
+            sub_id: parent.conditions.sub_id,
+            fee_in: parent.conditions.fee_in,
+            ..Conditions::default()
+        };
         Some(self.with_payable_fee(OrderState {
             key: OrderKey(self.next.orders),
             order_id: self.ids.encode(Prefix::Order, self.next.orders),
@@ -51,14 +59,7 @@ impl Exchange {
             fee: zero,
             time_in_force: TimeInForce::Gtc,
             post_only: false,
-            conditions: Conditions {
-                self_trade: parent.conditions.self_trade,
-                trigger,
-                parent: Some(parent.order_id),
-                sub_id: parent.conditions.sub_id,
-                fee_in: parent.conditions.fee_in,
-                ..Conditions::default()
-            },
+            conditions: conditions.into(),
             cl_ord_id: None,
             amended: false,
             opened: now,

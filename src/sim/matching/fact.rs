@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Conditions, OrderKey, OrderKind, PairId, Start, TimeInForce, Trigger};
+use super::{AccountId, OrderKey, OrderKind, PairId, RareConditions, Start, TimeInForce, Trigger};
 use crate::types::{
     AssetCode, ClOrdId, Decimal, ExecId, Instrument, Liquidity, Notional, OrderId, Price, Quantity,
     Side, Timestamp,
@@ -81,7 +81,7 @@ pub struct OrderState {
     pub post_only: bool,
     /// What else was asked for.
     #[serde(default)]
-    pub conditions: Conditions,
+    pub conditions: RareConditions,
     /// Client's id.
     pub cl_ord_id: Option<ClOrdId>,
     /// Client's number.
@@ -122,13 +122,13 @@ impl OrderState {
 
     /// Whether its time to begin has not come; it is in no book then.
     #[must_use]
-    pub const fn is_pending(&self) -> bool {
+    pub fn is_pending(&self) -> bool {
         matches!(self.conditions.start, Some(Start { begun: false, .. }))
     }
 
     /// Whether it waits for a price, in no book.
     #[must_use]
-    pub const fn is_waiting(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         matches!(self.conditions.trigger, Some(Trigger { fired: None, .. }))
     }
 

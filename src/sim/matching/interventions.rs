@@ -89,8 +89,9 @@ impl Exchange {
                 trigger: None,
                 cash: None,
                 display: None,
-                ..order.conditions
-            },
+                ..*order.conditions
+            }
+            .into(),
             cl_ord_id: None,
             userref: None,
             amended: false,

@@ -6,8 +6,8 @@
 //! the back, so that whoever waits is never helped by a cancel that may have been behind him. A trade takes from the front.
 
 use super::{
-    AccountId, AmendFact, Amender, CancelReason, Conditions, Exchange, Fact, OrderFact, OrderKey,
-    OrderKind, OrderState, PairId, TimeInForce,
+    AccountId, AmendFact, Amender, CancelReason, Exchange, Fact, OrderFact, OrderKey, OrderKind,
+    OrderState, PairId, TimeInForce,
     book::{Resting, crosses},
     ids::Prefix,
 };
@@ -279,7 +279,7 @@ impl Exchange {
             fee: zero,
             time_in_force,
             post_only: false,
-            conditions: Conditions::default(),
+            conditions: super::RareConditions::default(),
             cl_ord_id: None,
             userref: None,
             amended: false,

@@ -29,6 +29,7 @@ mod money;
 mod moves;
 mod orders;
 mod queue;
+mod rare;
 mod request;
 mod revisions;
 mod saved;
@@ -53,6 +54,7 @@ pub use ids::Counters;
 pub use limits::{RateCounter, Tier};
 pub use mirror::{MirroredLevel, MirroredTrade};
 pub use moves::{Move, Queued};
+pub use rare::RareConditions;
 pub use request::{
     AccountId, Amend, Cancel, CancelTarget, Conditions, Edit, NewOrder, OrderKey, OrderKind,
     Refusal, Reply, Request, SelfTrade, Size, TimeInForce,

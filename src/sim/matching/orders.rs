@@ -196,7 +196,8 @@ impl Exchange {
                 start: start.map(|at| self.start(order.pair, order.side, at)),
                 sub_id: order.extras.sub_id,
                 fee_in: order.extras.fee_in,
-            },
+            }
+            .into(),
             cl_ord_id: order.cl_ord_id,
             userref: order.userref,
             amended: false,

@@ -90,8 +90,9 @@ impl Exchange {
                     begun: true,
                     ..start
                 }),
-                ..order.conditions
-            },
+                ..*order.conditions
+            }
+            .into(),
             touched: now,
             ..order.clone()
         }

@@ -109,8 +109,9 @@ impl Exchange {
                     fired: None,
                     ..trigger
                 }),
-                ..order.conditions
-            },
+                ..*order.conditions
+            }
+            .into(),
             ..order.clone()
         };
         let (asset, held) = market.terms.hold(&waiting).ok()?;
@@ -171,8 +172,9 @@ fn with_trigger(order: &OrderState, trigger: Trigger, limit: Option<Price>) -> O
         kind: limit.map_or(order.kind, OrderKind::Limit),
         conditions: super::Conditions {
             trigger: Some(trigger),
-            ..order.conditions
-        },
+            ..*order.conditions
+        }
+        .into(),
         ..order.clone()
     }
 }

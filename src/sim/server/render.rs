@@ -174,7 +174,7 @@ impl Told {
     }
 }
 
-const fn size_of(state: &OrderState) -> Size {
+fn size_of(state: &OrderState) -> Size {
     match state.conditions.cash {
         Some(cash) => Size::Cash(cash),
         None => Size::Base(state.qty),

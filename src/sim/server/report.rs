@@ -332,7 +332,7 @@ fn terms(json: &mut Json, of: &Instrument, order: &OrderState) {
 }
 
 /// The currency of an order's fees, as flags name it.
-pub(super) const fn fee_flag(order: &OrderState) -> &'static str {
+pub(super) fn fee_flag(order: &OrderState) -> &'static str {
     match order.conditions.fee_in {
         FeeCurrency::Quote => "fciq",
         FeeCurrency::Base => "fcib",
@@ -372,7 +372,7 @@ fn triggers(json: &mut Json, of: &Instrument, trigger: &Trigger) {
     json.close();
 }
 
-const fn resting(order: &OrderState) -> &'static str {
+fn resting(order: &OrderState) -> &'static str {
     if order.is_pending() {
         "pending_new"
     } else if order.filled.is_zero() {
