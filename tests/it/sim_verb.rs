@@ -291,6 +291,9 @@ fn what_cannot_be_is_refused_with_its_exit_code() {
     check(&["--speed", "NaN"], 2, "not a number above zero");
     check(&["--accounts", "0"], 2, "0 is not in");
     check(&["--tier", "gold"], 2, "starter, intermediate, pro");
+    check(&["--regime", "stormy"], 2, "flash_crash");
+    check(&["--regime", "ABC/XYZ=thin"], 1, "ABC/XYZ is not listed");
+    check(&["--set", "sim.extra_pairs=9999"], 78, "extra pairs");
     check(&["--rest-addr", "here"], 2, "--rest-addr");
     check(&["-c", "/does/not/exist.toml"], 78, "/does/not/exist.toml");
     check(&["--set", "sim.spee=2"], 78, "did you mean `speed`?");
