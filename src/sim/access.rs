@@ -1,7 +1,7 @@
 //! Accounts and keys as they are configured: `[[sim.account]]`, `[[sim.keys]]`.
 //!
 //! For: what differs from one account to the next, and keys beside the one that every account has.
-//! Left out: where keys that are not given come from (`accounts`). Always true: what [`check`] accepts can be used.
+//! Left out: where keys that are not given come from (`accounts`). Always true: what `check` accepts can be used.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
