@@ -121,7 +121,8 @@ impl Mirroring {
     /// Whether the status of a pair has changed.
     fn take(&mut self, told: Upstream) -> bool {
         let Self { venue, mirror, .. } = self;
-        let changed = venue.drive(|now, exchange, facts| mirror.take(now, told, exchange, facts));
+        let changed =
+            venue.intervene(|now, exchange, facts| mirror.take(now, told, exchange, facts));
         changed.unwrap_or(false)
     }
 }

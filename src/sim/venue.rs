@@ -169,15 +169,16 @@ impl Venue {
         result
     }
 
-    /// Moves the market by what no account asked for, as one act. Nothing happens once the log has failed.
-    pub fn drive<T>(
+    /// Lets something happen that no account asked for, as one act: it is remembered and told like everything else.
+    /// Nothing happens once the log has failed.
+    pub fn intervene<T>(
         &self,
-        change: impl FnOnce(Timestamp, &mut Exchange, &mut Vec<Fact>) -> T,
+        happen: impl FnOnce(Timestamp, &mut Exchange, &mut Vec<Fact>) -> T,
     ) -> Option<T> {
         let mut state = self.lock();
         let now = self.clock.now();
         state.elapse(now);
-        let result = state.drive(now, change);
+        let result = state.carry(now, None, happen, |_now, _result| {});
         state.tell_due();
         result
     }
@@ -200,24 +201,10 @@ impl Venue {
         result
     }
 
-    /// Lets something happen that no client asked for, and remembers and tells it like everything else.
-    pub fn intervene<T>(
-        &self,
-        happen: impl FnOnce(Timestamp, &mut Exchange, &mut Vec<Fact>) -> T,
-    ) -> T {
-        let mut state = self.lock();
-        let now = self.clock.now();
-        state.elapse(now);
-        let mut facts = Vec::new();
-        let result = happen(now, &mut state.exchange, &mut facts);
-        state.settle(now, &facts);
-        state.tell_due();
-        result
-    }
-
     /// Lets every dead man's switch that is wound go off, and says how many that were.
     pub fn fire_switches(&self) -> usize {
-        self.intervene(|now, exchange, facts| exchange.fire_switches(now, facts))
+        let fired = self.intervene(|now, exchange, facts| exchange.fire_switches(now, facts));
+        fired.unwrap_or(0)
     }
 
     /// What is announced of maintenance and emergencies.
@@ -251,65 +238,55 @@ impl State {
         request: Request,
         answer: impl FnOnce(Timestamp, &Result<Reply, Refusal>),
     ) -> Result<Reply, Refusal> {
+        let unavailable = Err(Refusal::Unavailable);
+        let result = self.carry(
+            now,
+            Some(account),
+            |now, exchange, facts| exchange.act(now, account, request, facts),
+            |now, result| answer(now, result.unwrap_or(&unavailable)),
+        );
+        result.unwrap_or(unavailable)
+    }
+
+    fn elapse(&mut self, now: Timestamp) {
+        if self.exchange.next_due().is_some_and(|due| due <= now) {
+            let tick =
+                |now, exchange: &mut Exchange, facts: &mut Vec<Fact>| exchange.tick(now, facts);
+            self.carry(now, None, tick, |_now, _result| {});
+        }
+    }
+
+    /// The one way in which something happens: it is remembered, then answered, then told. None, and nothing is told, when it cannot
+    /// be remembered; from then on nothing happens.
+    fn carry<T>(
+        &mut self,
+        now: Timestamp,
+        account: Option<AccountId>,
+        happen: impl FnOnce(Timestamp, &mut Exchange, &mut Vec<Fact>) -> T,
+        answer: impl FnOnce(Timestamp, Option<&T>),
+    ) -> Option<T> {
         if self.failed {
-            let refused = Err(Refusal::Unavailable);
-            answer(now, &refused);
-            return refused;
+            answer(now, None);
+            return None;
         }
         let mut facts = std::mem::take(&mut self.facts);
         facts.clear();
-        let mut result = self.exchange.act(now, account, request, &mut facts);
-        self.keep(|state| state.remember(now, Some(account), &facts));
+        let result = happen(now, &mut self.exchange, &mut facts);
+        self.keep(|state| state.remember(now, account, &facts));
         if self.failed {
             facts.clear();
-            result = Err(Refusal::Unavailable);
         }
         self.history.apply(now, self.exchange.universe(), &facts);
-        answer(now, &result);
+        let result = Some(result).filter(|_| !self.failed);
+        answer(now, result.as_ref());
         self.tell(now, &facts);
         self.facts = facts;
         result
     }
 
-    fn drive<T>(
-        &mut self,
-        now: Timestamp,
-        change: impl FnOnce(Timestamp, &mut Exchange, &mut Vec<Fact>) -> T,
-    ) -> Option<T> {
-        if self.failed {
-            return None;
-        }
-        let mut facts = std::mem::take(&mut self.facts);
-        facts.clear();
-        let result = change(now, &mut self.exchange, &mut facts);
-        self.keep(|state| state.remember(now, None, &facts));
-        if self.failed {
-            facts.clear();
-        }
-        self.history.apply(now, self.exchange.universe(), &facts);
-        self.tell(now, &facts);
-        self.facts = facts;
-        (!self.failed).then_some(result)
-    }
-
-    fn elapse(&mut self, now: Timestamp) {
-        if self.failed || self.exchange.next_due().is_none_or(|due| due > now) {
-            return;
-        }
-        let mut facts = Vec::new();
-        self.exchange.tick(now, &mut facts);
-        self.settle(now, &facts);
-    }
-
-    /// Remembers and tells what happened unasked.
-    fn settle(&mut self, now: Timestamp, facts: &[Fact]) {
-        self.keep(|state| state.remember(now, None, facts));
-        self.history.apply(now, self.exchange.universe(), facts);
-        self.tell(now, facts);
-    }
-
     fn tell_due(&self) {
-        let next = self.exchange.next_due();
+        // Nothing comes due any more where nothing happens any more.
+        let next = self.exchange.next_due().filter(|_| !self.failed);
         self.due.send_if_modified(|told| {
             let changed = *told != next;
             *told = next;
@@ -667,6 +644,36 @@ mod tests {
             assert_eq!(venue.act(ALICE, order), Err(Refusal::Unavailable));
         }
         assert_eq!(*told.lock().unwrap(), 0);
+    }
+
+    /// The file breaks while a switch is wound: neither the switch nor the operator gets anything done, and no timer asks again.
+    #[test]
+    fn a_venue_that_cannot_write_lets_nothing_happen_by_itself() {
+        for by_time in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let (venue, hand) = venue(Some(directory.path()));
+            place(&venue, ALICE, limit(Side::Buy, 600_000, CENT));
+            let wind = Request::CancelAllAfter(Some(Duration::from_secs(60)));
+            venue.act(ALICE, wind).unwrap();
+            let told = Arc::new(Mutex::new(0));
+            let count = Arc::clone(&told);
+            venue.listen(Box::new(move |_now, _view, _facts| {
+                *count.lock().unwrap() += 1
+            }));
+            if let Some(log) = &mut venue.lock().log {
+                log.break_file();
+            }
+            for _ in 0..2 {
+                if by_time {
+                    hand.advance(Duration::from_secs(61));
+                    venue.elapse();
+                } else {
+                    assert_eq!(venue.fire_switches(), 0);
+                }
+                assert_eq!(*told.lock().unwrap(), 0, "by time: {by_time}");
+                assert_eq!(*venue.due().borrow(), None, "by time: {by_time}");
+            }
+        }
     }
 
     /// One random request of a client or an agent near 61,000.

@@ -203,7 +203,7 @@ fn fill(controls: &Controls, id: &str, body: &[u8]) -> Answer {
             .fill_on_demand(now, account, &target, part.fraction(), facts)
             .then_some(())
     });
-    filled.ok_or_else(missing)?;
+    filled.flatten().ok_or_else(missing)?;
     json(&Done { done: true })
 }
 

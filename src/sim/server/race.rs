@@ -24,9 +24,10 @@ pub(super) fn act_with(
         return venue.act_with(account, request, answer);
     };
     let fill = |target: &CancelTarget| {
-        venue.intervene(|now, exchange, facts| {
+        let filled = venue.intervene(|now, exchange, facts| {
             exchange.fill_on_demand(now, account, target, part.fraction(), facts)
-        })
+        });
+        filled.unwrap_or(false)
     };
     match &request {
         Request::Cancel(cancel) | Request::CancelInBatch(cancel) => fill(&cancel.target),
