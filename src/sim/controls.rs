@@ -52,11 +52,18 @@ impl Controls {
     pub fn schedule(&self, rule: &StatusRule) -> Result<(), String> {
         let steps = rule.steps(&self.universe())?;
         let (now, later): (Vec<_>, Vec<_>) = steps.into_iter().partition(|(at, _)| at.is_zero());
-        self.plan.add(later)?;
-        if let Some(new) = announcement(rule) {
-            let id = self.announce(new);
-            self.plan
-                .note_announced(id.ok_or("too much is announced already")?);
+        let announced = match announcement(rule) {
+            Some(new) => Some(self.announce(new).ok_or("too much is announced already")?),
+            None => None,
+        };
+        if let Err(full) = self.plan.add(later) {
+            if let Some(id) = announced {
+                let _found = self.withdraw(id);
+            }
+            return Err(full);
+        }
+        if let Some(id) = announced {
+            self.plan.note_announced(id);
         }
         for (_, step) in now {
             self.take(step);

@@ -208,18 +208,18 @@ impl Plan {
         }))
     }
 
-    /// Plans steps.
+    /// Plans steps, all of them or none.
     ///
     /// # Errors
     ///
     /// When too many are planned already.
-    pub fn add(&self, steps: impl IntoIterator<Item = (Duration, Step)>) -> Result<(), String> {
+    pub fn add(&self, steps: Vec<(Duration, Step)>) -> Result<(), String> {
         let now = self.0.clock.now();
         let mut state = self.lock();
+        if state.steps.len() + steps.len() > MOST {
+            return Err(format!("no more than {MOST} changes can be planned"));
+        }
         for (after, step) in steps {
-            if state.steps.len() >= MOST {
-                return Err(format!("no more than {MOST} changes can be planned"));
-            }
             state.count += 1;
             let count = state.count;
             state.steps.insert((now.after(after), count), step);
@@ -340,6 +340,23 @@ mod tests {
     }
 
     #[test]
+    fn steps_are_planned_all_or_none() {
+        let (clock, _hand) = Clock::manual(Timestamp::from_secs(1_000));
+        let plan = Plan::new(clock);
+        let step = Step {
+            pair: None,
+            status: TradingStatus::Online,
+            drop_sockets: false,
+            void_tokens: false,
+        };
+        let steps = |count| vec![(Duration::from_secs(1), step); count];
+        plan.add(steps(MOST - 1)).unwrap();
+        assert!(plan.add(steps(2)).is_err());
+        plan.add(steps(1)).unwrap();
+        assert_eq!(plan.clear().0, MOST);
+    }
+
+    #[test]
     fn steps_come_due_in_the_order_of_their_times() {
         let (clock, hand) = Clock::manual(Timestamp::from_secs(1_000));
         let plan = Plan::new(clock);
@@ -350,8 +367,9 @@ mod tests {
             void_tokens: false,
         };
         let (late, soon) = (Duration::from_secs(9), Duration::from_secs(3));
-        plan.add([(late, step(TradingStatus::Online))]).unwrap();
-        plan.add([(soon, step(TradingStatus::CancelOnly))]).unwrap();
+        plan.add(vec![(late, step(TradingStatus::Online))]).unwrap();
+        plan.add(vec![(soon, step(TradingStatus::CancelOnly))])
+            .unwrap();
         assert_eq!((plan.take_due(), plan.wait()), (None, Some(soon)));
         hand.advance(late);
         let taken: Vec<_> = std::iter::from_fn(|| plan.take_due()).collect();
@@ -359,7 +377,7 @@ mod tests {
             taken,
             [step(TradingStatus::CancelOnly), step(TradingStatus::Online)]
         );
-        plan.add([(late, step(TradingStatus::Online))]).unwrap();
+        plan.add(vec![(late, step(TradingStatus::Online))]).unwrap();
         assert_eq!((plan.clear(), plan.wait()), ((1, Vec::new()), None));
     }
 }

@@ -297,6 +297,20 @@ async fn what_cannot_be_followed_is_refused_with_what_is_allowed_and_changes_not
 }
 
 #[tokio::test]
+async fn a_status_that_cannot_be_announced_is_not_planned_either() {
+    let rig = controlled().await;
+    for _ in 0..100 {
+        let window = json!({"title": "x", "starts_in": "10m"});
+        good(&rig, "POST", "/maintenance", window).await;
+    }
+    let titled = json!({"status": "maintenance", "at": "1h", "title": "one too many"});
+    let (status, answer) = call(&rig, "POST", "/status", titled).await;
+    assert_eq!(status, 400, "{answer}");
+    let planned = good(&rig, "GET", "/status", Value::Null).await;
+    assert_eq!(planned["planned"], json!([]));
+}
+
+#[tokio::test]
 async fn browsers_and_large_bodies_are_refused() {
     let rig = controlled().await;
     let address = rig.sim.addresses().control.unwrap();
