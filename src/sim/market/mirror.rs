@@ -222,7 +222,7 @@ impl Reflected {
     fn set_status(&self, exchange: &mut Exchange) -> bool {
         let less = matches!(
             self.status,
-            TradingStatus::Maintenance | TradingStatus::Closed
+            TradingStatus::Maintenance | TradingStatus::Closed | TradingStatus::InProgress
         );
         // What allows less than a stale book does holds whether it is stale or not.
         let status = if self.fresh || less {

@@ -135,6 +135,7 @@ enum Status {
     LimitOnly,
     ReduceOnly,
     Maintenance,
+    WorkInProgress,
     #[serde(other)]
     Closed,
 }
@@ -148,6 +149,7 @@ impl From<Status> for TradingStatus {
             Status::LimitOnly => Self::LimitOnly,
             Status::ReduceOnly => Self::ReduceOnly,
             Status::Maintenance => Self::Maintenance,
+            Status::WorkInProgress => Self::InProgress,
             Status::Closed => Self::Closed,
         }
     }
@@ -388,6 +390,19 @@ mod tests {
         assert_eq!(pair.instrument.lot.units(), 1);
         assert_eq!(universe.asset("DOGE").unwrap().decimals, 8);
         assert_eq!(universe.asset("BTC").unwrap().altname, "XBT");
+    }
+
+    #[test]
+    fn statuses_are_read_and_those_that_nobody_knows_are_not_tradable() {
+        for (word, status) in [
+            ("limit_only", TradingStatus::LimitOnly),
+            ("work_in_progress", TradingStatus::InProgress),
+            ("delisted", TradingStatus::Closed),
+            ("asleep", TradingStatus::Closed),
+        ] {
+            let told: Status = serde_json::from_value(word.into()).unwrap();
+            assert_eq!(TradingStatus::from(told), status, "{word}");
+        }
     }
 
     #[test]

@@ -126,8 +126,14 @@ fn statuses_of_the_mirrored_market_hold_here_unless_the_book_is_stale() {
     assert_eq!(scene.buy(600_000), Err(Refusal::CancelOnly));
     assert!(!scene.tell(status(TradingStatus::Online)));
     assert_eq!(scene.buy(600_000), Err(Refusal::CancelOnly));
-    assert!(scene.tell(status(TradingStatus::Maintenance)));
-    assert_eq!(scene.buy(600_000), Err(Refusal::Unavailable));
+    for less in [
+        TradingStatus::Maintenance,
+        TradingStatus::InProgress,
+        TradingStatus::Closed,
+    ] {
+        assert!(scene.tell(status(less)));
+        assert_eq!(scene.buy(600_000), Err(Refusal::Unavailable), "{less:?}");
+    }
 }
 
 #[test]
