@@ -10,10 +10,10 @@
 mod tests;
 
 use super::{
-    CancelReason, Conditions, Exchange, Fact, FillFact, OrderKey, OrderKind, OrderState, Refusal,
-    TimeInForce, ids::Prefix, orders::check_price,
+    CancelReason, Conditions, Exchange, Fact, FillFact, OrderKind, OrderState, Refusal,
+    fresh::Bare, orders::check_price,
 };
-use crate::types::{Decimal, Notional, Price, Quantity, Timestamp};
+use crate::types::{Decimal, Price, Timestamp};
 
 impl Exchange {
     /// Notes that a fill leaves an order behind, once its act is through.
@@ -37,7 +37,6 @@ impl Exchange {
         let side = parent.side.opposite();
         let grid = self.grid(parent.pair)?;
         let (trigger, limit) = close.placed(side, Some(fill.price), grid)?;
-        let zero = Decimal::new(0, parent.cost.scale()).unwrap_or(Decimal::ZERO);
         let conditions = Conditions {
             self_trade: parent.conditions.self_trade,
             trigger,
@@ -46,25 +45,17 @@ impl Exchange {
             fee_in: parent.conditions.fee_in,
             ..Conditions::default()
         };
-        Some(self.with_payable_fee(OrderState {
-            key: OrderKey(self.next.orders),
-            order_id: self.ids.encode(Prefix::Order, self.next.orders),
+        let bare = Bare {
+            account: parent.account,
+            pair: parent.pair,
             side,
             kind: limit.map_or(OrderKind::Market, OrderKind::Limit),
             qty: fill.qty,
-            filled: Quantity::ZERO,
-            shown: Quantity::ZERO,
-            cost: zero,
-            notional: Notional::ZERO,
-            fee: zero,
-            time_in_force: TimeInForce::Gtc,
-            post_only: false,
+        };
+        Some(self.with_payable_fee(OrderState {
             conditions: conditions.into(),
-            cl_ord_id: None,
-            amended: false,
-            opened: now,
-            touched: now,
-            ..parent.clone()
+            userref: parent.userref,
+            ..self.fresh(now, bare)
         }))
     }
 

@@ -5,10 +5,10 @@
 use super::{
     AccountId, CancelReason, Edit, Exchange, Fact, OrderState, Refusal, Reply,
     amends::changeable,
-    ids::Prefix,
+    fresh::Bare,
     limits::{self, EDIT, edit_penalty},
 };
-use crate::types::{Decimal, Notional, Quantity, Timestamp};
+use crate::types::{Quantity, Timestamp};
 
 impl Exchange {
     pub(super) fn edit(
@@ -62,27 +62,22 @@ impl Exchange {
             return Err(Refusal::InvalidOrder);
         }
         let changed = self.rechanged(before, edit.price, edit.trigger, edit.display)?;
-        let zero = Decimal::new(0, before.cost.scale()).unwrap_or(Decimal::ZERO);
+        let qty = qty.saturating_sub(before.filled);
+        let bare = Bare {
+            account: before.account,
+            pair: before.pair,
+            side: before.side,
+            kind: changed.kind,
+            qty,
+        };
+        let display = changed.conditions.display;
         Ok(OrderState {
-            key: super::OrderKey(self.next.orders),
-            order_id: self.ids.encode(Prefix::Order, self.next.orders),
-            qty: qty.saturating_sub(before.filled),
-            filled: Quantity::ZERO,
-            shown: changed
-                .conditions
-                .display
-                .unwrap_or(Quantity::ZERO)
-                .min(qty.saturating_sub(before.filled)),
-            cost: zero,
-            notional: Notional::ZERO,
-            fee: zero,
+            shown: display.unwrap_or(Quantity::ZERO).min(qty),
+            time_in_force: before.time_in_force,
             post_only: edit.post_only,
+            conditions: changed.conditions,
             userref: edit.userref.or(before.userref),
-            cl_ord_id: None,
-            amended: false,
-            opened: now,
-            touched: now,
-            ..changed
+            ..self.fresh(now, bare)
         })
     }
 }

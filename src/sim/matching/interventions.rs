@@ -4,10 +4,10 @@
 //! Always true: whatever happens is told by the same facts, and settled by the same rules, as if the market had done it.
 
 use super::{
-    AccountId, CancelReason, CancelTarget, Conditions, Exchange, Fact, OrderFact, OrderKey,
-    OrderKind, OrderState, PairId, TimeInForce, book::Resting, ids::Prefix, orders::rests,
+    AccountId, CancelReason, CancelTarget, Exchange, Fact, OrderFact, OrderKey, OrderKind,
+    OrderState, PairId, TimeInForce, book::Resting, fresh::Bare, orders::rests,
 };
-use crate::types::{Decimal, Notional, Quantity, Timestamp, TradingStatus};
+use crate::types::{Decimal, Quantity, Timestamp, TradingStatus};
 
 /// Whom orders meet that are filled on demand.
 const NOBODY: AccountId = AccountId(u32::MAX);
@@ -71,33 +71,16 @@ impl Exchange {
 
     /// An agent's order that takes so much of another.
     fn counterpart(&self, now: Timestamp, order: &OrderState, qty: Quantity) -> OrderState {
-        let zero = Decimal::new(0, order.cost.scale()).unwrap_or(Decimal::ZERO);
-        OrderState {
-            key: OrderKey(self.next.orders),
-            order_id: self.ids.encode(Prefix::Order, self.next.orders),
+        let bare = Bare {
             account: NOBODY,
+            pair: order.pair,
             side: order.side.opposite(),
+            kind: order.kind,
             qty,
-            filled: Quantity::ZERO,
-            shown: Quantity::ZERO,
-            cost: zero,
-            notional: Notional::ZERO,
-            fee: zero,
+        };
+        OrderState {
             time_in_force: TimeInForce::Ioc,
-            post_only: false,
-            conditions: Conditions {
-                trigger: None,
-                cash: None,
-                display: None,
-                ..*order.conditions
-            }
-            .into(),
-            cl_ord_id: None,
-            userref: None,
-            amended: false,
-            opened: now,
-            touched: now,
-            ..order.clone()
+            ..self.fresh(now, bare)
         }
     }
 

@@ -9,9 +9,9 @@ use super::{
     AccountId, AmendFact, Amender, CancelReason, Exchange, Fact, OrderFact, OrderKey, OrderKind,
     OrderState, PairId, TimeInForce,
     book::{Resting, crosses},
-    ids::Prefix,
+    fresh::Bare,
 };
-use crate::types::{Decimal, Notional, Price, Quantity, Side, Timestamp};
+use crate::types::{Price, Quantity, Side, Timestamp};
 
 /// A price level of the mirrored market.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -99,8 +99,9 @@ impl Exchange {
             OrderKind::Limit(trade.price)
         };
         let side = trade.taker_side;
-        let Some(taker) = self.mirrored(mirror, side, kind, trade.qty, TimeInForce::Ioc) else {
-            return;
+        let taker = OrderState {
+            time_in_force: TimeInForce::Ioc,
+            ..self.mirrored(mirror, side, kind, trade.qty)
         };
         let key = taker.key;
         self.admit(now, taker, facts);
@@ -166,9 +167,8 @@ impl Exchange {
             return;
         }
         let kind = OrderKind::Limit(level.price);
-        if let Some(order) = self.mirrored(mirror, level.side, kind, missing, TimeInForce::Gtc) {
-            self.enter(mirror.now, order, None, facts);
-        }
+        let order = self.mirrored(mirror, level.side, kind, missing);
+        self.enter(mirror.now, order, None, facts);
     }
 
     fn resize_mirrored(
@@ -222,10 +222,10 @@ impl Exchange {
         facts: &mut Vec<Fact>,
     ) {
         let (side, kind) = (trade.taker_side.opposite(), OrderKind::Limit(trade.price));
-        let maker = self.mirrored(mirror, side, kind, qty, TimeInForce::Gtc);
-        let (Some(maker), false) = (maker, qty.is_zero()) else {
+        if qty.is_zero() {
             return;
-        };
+        }
+        let maker = self.mirrored(mirror, side, kind, qty);
         let resting = Resting {
             key: maker.key,
             account: mirror.agent,
@@ -254,38 +254,15 @@ impl Exchange {
             .unwrap_or_default()
     }
 
-    fn mirrored(
-        &self,
-        mirror: Mirror,
-        side: Side,
-        kind: OrderKind,
-        qty: Quantity,
-        time_in_force: TimeInForce,
-    ) -> Option<OrderState> {
-        let pair = self.universe.pair(mirror.pair)?;
-        let zero = Decimal::new(0, pair.instrument.cost_precision).ok()?;
-        Some(OrderState {
-            key: OrderKey(self.next.orders),
-            order_id: self.ids.encode(Prefix::Order, self.next.orders),
+    fn mirrored(&self, mirror: Mirror, side: Side, kind: OrderKind, qty: Quantity) -> OrderState {
+        let bare = Bare {
             account: mirror.agent,
             pair: mirror.pair,
             side,
             kind,
             qty,
-            filled: Quantity::ZERO,
-            shown: Quantity::ZERO,
-            cost: zero,
-            notional: Notional::ZERO,
-            fee: zero,
-            time_in_force,
-            post_only: false,
-            conditions: super::RareConditions::default(),
-            cl_ord_id: None,
-            userref: None,
-            amended: false,
-            opened: mirror.now,
-            touched: mirror.now,
-        })
+        };
+        self.fresh(mirror.now, bare)
     }
 }
 

@@ -21,6 +21,7 @@ mod edits;
 mod exchange;
 mod extras;
 mod fact;
+mod fresh;
 mod ids;
 mod interventions;
 mod limits;

@@ -9,12 +9,12 @@ use super::{
     TimeInForce,
     book::crosses,
     exchange::Market,
-    ids::Prefix,
+    fresh::Bare,
     limits::{self, Points, Tier},
     money::sum,
 };
 use crate::types::{
-    AssetCode, Decimal, Instrument, Notional, Price, Quantity, Side, Timestamp, TradingStatus,
+    AssetCode, Decimal, Instrument, Price, Quantity, Side, Timestamp, TradingStatus,
 };
 
 /// What a resting order can give.
@@ -142,7 +142,6 @@ impl Exchange {
         order: &NewOrder,
     ) -> Result<OrderState, Refusal> {
         let pair = self.universe.pair(order.pair).ok_or(Refusal::Unavailable)?;
-        let zero = Decimal::new(0, pair.instrument.cost_precision).unwrap_or(Decimal::ZERO);
         let (trigger, kind) = match order.trigger {
             None => (None, order.kind),
             Some(new) if new.reference == Reference::Index && !pair.has_index() => {
@@ -168,19 +167,15 @@ impl Exchange {
                 bought.flatten().ok_or(Refusal::InvalidVolume)?
             }
         };
-        Ok(OrderState {
-            key: OrderKey(self.next.orders),
-            order_id: self.ids.encode(Prefix::Order, self.next.orders),
+        let bare = Bare {
             account,
             pair: order.pair,
             side: order.side,
             kind,
             qty,
-            filled: Quantity::ZERO,
+        };
+        Ok(OrderState {
             shown: order.display.unwrap_or(Quantity::ZERO).min(qty),
-            cost: zero,
-            notional: Notional::ZERO,
-            fee: zero,
             time_in_force: order.time_in_force,
             post_only: order.post_only,
             conditions: Conditions {
@@ -200,9 +195,7 @@ impl Exchange {
             .into(),
             cl_ord_id: order.cl_ord_id,
             userref: order.userref,
-            amended: false,
-            opened: now,
-            touched: now,
+            ..self.fresh(now, bare)
         })
     }
 

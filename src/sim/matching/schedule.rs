@@ -11,7 +11,7 @@ use super::{
     AmendFact, Amender, CancelReason, Change, Conditions, Exchange, Fact, NewTrigger, Offset,
     OrderKey, OrderKind, OrderState, PairId, Start, limits,
 };
-use crate::types::{Price, Quantity, Side, Timestamp};
+use crate::types::{Price, Side, Timestamp};
 
 impl Exchange {
     /// A start in the future, and the price that pays for a market order until then: the worst that it would meet now.
@@ -43,16 +43,13 @@ impl Exchange {
         order: OrderState,
         facts: &mut Vec<Fact>,
     ) -> OrderState {
-        let worth = order.conditions.cash.map(|cash| {
-            let bought = self.bought_for(order.pair, cash);
-            bought.unwrap_or(Quantity::ZERO)
-        });
-        match worth {
-            Some(qty) if qty != order.qty && !qty.is_zero() => {}
-            Some(_) | None => return order,
-        }
+        let cash = order.conditions.cash;
+        let bought = cash.and_then(|cash| self.bought_for(order.pair, cash));
+        let Some(qty) = bought.filter(|qty| *qty != order.qty && !qty.is_zero()) else {
+            return order;
+        };
         let order = OrderState {
-            qty: worth.unwrap_or(order.qty),
+            qty,
             amended: true,
             ..order
         };
