@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NewOrder, OrderKind, OrderState, PairId, Refusal};
+use super::{PairId, Refusal};
 use crate::types::{Decimal, Timestamp, TradingStatus};
 
 /// Verification tier of an account.
@@ -157,39 +157,25 @@ fn by_age(age: Duration, steps: &[(u64, u32)]) -> Points {
     step.map_or(Points::NONE, |(_, points)| Points::whole(*points))
 }
 
-/// Whether a status lets an order in. What a crossing order may do in post-only mode is decided at the book.
+/// Whether a status lets an order in, or begin that was accepted before: one that takes any price, or one that takes nothing.
+/// What a crossing order may do in post-only mode is decided at the book.
 ///
 /// # Errors
 ///
 /// The refusal that belongs to the status.
-pub(super) fn admits(status: TradingStatus, order: &NewOrder) -> Result<(), Refusal> {
+pub(super) const fn admits(
+    status: TradingStatus,
+    market: bool,
+    post_only: bool,
+) -> Result<(), Refusal> {
     match status {
         TradingStatus::Online => Ok(()),
-        TradingStatus::LimitOnly if order.is_market() => Err(Refusal::LimitOnly),
+        TradingStatus::LimitOnly if market => Err(Refusal::LimitOnly),
         TradingStatus::LimitOnly => Ok(()),
-        TradingStatus::PostOnly if order.post_only => Ok(()),
+        TradingStatus::PostOnly if post_only => Ok(()),
         TradingStatus::PostOnly => Err(Refusal::PostOnlyMode),
         TradingStatus::CancelOnly => Err(Refusal::CancelOnly),
         // A cash account has no position that an order could reduce.
-        TradingStatus::ReduceOnly => Err(Refusal::ReduceOnly),
-        TradingStatus::Maintenance | TradingStatus::Closed | TradingStatus::InProgress => {
-            Err(Refusal::Unavailable)
-        }
-    }
-}
-
-/// Whether a status lets an order begin that was accepted before.
-///
-/// # Errors
-///
-/// As for [`admits`].
-pub(super) fn admits_start(status: TradingStatus, order: &OrderState) -> Result<(), Refusal> {
-    match status {
-        TradingStatus::LimitOnly if order.kind == OrderKind::Market => Err(Refusal::LimitOnly),
-        TradingStatus::Online | TradingStatus::LimitOnly => Ok(()),
-        TradingStatus::PostOnly if order.post_only => Ok(()),
-        TradingStatus::PostOnly => Err(Refusal::PostOnlyMode),
-        TradingStatus::CancelOnly => Err(Refusal::CancelOnly),
         TradingStatus::ReduceOnly => Err(Refusal::ReduceOnly),
         TradingStatus::Maintenance | TradingStatus::Closed | TradingStatus::InProgress => {
             Err(Refusal::Unavailable)

@@ -34,8 +34,9 @@ impl Exchange {
         cost: Points,
         facts: &mut Vec<Fact>,
     ) -> Result<Reply, Refusal> {
-        limits::admits(self.system, order)?;
-        limits::admits(self.pair_status(order.pair), order)?;
+        for status in [self.system, self.pair_status(order.pair)] {
+            limits::admits(status, order.is_market(), order.post_only)?;
+        }
         let room = self.has_room(now, account, order.pair, cost);
         if room && !order.validate {
             self.charge(now, account, order.pair, cost);

@@ -97,7 +97,8 @@ impl Exchange {
 
     fn refused_at_start(&self, before: &OrderState, after: &OrderState) -> Option<CancelReason> {
         for status in [self.system, self.pair_status(after.pair)] {
-            if limits::admits_start(status, after).is_err() {
+            let market = after.kind == OrderKind::Market;
+            if limits::admits(status, market, after.post_only).is_err() {
                 return Some(CancelReason::MarketStatus);
             }
         }
