@@ -108,13 +108,6 @@ fn unknown(method: &str, path: &[&str]) -> Problem {
 }
 
 #[derive(Serialize)]
-struct Armed<'a> {
-    id: u64,
-    #[serde(flatten)]
-    rule: &'a FaultRule,
-}
-
-#[derive(Serialize)]
 struct Disarmed {
     disarmed: usize,
 }
@@ -142,7 +135,7 @@ struct Announced {
 fn arm(controls: &Controls, body: &[u8]) -> Answer {
     let rule: FaultRule = read(body)?;
     let id = controls.faults.arm_rule(rule.clone());
-    json(&Armed { id, rule: &rule })
+    json(&state::Armed { id, rule })
 }
 
 fn announced(id: Option<u64>) -> Answer {

@@ -23,11 +23,12 @@ struct Faults {
     faults: Vec<Armed>,
 }
 
+/// A fault under its number.
 #[derive(Serialize)]
-struct Armed {
-    id: u64,
+pub(super) struct Armed {
+    pub(super) id: u64,
     #[serde(flatten)]
-    rule: FaultRule,
+    pub(super) rule: FaultRule,
 }
 
 #[derive(Serialize)]

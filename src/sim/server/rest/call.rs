@@ -1,6 +1,6 @@
 //! A private call whose caller is known, and what every endpoint needs of it.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use super::{
     RestState,
@@ -58,11 +58,6 @@ impl Call<'_> {
         may.then_some(()).ok_or(Failure::PERMISSION)
     }
 
-    pub(super) fn require_any(&self, permissions: &[Permission]) -> Result<(), Failure> {
-        let may = permissions.iter().any(|one| self.owner.may(*one));
-        may.then_some(()).ok_or(Failure::PERMISSION)
-    }
-
     pub(super) fn needs(&self, needs: Needs) -> Result<(), Failure> {
         let enough = needs.met(|one| self.owner.may(one));
         enough.then_some(()).ok_or(Failure::PERMISSION)
@@ -80,6 +75,26 @@ pub(super) fn number<T: FromStr>(params: &Params, name: &str) -> Result<Option<T
         .text(name)
         .map(|text| text.parse().map_err(|_malformed| Failure::argument(name)))
         .transpose()
+}
+
+/// An optional instant: in Unix seconds, or so many seconds from now. Zero is none.
+pub(super) fn instant(
+    params: &Params,
+    name: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Failure> {
+    let Some(text) = params.text(name) else {
+        return Ok(None);
+    };
+    let (from, digits) = match text.strip_prefix('+') {
+        Some(digits) => (now, digits),
+        None => (Timestamp::from_secs(0), text),
+    };
+    let seconds: u32 = digits
+        .parse()
+        .map_err(|_no_number| Failure::argument(name))?;
+    let after = Duration::from_secs(u64::from(seconds));
+    Ok((seconds > 0).then(|| from.after(after)))
 }
 
 /// An instant in seconds since the epoch, with or without a fraction.

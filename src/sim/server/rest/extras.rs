@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    call::instant,
     orders::text_id,
     params::{Param, Params},
     prices::{self, Setting},
@@ -83,7 +84,7 @@ fn close(params: &Params, at: Setting<'_>) -> Result<Option<Close>, Failure> {
 
 /// When the order begins: in Unix seconds, or so many seconds from now. What is over is now.
 fn start(params: &Params, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
-    let at = prices::instant(params, "starttm", now)?;
+    let at = instant(params, "starttm", now)?;
     match at {
         Some(at) if at > now.after(LATEST_START) => Err(Failure::argument("starttm")),
         at => Ok(at),

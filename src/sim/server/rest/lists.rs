@@ -17,7 +17,7 @@ use crate::{
         View,
         matching::{FillFact, LedgerFact, Order, OrderKey, PairSpec},
         server::{
-            auth::{Permission, QueryPeriod},
+            auth::{Needs, Permission, QueryPeriod},
             names,
             render::{self, Entries, LedgerRow, OrderRow, Trade, TradeRow},
         },
@@ -27,6 +27,9 @@ use crate::{
 
 /// Most orders in one query.
 const MOST_ORDERS: usize = 50;
+/// What lets a key see some orders at least.
+pub(super) const EITHER: Needs =
+    Needs::Any(&[Permission::QueryOpenTrades, Permission::QueryClosedTrades]);
 /// Most trades or ledger entries in one query.
 const MOST_ENTRIES: usize = 20;
 
@@ -112,22 +115,14 @@ pub(super) fn closed_orders(call: &Call<'_>) -> Answer {
 
 /// `QueryOrders`: by ids, or everything with a client's id or reference. What the key may not see is left out like what is unknown.
 pub(super) fn query_orders(call: &Call<'_>) -> Answer {
-    let (open, closed) = (Permission::QueryOpenTrades, Permission::QueryClosedTrades);
-    call.require_any(&[open, closed])?;
+    call.needs(EITHER)?;
     let ids = call.params.set("txid");
     let filter = Filter::read(call)?;
     if ids.len() > MOST_ORDERS || (ids.is_empty() && filter.is_open()) {
         return Err(Failure::argument("txid"));
     }
     call.state.venue.read(|view| {
-        let may_see = |order: &Cow<'_, Order>| {
-            let needed = if order.closed_at.is_some() {
-                closed
-            } else {
-                open
-            };
-            call.owner.may(needed) && filter.holds(order)
-        };
+        let may_see = |order: &Cow<'_, Order>| call.owner.may(needed(order)) && filter.holds(order);
         let found: Vec<Cow<'_, Order>> = if ids.is_empty() {
             let open = call.open_orders(view).into_iter();
             open.chain(call.closed_orders(view))
@@ -141,6 +136,15 @@ pub(super) fn query_orders(call: &Call<'_>) -> Answer {
         let found = found.iter().map(AsRef::as_ref);
         result(&render_orders(view, call, found))
     })
+}
+
+/// What lets a key see an order, by its state.
+pub(super) const fn needed(order: &Order) -> Permission {
+    if order.closed_at.is_some() {
+        Permission::QueryClosedTrades
+    } else {
+        Permission::QueryOpenTrades
+    }
 }
 
 fn render_orders<'a>(

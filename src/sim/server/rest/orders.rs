@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    call::Call,
+    call::{Call, instant},
     extras,
     params::Params,
     prices::{self, Setting},
@@ -73,17 +73,12 @@ struct Batch {
     orders: Vec<BatchRow>,
 }
 
-#[derive(Serialize)]
-struct RowDescr {
-    order: String,
-}
-
 #[derive(Default, Serialize)]
 struct BatchRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     txid: Option<OrderId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    descr: Option<RowDescr>,
+    descr: Option<Descr>,
     /// In a batch it stands beside the description.
     #[serde(skip_serializing_if = "Option::is_none")]
     close: Option<String>,
@@ -114,14 +109,16 @@ pub(super) fn add_batch(call: &Call<'_>) -> Answer {
     let orders = parsed.into_iter().map(|parsed| {
         let reply = call.act(Request::PlaceInBatch(parsed.order));
         match reply {
-            Ok(reply) => BatchRow {
-                txid: placed(&reply),
-                descr: Some(RowDescr {
-                    order: parsed.descr.order,
-                }),
-                close: parsed.descr.close,
-                error: None,
-            },
+            Ok(reply) => {
+                let Descr { order, close } = parsed.descr;
+                let descr = Some(Descr { order, close: None });
+                BatchRow {
+                    txid: placed(&reply),
+                    descr,
+                    close,
+                    error: None,
+                }
+            }
             Err(Failure(text)) => BatchRow {
                 error: Some(text.into_owned()),
                 ..BatchRow::default()
@@ -348,7 +345,7 @@ fn expiry(
     now: Timestamp,
     start: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Failure> {
-    match prices::instant(params, "expiretm", now)? {
+    match instant(params, "expiretm", now)? {
         None => Ok(None),
         Some(at) if is_expiry(at, now) && start.is_none_or(|start| start < at) => Ok(Some(at)),
         Some(_) => Err(Failure::argument("expiretm")),

@@ -1,14 +1,12 @@
 //! Prices of an order over REST: plain ones, and those that are told from the last trade's (`+5%`, `-150`, `#3%`).
 
-use std::time::Duration;
-
 use super::{params::Params, reply::Failure};
 use crate::{
     sim::{
         matching::{NewTrigger, Offset, PairSpec, Reference, TriggerKind},
         server::{order_type::OrderType, refusal::too_many_decimals},
     },
-    types::{Decimal, Price, Side, Timestamp},
+    types::{Decimal, Price, Side},
 };
 
 /// What the prices of an order come to.
@@ -117,26 +115,6 @@ pub(super) fn named(
 ) -> Result<Offset, Failure> {
     let text = params.text(key).ok_or_else(|| Failure::argument(name))?;
     offset(text, name, at)
-}
-
-/// An optional instant: in Unix seconds, or so many seconds from now. Zero is none.
-pub(super) fn instant(
-    params: &Params,
-    name: &str,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, Failure> {
-    let Some(text) = params.text(name) else {
-        return Ok(None);
-    };
-    let (from, digits) = match text.strip_prefix('+') {
-        Some(digits) => (now, digits),
-        None => (Timestamp::from_secs(0), text),
-    };
-    let seconds: u32 = digits
-        .parse()
-        .map_err(|_no_number| Failure::argument(name))?;
-    let after = Duration::from_secs(u64::from(seconds));
-    Ok((seconds > 0).then(|| from.after(after)))
 }
 
 /// Reads one price.

@@ -4,14 +4,15 @@ use serde::Serialize;
 
 use super::{
     call::Call,
+    lists::{EITHER, needed},
     reply::{Answer, Failure, result},
 };
 use crate::{
     sim::{
         matching::{Amender, Order, PairSpec, Refusal, Revision, RevisionKind},
-        server::{auth::Permission, render},
+        server::render,
     },
-    types::{OrderId, Quantity},
+    types::Quantity,
 };
 
 #[derive(Serialize)]
@@ -40,25 +41,17 @@ struct Row {
 
 /// `OrderAmends`: the original first.
 pub(super) fn order_amends(call: &Call<'_>) -> Answer {
-    let (open, closed) = (Permission::QueryOpenTrades, Permission::QueryClosedTrades);
-    call.require_any(&[open, closed])?;
+    call.needs(EITHER)?;
     let id = call.params.text("order_id");
     let id = id.ok_or_else(|| Failure::argument("order_id"))?;
     call.state.venue.read(|view| {
-        let order = OrderId::new(id)
-            .ok()
-            .and_then(|id| view.exchange.order(&id))
-            .filter(|order| order.state.account == call.account())
-            .ok_or(Failure::from(Refusal::UnknownOrder))?;
-        call.require(if order.closed_at.is_some() {
-            closed
-        } else {
-            open
-        })?;
+        let order = call.own_order(view, id);
+        let order = order.ok_or(Failure::from(Refusal::UnknownOrder))?;
+        call.require(needed(&order))?;
         let pair = view.exchange.universe().pair(order.state.pair);
         let pair = pair.ok_or(Failure::INTERNAL)?;
         let rows = order.revisions.iter();
-        let amends: Vec<Row> = rows.map(|revision| row(pair, order, revision)).collect();
+        let amends: Vec<Row> = rows.map(|revision| row(pair, &order, revision)).collect();
         result(&Amends {
             count: amends.len(),
             amends,
