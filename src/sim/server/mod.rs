@@ -32,6 +32,7 @@ pub mod rest;
 mod rest_limits;
 mod session;
 mod switch;
+mod terms;
 pub mod tokens;
 mod validate;
 mod window;

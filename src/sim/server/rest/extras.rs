@@ -1,10 +1,7 @@
 //! What few orders ask for over REST: `close[…]`, `starttm`, `sender_sub_id` (`kraken-api.md` §3.4).
 
-use std::time::Duration;
-
 use super::{
     call::instant,
-    orders::text_id,
     params::{Param, Params},
     prices::{self, Setting},
     reply::Failure,
@@ -12,13 +9,13 @@ use super::{
 use crate::{
     sim::{
         matching::{Close, Extras, FeeCurrency, TriggerKind},
-        server::order_type::OrderType,
+        server::{
+            order_type::OrderType,
+            terms::{self, NO_NAME_WITH_CLOSE},
+        },
     },
     types::Timestamp,
 };
-
-/// Longest time from now to a start, as to an expiry.
-const LATEST_START: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// Reads them. `at` is of the order itself.
 ///
@@ -36,7 +33,7 @@ pub(super) fn read(
         close: close(params, at)?,
         start: start(params, now)?,
         sub_id: sub_id
-            .map(|text| text_id(text, "sender_sub_id"))
+            .map(|text| terms::client_id(text).ok_or_else(|| Failure::argument("sender_sub_id")))
             .transpose()?,
         fee_in,
     })
@@ -51,8 +48,7 @@ fn close(params: &Params, at: Setting<'_>) -> Result<Option<Close>, Failure> {
         Some(Param::Text(_) | Param::List(_)) => return Err(Failure::argument("close")),
     };
     if params.text("cl_ord_id").is_some() {
-        let text = "EOrder:cl_ord_id is not supported on conditional close";
-        return Err(Failure::text(text));
+        return Err(Failure::text(NO_NAME_WITH_CLOSE));
     }
     // Only these three count; whatever else is in there is passed over, as everywhere.
     let named = close.text("ordertype").and_then(OrderType::read_close);
@@ -86,7 +82,7 @@ fn close(params: &Params, at: Setting<'_>) -> Result<Option<Close>, Failure> {
 fn start(params: &Params, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
     let at = instant(params, "starttm", now)?;
     match at {
-        Some(at) if at > now.after(LATEST_START) => Err(Failure::argument("starttm")),
+        Some(at) if !terms::is_start(at, now) => Err(Failure::argument("starttm")),
         at => Ok(at),
     }
 }

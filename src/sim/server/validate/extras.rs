@@ -1,22 +1,17 @@
 //! What few orders ask for: `conditional`, `effective_time`, `sender_sub_id`, `fee_preference` (`kraken-api.md` §2.4).
 
-use std::time::Duration;
-
-use super::{
-    Asked, Fields, PriceType, VenueError,
-    orders::{client_id, is_expiry},
-    required,
-};
+use super::{Asked, Fields, PriceType, VenueError, orders::client_id, required};
 use crate::{
     sim::{
         matching::{Close, Extras, FeeCurrency, TriggerKind},
-        server::order_type::OrderType,
+        server::{
+            order_type::OrderType,
+            terms::{self, NO_NAME_WITH_CLOSE},
+        },
     },
     types::{Instrument, Timestamp},
 };
 
-/// Longest time from now to a start, as to an expiry.
-const LATEST_START: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 const START: VenueError = VenueError::of("EGeneral:Invalid arguments:effective_time");
 const CONDITIONAL: VenueError = VenueError::of("EGeneral:Invalid arguments:conditional");
 
@@ -43,8 +38,7 @@ impl AskedExtras {
     /// Members and types that the venue refuses; a close of an order with a client's id.
     pub(super) fn read(fields: &Fields<'_>) -> Result<Self, VenueError> {
         if fields.has("conditional") && fields.has("cl_ord_id") {
-            let text = "EOrder:cl_ord_id is not supported on conditional close";
-            return Err(VenueError::of(text));
+            return Err(VenueError::of(NO_NAME_WITH_CLOSE));
         }
         let close = fields.object("conditional")?;
         let start = fields.text("effective_time")?;
@@ -70,7 +64,7 @@ impl AskedExtras {
     ///
     /// Digits that are no prices of this pair, a start too far ahead, a name of the wrong form.
     pub(super) fn resolve(&self, of: &Instrument, now: Timestamp) -> Result<Extras, VenueError> {
-        if self.start.is_some_and(|at| at > now.after(LATEST_START)) {
+        if self.start.is_some_and(|at| !terms::is_start(at, now)) {
             return Err(START);
         }
         let sub_id = self.sub_id.as_deref();
@@ -86,7 +80,7 @@ impl AskedExtras {
 
     /// Whether an order that expires then would ever work.
     pub(super) fn works_until(&self, expiry: Timestamp, now: Timestamp) -> bool {
-        is_expiry(expiry, now) && self.start.is_none_or(|start| start < expiry)
+        terms::is_expiry(expiry, self.start, now)
     }
 }
 

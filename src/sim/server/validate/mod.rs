@@ -15,9 +15,7 @@ pub(crate) use changes::{
     AmendOrder, CancelOrder, EditOrder, Target, amend_order, batch_cancel, cancel_order, edit_order,
 };
 pub(crate) use fields::{Fields, VenueError, required};
-pub(crate) use orders::{
-    AddOrder, add_order, batch_add, is_expiry, resolve_price, resolve_quantity,
-};
+pub(crate) use orders::{AddOrder, add_order, batch_add, resolve_price, resolve_quantity};
 pub(crate) use subscribe::{
     Channel, Executions, Subscription, Trigger, is_private, subscription, unsubscription,
 };

@@ -3,8 +3,6 @@
 //! Two steps, as at the venue: members and types first, then (after the token) names and values.
 //! What exists at the venue and not here is refused as `EAPI:Feature disabled`: certainly not placed.
 
-use std::time::Duration;
-
 use super::{
     Asked, AskedTrigger, Fields, PriceType, VenueError, deadline, extras::AskedExtras, required,
 };
@@ -12,7 +10,7 @@ use crate::{
     sim::matching::{NewOrder, Offset, OrderKind, SelfTrade, Size, TimeInForce, Universe},
     sim::server::{
         order_type::{OrderType, Unusable},
-        refusal,
+        refusal, terms,
     },
     types::{
         ClOrdId, Decimal, Instrument, InvalidDigits, InvalidPrice, Price, Quantity, Side,
@@ -230,13 +228,6 @@ fn lifetime(fields: &Fields<'_>, kind: OrderType) -> Result<Lifetime, VenueError
     }
 }
 
-/// Whether an order may expire then: at least five seconds and at most a month ahead.
-pub(crate) fn is_expiry(at: Timestamp, now: Timestamp) -> bool {
-    const LEAST: Duration = Duration::from_secs(5);
-    const MOST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
-    (now.after(LEAST)..=now.after(MOST)).contains(&at)
-}
-
 fn post_only(fields: &Fields<'_>, market: bool) -> Result<bool, VenueError> {
     let post_only = fields.flag("post_only")?.unwrap_or(false);
     if post_only && market {
@@ -404,16 +395,9 @@ pub(crate) fn resolve_quantity(of: &Instrument, text: &str) -> Result<Quantity, 
         .ok_or(VenueError::of("EGeneral:Invalid arguments:volume"))
 }
 
-/// A client's id in one of the three forms: UUID, the same without dashes, or at most 18 characters of free text.
+/// Reads a client's id under the name of its member.
 pub(super) fn client_id(text: &str, name: &str) -> Result<ClOrdId, VenueError> {
-    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    let long = lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| hex(group));
-    let short = text.len() == 32 && hex(text);
-    let free = text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let id = (long || short || free).then(|| ClOrdId::new(text).ok());
-    id.flatten()
+    terms::client_id(text)
         .ok_or_else(|| VenueError::with(format!("EGeneral:Invalid arguments:{name}")))
 }
 
@@ -516,30 +500,5 @@ mod tests {
         let order = accepted(&members);
         assert!(order.limit.is_some());
         assert!(matches!(order.qty, Amount::Base(digits) if digits == "1"));
-    }
-
-    #[test]
-    fn client_ids_have_one_of_three_forms() {
-        for good in [
-            "mm-0001",
-            "arb-20240509-00010",
-            "6d1b345e2821409a8dba1d2a93d1ce58",
-            "6d1b345e-2821-409a-8dba-1d2a93d1ce58",
-        ] {
-            assert!(client_id(good, "cl_ord_id").is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "nineteen-characters",
-            "6d1b345e2821409a8dba1d2a93d1ce5g",
-            "6d1b345e-2821-409a-8dba1-d2a93d1ce58",
-            "caf\u{e9}",
-        ] {
-            let refused = client_id(bad, "sender_sub_id").unwrap_err();
-            assert_eq!(
-                refused.0, "EGeneral:Invalid arguments:sender_sub_id",
-                "{bad}"
-            );
-        }
     }
 }
