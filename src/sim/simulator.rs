@@ -188,7 +188,8 @@ pub fn check(settings: &Settings) -> Result<(), SimError> {
     for tape in &settings.tapes {
         Tape::check(tape, &universe)?;
     }
-    Recording::locate_all(settings).map_err(SimError::Recording)?;
+    let located = Recording::locate_all(&settings.recordings, &universe);
+    located.map_err(SimError::Recording)?;
     if settings.mirror.is_some() && settings.tapes.len() + settings.recordings.len() > 0 {
         return Err(SimError::Together);
     }

@@ -31,6 +31,7 @@ use crate::{
     sim::{
         self, Feed, SimError, Simulator,
         market::{Recording, TapeError},
+        matching::Universe,
     },
     types::{Chain, Instrument, Symbol, TradingStatus},
     venue::kraken::{
@@ -248,7 +249,7 @@ impl Feeds {
         };
         let connector = Connector::new(Arc::new(client_config(reach.ca_file)?));
         let parsed = Address::parse(address, Kind::Socket)?;
-        let wanted = instruments(settings)?;
+        let wanted = instruments(sim::universe(settings)?);
         let instruments = insist(&connector, &parsed, (&kraken, reach.limit), &wanted).await?;
         info!(address, pairs = instruments.len(), "mirrors a live market");
         let (account_in, account) = mpsc::channel(STATUS_QUEUE);
@@ -301,11 +302,12 @@ impl Feeds {
 
     /// Opens recordings; none if there are none.
     fn play(&mut self, settings: &sim::Settings, clock: &Clock) -> Result<Option<Feed>, Error> {
-        let recordings = Recording::locate_all(settings)?;
-        if recordings.is_empty() {
+        if settings.recordings.is_empty() {
             return Ok(None);
         }
-        let listed = instruments(settings)?;
+        let universe = sim::universe(settings)?;
+        let recordings = Recording::locate_all(&settings.recordings, &universe)?;
+        let listed = instruments(universe);
         let mut played: Vec<(PathBuf, Vec<Symbol>)> = Vec::new();
         for Recording { path, only } in recordings {
             let own = recorded::scan(&path, only, &listed)?;
@@ -366,8 +368,7 @@ async fn insist(
 }
 
 /// The listed pairs as the simulator knows them.
-fn instruments(settings: &sim::Settings) -> Result<Vec<Instrument>, SimError> {
-    let universe = sim::universe(settings)?;
+fn instruments(universe: Universe) -> Vec<Instrument> {
     let pairs = universe.pairs.into_iter();
-    Ok(pairs.map(|pair| pair.instrument).collect())
+    pairs.map(|pair| pair.instrument).collect()
 }

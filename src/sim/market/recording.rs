@@ -2,16 +2,10 @@
 //!
 //! Left out: the frames; whoever reads them tells the market what happens, as for a mirrored one.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
-use super::TapeError;
-use crate::{
-    sim::{
-        Settings,
-        matching::{PairId, Universe},
-    },
-    types::Symbol,
-};
+use super::tape::{self, TapeError};
+use crate::{sim::matching::Universe, types::Symbol};
 
 /// A recording of WebSocket v2 frames.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,40 +17,31 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// The recordings of the settings, as `FILE` or `PAIR=FILE`, without reading them.
+    /// Recordings, as `FILE` or `PAIR=FILE`, without reading them.
     ///
     /// # Errors
     ///
     /// When a pair is not listed or a file is not there.
-    pub fn locate_all(settings: &Settings) -> Result<Vec<Self>, TapeError> {
-        let universe = super::super::universe(settings);
-        let locate = |argument: &String| locate(argument, universe.as_ref().ok());
-        settings.recordings.iter().map(locate).collect()
+    pub fn locate_all(arguments: &[String], universe: &Universe) -> Result<Vec<Self>, TapeError> {
+        let recordings = arguments.iter();
+        recordings
+            .map(|argument| Self::locate(argument, universe))
+            .collect()
     }
-}
 
-fn locate(argument: &str, universe: Option<&Universe>) -> Result<Recording, TapeError> {
-    let (only, path) = match argument.split_once('=') {
-        None => (None, PathBuf::from(argument)),
-        Some((name, file)) => {
-            let pair = universe.and_then(|universe| symbol(universe, universe.find_pair(name)?));
-            let no_pair = || TapeError::NoPair {
-                argument: argument.to_owned(),
-                name: name.to_owned(),
-            };
-            (Some(pair.ok_or_else(no_pair)?), PathBuf::from(file))
-        }
-    };
-    let opened = path.metadata().and_then(|found| match found.is_file() {
-        true => Ok(()),
-        false => Err(io::Error::other("no file")),
-    });
-    match opened {
-        Ok(()) => Ok(Recording { only, path }),
-        Err(source) => Err(TapeError::Open { path, source }),
+    fn locate(argument: &str, universe: &Universe) -> Result<Self, TapeError> {
+        let (only, path) = match argument.split_once('=') {
+            None => (None, PathBuf::from(argument)),
+            Some((name, file)) => {
+                let pair = universe.find_pair(name).and_then(|id| universe.pair(id));
+                let pair = pair.ok_or_else(|| TapeError::NoPair {
+                    argument: argument.to_owned(),
+                    name: name.to_owned(),
+                })?;
+                (Some(pair.instrument.symbol), PathBuf::from(file))
+            }
+        };
+        tape::found(&path)?;
+        Ok(Self { only, path })
     }
-}
-
-fn symbol(universe: &Universe, pair: PairId) -> Option<Symbol> {
-    Some(universe.pair(pair)?.instrument.symbol)
 }

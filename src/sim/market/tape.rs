@@ -229,13 +229,7 @@ impl Tape {
     ///
     /// As [`load`](Self::load).
     pub fn check(argument: &str, universe: &Universe) -> Result<(), TapeError> {
-        let path = locate(argument, universe)?.path;
-        let found = path.metadata();
-        let opened = found.and_then(|found| match found.is_file() {
-            true => Ok(()),
-            false => Err(io::Error::other("no file")),
-        });
-        opened.map_err(|source| TapeError::Open { path, source })
+        found(&locate(argument, universe)?.path)
     }
 
     /// Opens several tapes, each of another pair.
@@ -306,6 +300,18 @@ impl Tape {
         self.rows = Rows::open(&self.path, self.form, &self.spec, self.seed)?;
         self.rows.look_ahead()
     }
+}
+
+/// Whether a file is there.
+pub(super) fn found(path: &Path) -> Result<(), TapeError> {
+    let found = path.metadata().and_then(|found| match found.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::other("no file")),
+    });
+    found.map_err(|source| TapeError::Open {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// What an argument names.
