@@ -3,6 +3,8 @@
 //! For: everything that a simulation has to replace. Left out: protocols, retries, deadlines, meaning.
 //! Always true: nothing here reads the wall clock by itself; a [`Clock`] is built once, by `app/clock`, and handed down.
 
+#[cfg(test)]
+pub(crate) mod captures;
 pub mod clock;
 pub mod files;
 pub mod lines;

@@ -1,9 +1,11 @@
 //! `tradingd replay`: our own recordings, the shared captures where they lie, and recordings with something wrong in them.
 
-use std::{fs, path::PathBuf, process::Output};
+use std::{fs, process::Output};
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
+
+use crate::support::captures;
 
 fn replay(arguments: &[&str]) -> Output {
     Command::cargo_bin("tradingd")
@@ -34,19 +36,9 @@ fn own(name: &str) -> String {
     format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A shared capture, or a loud note that it is not there.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+/// A shared capture, if it is there.
 fn shared(name: &str) -> Option<String> {
-    let root = std::env::var_os("TRADINGD_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")),
-        PathBuf::from,
-    );
-    let path = root.join(name);
-    if path.exists() {
-        return Some(path.to_string_lossy().into_owned());
-    }
-    eprintln!("SKIPPED: {} is not there", path.display());
-    None
+    Some(captures::shared(name)?.to_string_lossy().into_owned())
 }
 
 fn book(snapshots: u64, updates: u64, failed: u64) -> Value {

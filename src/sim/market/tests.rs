@@ -1,9 +1,10 @@
 //! The market over long virtual times: seeded, two-sided, at the rate that was set.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
+    io::captures::shared,
     sim::matching::{
         Fact, LevelFact, NewOrder, OrderKind, Reply, Rules, SelfTrade, Tier, TimeInForce, TradeFact,
     },
@@ -496,18 +497,6 @@ fn after_a_tape_the_agents_go_on_from_its_last_price() {
         assert!(stage.best(BTC, Side::Sell) - stage.best(BTC, Side::Buy) < 10);
         assert!(stage.levels(BTC, Side::Buy) >= 70);
     }
-}
-
-/// A file of recorded data that is no part of the crate.
-fn shared(name: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
-    let data = std::env::var("TRADINGD_DATA").unwrap_or_else(|_unset| beside.to_owned());
-    let path = PathBuf::from(data).join(name);
-    let found = path.exists();
-    if !found {
-        eprintln!("SKIPPED: no {}", path.display());
-    }
-    found.then_some(path)
 }
 
 #[test]

@@ -323,15 +323,9 @@ mod tests {
         read(&path, &Universe::default_universe())
     }
 
-    /// A file of recorded data that is no part of the crate.
+    /// A universe of the recordings, if they are there.
     fn shared(name: &str) -> Option<Universe> {
-        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
-        let data = std::env::var("TRADINGD_DATA").unwrap_or_else(|_unset| beside.to_owned());
-        let path = PathBuf::from(data).join(name);
-        if !path.exists() {
-            eprintln!("SKIPPED: no {}", path.display());
-            return None;
-        }
+        let path = crate::io::captures::shared(name)?;
         Some(read(&path, &Universe::default_universe()).unwrap())
     }
 

@@ -18,7 +18,8 @@ use tradingd::{
     sim::{faults::RestFault, settings::ReplyOrder},
 };
 
-use super::rig::{Rig, busy, config, data, quoters, still};
+use super::rig::{Rig, busy, config, quoters, still};
+use crate::support::captures;
 
 async fn trades_and_balances(order: ReplyOrder, reply_delay: Duration) {
     let settings = tradingd::sim::Settings {
@@ -61,8 +62,7 @@ async fn a_run_with_fills_balances_to_the_last_digit_when_reports_come_first() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_on_a_recorded_tape_trades_and_balances() {
-    let Some(tape) = data("trades/XBTUSD_trades_20180508-0511.csv.zst") else {
-        eprintln!("SKIPPED a_run_on_a_recorded_tape_trades_and_balances: no shared recordings");
+    let Some(tape) = captures::shared("trades/XBTUSD_trades_20180508-0511.csv.zst") else {
         return;
     };
     let tape = format!("BTC/USD={}", tape.display());

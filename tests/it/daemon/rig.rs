@@ -374,13 +374,3 @@ impl Keys {
         (reference("key"), reference("secret"))
     }
 }
-
-/// Where the shared recordings are, if they are here.
-pub(super) fn data(path: &str) -> Option<PathBuf> {
-    let base = std::env::var_os("TRADINGD_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
-    let path = base.join(path);
-    path.exists().then_some(path)
-}

@@ -1,6 +1,6 @@
 //! Recorded frames as a market.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use serde_json::Value;
 use tradingd::{
@@ -12,7 +12,7 @@ use tradingd::{
 use super::rig::{Trader, kraken, levels, reach, start, trades, until};
 use crate::{
     sim_ws::rig::{Rig, quiet},
-    support::{clock, within, ws::Client},
+    support::{captures, clock, within, ws::Client},
 };
 
 fn playing(recordings: &[&str], speed: f64) -> Settings {
@@ -28,17 +28,9 @@ fn own(name: &str) -> String {
     format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A shared capture, or a loud note that it is not there.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+/// A shared capture, if it is there.
 fn shared(name: &str) -> Option<String> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
-    let root = std::env::var_os("TRADINGD_DATA").map_or_else(|| beside.into(), PathBuf::from);
-    let path = root.join(name);
-    if path.exists() {
-        return Some(path.to_string_lossy().into_owned());
-    }
-    eprintln!("SKIPPED: {} is not there", path.display());
-    None
+    Some(captures::shared(name)?.to_string_lossy().into_owned())
 }
 
 fn status(sim: &Simulator, pair: u32) -> TradingStatus {

@@ -1,5 +1,8 @@
 //! What the tests stand on: clocks, limits, tiny clients that do exactly what a test says.
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#[path = "../../../src/io/captures.rs"]
+pub(crate) mod captures;
 pub(crate) mod http;
 pub(crate) mod ws;
 

@@ -262,12 +262,13 @@ fn nearest(value: Decimal, precision: u8, step: i64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-    use crate::sim::{
-        market::tape::{Form, Tape, rows::Rows},
-        matching::Universe,
+    use crate::{
+        io::captures,
+        sim::{
+            market::tape::{Form, Tape, rows::Rows},
+            matching::Universe,
+        },
     };
 
     /// What the trades of a file add up to, by the length of its bars: open, high, low, close, volume, trades.
@@ -340,18 +341,13 @@ mod tests {
 
     #[test]
     fn real_bars_come_back_row_for_row() {
-        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
-        let data = std::env::var("TRADINGD_DATA").unwrap_or_else(|_unset| beside.to_owned());
         for (name, symbol, length) in [
             ("XBTUSD_5_2023Q1.csv.zst", "BTC/USD", 300),
             ("XBTUSDT_1_20230301-0321.csv.zst", "BTC/USDT", 60),
             ("USDTUSD_1_20230301-0321.csv.zst", "USDT/USD", 60),
         ] {
-            let path = PathBuf::from(&data).join("ohlc").join(name);
-            if path.exists() {
+            if let Some(path) = captures::shared(&format!("ohlc/{name}")) {
                 check(&path, symbol, length, false);
-            } else {
-                eprintln!("SKIPPED: no {}", path.display());
             }
         }
     }

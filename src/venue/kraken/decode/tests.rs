@@ -1,7 +1,5 @@
 //! Frames of every kind, and what is no frame.
 
-use std::path::PathBuf;
-
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,6 +7,7 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::{
     engine::event::{BookUpdate, Level, ReportKind},
+    io::captures::shared,
     types::{
         Decimal, Fees, InstrumentId, InvalidDigits, Price, Quantity, Side, Symbol, Timestamp,
         TradingStatus,
@@ -124,20 +123,6 @@ fn every_captured_row_decodes_to_its_own_type_with_no_field_unknown() {
     }
     assert_eq!(captures, 39);
     assert_eq!(decoder.notes().unknown_fields(), 0, "{:?}", decoder.notes());
-}
-
-/// A file of the shared captures, or a loud note that it is not there.
-fn shared(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("TRADINGD_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")),
-        PathBuf::from,
-    );
-    let path = root.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: {} is not there", path.display());
-    None
 }
 
 #[test]
