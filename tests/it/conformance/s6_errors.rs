@@ -35,35 +35,63 @@ fn market(side: &str, qty: &str) -> Order {
     }
 }
 
-/// The refusal of a request on each wire; none where it was accepted.
-async fn both(desk: &Desk, client: &mut Client, token: &str, order: &Order) -> [Option<String>; 2] {
-    let request = format!(
-        r#"{{"method":"add_order","params":{{{},"token":"{token}"}}}}"#,
-        order.params
-    );
-    let answers = replies(client, &request).await;
-    let socket = read(&answers[0])["error"].as_str().map(str::to_owned);
-    let rest: Value = read(&desk.call("AddOrder", &order.form).await);
-    [socket, rest["error"][0].as_str().map(str::to_owned)]
+/// The two wires of one account.
+struct Wires {
+    desk: Desk,
+    client: Client,
+    token: String,
+}
+
+impl Wires {
+    async fn open() -> Self {
+        let desk = Desk::documented().await;
+        let (client, token) = desk.trader().await;
+        Self {
+            desk,
+            client,
+            token,
+        }
+    }
+
+    /// The refusal of an order on each wire; none where it was accepted.
+    async fn send(&mut self, order: &Order) -> [Option<String>; 2] {
+        let (params, token) = (&order.params, &self.token);
+        let request =
+            format!(r#"{{"method":"add_order","params":{{{params},"token":"{token}"}}}}"#);
+        let answers = replies(&mut self.client, &request).await;
+        let socket = read(&answers[0])["error"].as_str().map(str::to_owned);
+        let rest: Value = read(&self.desk.call("AddOrder", &order.form).await);
+        [socket, rest["error"][0].as_str().map(str::to_owned)]
+    }
+
+    /// Sends an order that both wires answer with these words, or both accept.
+    async fn answered(&mut self, order: &Order, words: Option<&str>, when: &str) {
+        let told = self.send(order).await;
+        let words = words.map(str::to_owned);
+        assert_eq!(told, [words.clone(), words], "{when}{}", order.params);
+    }
+
+    /// Changes the status of the venue, or of the one pair.
+    fn set(&self, whole: bool, status: TradingStatus) {
+        let (sim, pair) = (&self.desk.sim, self.desk.pair("BTC/USD"));
+        match whole {
+            true => sim.set_system_status(status),
+            false => sim.set_pair_status(pair, status),
+        }
+    }
 }
 
 const NONE: (&str, &str) = ("", "");
+const NAMED: (&str, &str) = (r#","cl_ord_id":"twice""#, "&cl_ord_id=twice");
+const POST: (&str, &str) = (r#","post_only":true"#, "&oflags=post");
 
 #[tokio::test]
 async fn s6_1_both_wires_refuse_an_order_in_the_same_words() {
-    let desk = Desk::documented().await;
-    let (mut client, token) = desk.trader().await;
-    let named = (r#","cl_ord_id":"twice""#, "&cl_ord_id=twice");
-    both(
-        &desk,
-        &mut client,
-        &token,
-        &limit("buy", "50000.0", "0.01", named),
-    )
-    .await;
+    let mut wires = Wires::open().await;
+    wires.send(&limit("buy", "50000.0", "0.01", NAMED)).await;
     for (order, words) in [
         (
-            limit("buy", "50000.0", "0.01", named),
+            limit("buy", "50000.0", "0.01", NAMED),
             "EGeneral:Invalid arguments:cl_ord_id not unique",
         ),
         (
@@ -88,12 +116,7 @@ async fn s6_1_both_wires_refuse_an_order_in_the_same_words() {
         ),
         (market("sell", "10.1"), "EOrder:Insufficient funds"),
         (
-            limit(
-                "buy",
-                "61600.0",
-                "0.01",
-                (r#","post_only":true"#, "&oflags=post"),
-            ),
+            limit("buy", "61600.0", "0.01", POST),
             "EOrder:Post only order",
         ),
         (
@@ -151,83 +174,46 @@ async fn s6_1_both_wires_refuse_an_order_in_the_same_words() {
             "EOrder:cl_ord_id is not supported on conditional close",
         ),
     ] {
-        let told = both(&desk, &mut client, &token, &order).await;
-        assert_eq!(
-            told,
-            [Some(words.to_owned()), Some(words.to_owned())],
-            "{}",
-            order.params
-        );
+        wires.answered(&order, Some(words), "").await;
     }
 }
 
 #[tokio::test]
 async fn s6_1_the_first_thing_that_is_wrong_is_the_one_that_is_told() {
-    let desk = Desk::documented().await;
-    let (mut client, token) = desk.trader().await;
-    let named = (r#","cl_ord_id":"twice""#, "&cl_ord_id=twice");
-    both(
-        &desk,
-        &mut client,
-        &token,
-        &limit("buy", "50000.0", "0.01", named),
-    )
-    .await;
+    let mut wires = Wires::open().await;
+    wires.send(&limit("buy", "50000.0", "0.01", NAMED)).await;
     for (order, words) in [
         // Decimals before the minimum, the minimum before the name, the name before the funds, the funds before post-only.
         (
-            limit("buy", "50000.05", "0.00001", named),
+            limit("buy", "50000.05", "0.00001", NAMED),
             "EOrder:Invalid price:BTC/USD price can only be specified up to 1 decimals.",
         ),
         (
-            limit("buy", "50000.0", "0.00001", named),
+            limit("buy", "50000.0", "0.00001", NAMED),
             "EGeneral:Invalid arguments:volume minimum not met",
         ),
         (
-            limit("buy", "50000.0", "1000", named),
+            limit("buy", "50000.0", "1000", NAMED),
             "EGeneral:Invalid arguments:cl_ord_id not unique",
         ),
         (
-            limit(
-                "buy",
-                "61600.0",
-                "1000",
-                (r#","post_only":true"#, "&oflags=post"),
-            ),
+            limit("buy", "61600.0", "1000", POST),
             "EOrder:Insufficient funds",
         ),
     ] {
-        let told = both(&desk, &mut client, &token, &order).await;
-        assert_eq!(
-            told,
-            [Some(words.to_owned()), Some(words.to_owned())],
-            "{}",
-            order.params
-        );
+        wires.answered(&order, Some(words), "").await;
     }
-    desk.sim.set_system_status(TradingStatus::CancelOnly);
-    let order = limit("buy", "50000.0", "0.00001", named);
-    let told = both(&desk, &mut client, &token, &order).await;
+    wires.desk.sim.set_system_status(TradingStatus::CancelOnly);
+    let order = limit("buy", "50000.0", "0.00001", NAMED);
     let words = "EService:Market in cancel_only mode";
-    assert_eq!(
-        told,
-        [Some(words.to_owned()), Some(words.to_owned())],
-        "the venue's state before all that"
-    );
+    let when = "the venue's state before all that: ";
+    wires.answered(&order, Some(words), when).await;
 }
 
 #[tokio::test]
 async fn s6_2_each_status_lets_through_what_it_is_named_for() {
-    let desk = Desk::documented().await;
-    let (mut client, token) = desk.trader().await;
-    let posts = || {
-        limit(
-            "buy",
-            "50000.0",
-            "0.01",
-            (r#","post_only":true"#, "&oflags=post"),
-        )
-    };
+    let mut wires = Wires::open().await;
+    let posts = || limit("buy", "50000.0", "0.01", POST);
     let plain = || limit("buy", "50000.0", "0.01", NONE);
     let cancel_only = Some("EService:Market in cancel_only mode");
     let post_only = Some("EService:Market in post_only mode");
@@ -253,40 +239,30 @@ async fn s6_2_each_status_lets_through_what_it_is_named_for() {
         ),
     ] {
         for whole in [true, false] {
-            let set = |status| {
-                if whole {
-                    desk.sim.set_system_status(status);
-                } else {
-                    desk.sim.set_pair_status(desk.pair("BTC/USD"), status);
-                }
-            };
             if whole && status == TradingStatus::LimitOnly {
                 continue;
             }
             // One order rests, to be canceled.
-            both(&desk, &mut client, &token, &plain()).await;
-            set(status);
+            wires.send(&plain()).await;
+            wires.set(whole, status);
             for (order, words) in [
                 (posts(), of_post),
                 (plain(), of_limit),
                 (market("buy", "0.001"), of_market),
             ] {
-                let told = both(&desk, &mut client, &token, &order).await;
-                let words = words.map(str::to_owned);
-                assert_eq!(
-                    told,
-                    [words.clone(), words],
-                    "{status:?} {whole} {}",
-                    order.params
-                );
+                let when = format!("{status:?} {whole} ");
+                wires.answered(&order, words, &when).await;
             }
-            let all = format!(r#"{{"method":"cancel_all","params":{{"token":"{token}"}}}}"#);
-            let answer = read(&replies(&mut client, &all).await[0]);
+            let all = format!(
+                r#"{{"method":"cancel_all","params":{{"token":"{}"}}}}"#,
+                wires.token
+            );
+            let answer = read(&replies(&mut wires.client, &all).await[0]);
             if whole {
                 assert_eq!(answer["success"], cancels, "{status:?}: {answer}");
             }
-            set(TradingStatus::Online);
-            ask(&mut client, &all).await;
+            wires.set(whole, TradingStatus::Online);
+            ask(&mut wires.client, &all).await;
         }
     }
 }
