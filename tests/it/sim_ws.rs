@@ -10,6 +10,7 @@ mod errors;
 mod extras;
 mod faults;
 mod feed;
+mod frame;
 mod icebergs;
 mod level3;
 mod life;

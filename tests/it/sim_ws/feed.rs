@@ -9,7 +9,10 @@ use tradingd::{
     types::{Price, Side, TradingStatus},
 };
 
-use super::rig::{Rig, of, quiet, rows};
+use super::{
+    frame::Frame,
+    rig::{Rig, of, quiet, rows},
+};
 use crate::support::ws::Client;
 
 const DEPTHS: [usize; 5] = [10, 25, 100, 500, 1000];
@@ -22,25 +25,6 @@ struct Naive {
 }
 
 #[derive(Deserialize)]
-struct BookFrame<'a> {
-    channel: &'a str,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(borrow)]
-    data: [BookData<'a>; 1],
-}
-
-#[derive(Deserialize)]
-struct BookData<'a> {
-    #[serde(borrow)]
-    bids: Vec<Entry<'a>>,
-    #[serde(borrow)]
-    asks: Vec<Entry<'a>>,
-    checksum: u32,
-    timestamp: &'a str,
-}
-
-#[derive(Deserialize)]
 struct Entry<'a> {
     #[serde(borrow)]
     price: &'a RawValue,
@@ -50,7 +34,7 @@ struct Entry<'a> {
 
 impl Naive {
     fn apply(&mut self, frame: &str, depth: usize) -> u32 {
-        let frame: BookFrame<'_> = serde_json::from_str(frame).unwrap();
+        let frame: Frame<'_, Entry<'_>> = serde_json::from_str(frame).unwrap();
         let [data] = frame.data;
         assert_eq!(frame.channel, "book");
         assert!(data.timestamp.ends_with('Z'));

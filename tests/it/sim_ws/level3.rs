@@ -13,29 +13,13 @@ use tradingd::{
     types::{Price, Side},
 };
 
-use super::rig::{Rig, of, quiet, rows};
+use super::{
+    frame::Frame,
+    rig::{Rig, of, quiet, rows},
+};
 use crate::support::ws::{Client, Ended};
 
 const DEPTHS: [usize; 3] = [10, 100, 1000];
-
-#[derive(Deserialize)]
-struct Frame<'a> {
-    channel: &'a str,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(borrow)]
-    data: [Data<'a>; 1],
-}
-
-#[derive(Deserialize)]
-struct Data<'a> {
-    #[serde(borrow)]
-    bids: Vec<Row<'a>>,
-    #[serde(borrow)]
-    asks: Vec<Row<'a>>,
-    checksum: u32,
-    timestamp: &'a str,
-}
 
 #[derive(Deserialize)]
 struct Row<'a> {
@@ -61,7 +45,7 @@ struct Orders {
 impl Orders {
     /// Applies a frame and proves it. Frames of other kinds are passed over.
     fn apply(&mut self, text: &str, depth: usize) -> bool {
-        let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else {
+        let Ok(frame) = serde_json::from_str::<Frame<'_, Row<'_>>>(text) else {
             return false;
         };
         let [data] = frame.data;
