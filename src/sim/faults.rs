@@ -28,7 +28,6 @@ pub use kind::{
     Delay, Ending, Fault, FrameFault, Garbage, PrivateFault, RequestFault, RestFault, Shape,
     SocketFault, Staleness,
 };
-pub(crate) use kind::{MethodFault, WireFault};
 pub use part::{InvalidPart, Part};
 
 /// The faults that a simulator starts with.
@@ -138,10 +137,12 @@ impl FaultHandle {
     }
 
     /// What a socket does instead of sending the next frame.
-    pub(crate) fn wire(&self, role: Role) -> Option<WireFault> {
+    pub(crate) fn socket(&self, role: Role) -> Option<SocketFault> {
         let taken = self.take(|fault| {
-            let (on, wire) = fault.on_wire()?;
-            (on == role).then_some(wire)
+            let Fault::Socket(on, what) = fault else {
+                return None;
+            };
+            (*on == role).then(|| what.clone())
         });
         taken.map(first)
     }
@@ -165,7 +166,7 @@ impl FaultHandle {
     /// The HTTP status that a client gets which connects to a socket.
     pub(crate) fn refuses(&self, role: Role) -> Option<u16> {
         let taken = self.take(|fault| {
-            let Fault::Socket(on, SocketFault::Refuse(status)) = fault else {
+            let Fault::Refuse(on, status) = fault else {
                 return None;
             };
             (*on == role).then_some(*status)
@@ -186,25 +187,24 @@ impl FaultHandle {
     }
 
     /// What a request gets instead of its answer, with a drawn number.
-    pub(crate) fn method(&self, method: &str) -> Option<(MethodFault, u64)> {
+    pub(crate) fn request(&self, method: &str) -> Option<(RequestFault, u64)> {
         self.take(|fault| {
-            let (on, fault) = fault.on_method()?;
-            means(on, method).then_some(fault)
+            let Fault::Request(on, what) = fault else {
+                return None;
+            };
+            means(on, method).then(|| what.clone())
         })
     }
 
     /// Whether every token is void when this request comes.
     pub(crate) fn voids_tokens(&self, method: &str) -> bool {
-        let voids = RequestFault::VoidTokens;
-        self.happens(
-            |fault| matches!(fault, Fault::Request(on, is) if means(on, method) && *is == voids),
-        )
+        self.happens(|fault| matches!(fault, Fault::VoidTokens(on) if means(on, method)))
     }
 
     /// How much of an order is filled while a request about it is on its way.
     pub(crate) fn fills(&self, method: &str) -> Option<Part> {
         let taken = self.take(|fault| {
-            let Fault::Request(on, RequestFault::Fill(part)) = fault else {
+            let Fault::Fill(on, part) = fault else {
                 return None;
             };
             means(on, method).then_some(*part)

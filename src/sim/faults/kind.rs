@@ -13,37 +13,23 @@ use crate::sim::server::Role;
 /// Something that goes wrong. A method, endpoint or channel that is named `*` is any.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Fault {
-    /// A socket of this role ends without a close frame.
-    Drop(Role),
-    /// A socket's sending half ends; it still reads.
-    HalfClose(Role),
-    /// A socket stays open and says nothing more, heartbeats included.
-    Mute(Role),
-    /// A frame that is none goes out on a socket.
-    Garbage(Role, Garbage),
-    /// Something else happens to a socket of this role.
+    /// Something happens to a socket of this role.
     Socket(Role, SocketFault),
+    /// A client that connects to a socket of this role is answered with this HTTP status.
+    Refuse(Role, u16),
     /// Something happens to a frame of a channel, or of any, on a socket of this role.
     Frame(Role, Option<String>, FrameFault),
     /// A subscription to this channel is acknowledged, and nothing follows. Heartbeats go on.
     Silence(String),
     /// Something is wrong with a private channel.
     Private(String, PrivateFault),
-    /// A request of this method is carried out and never answered; its reports come.
-    NoAnswer(String),
-    /// A request of this method is neither carried out nor answered.
-    Ignore(String),
-    /// A request of this method is answered with an error.
-    Error {
-        /// The method.
-        method: String,
-        /// The error's text.
-        text: String,
-        /// Whether it is carried out all the same.
-        execute: bool,
-    },
-    /// Something else happens to a request of this method, or of this REST endpoint where that makes sense.
+    /// The answer to a request of this method goes wrong.
     Request(String, RequestFault),
+    /// Every token is void when a request of this method comes.
+    VoidTokens(String),
+    /// So much of the order of a request of this method, or of this REST endpoint, is filled: of a new order at once, else just before
+    /// the request is decided.
+    Fill(String, Part),
     /// The next checksum of this symbol is wrong.
     Checksum(String),
     /// What comes of a request of this method (`add_order`, `amend_order`) is not reported. Later reports of its order come.
@@ -55,6 +41,14 @@ pub enum Fault {
 /// What can happen to a socket.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SocketFault {
+    /// It ends without a close frame.
+    Drop,
+    /// Its sending half ends; it still reads.
+    HalfClose,
+    /// It stays open and says nothing more, heartbeats included.
+    Mute,
+    /// A frame that is none goes out on it.
+    Garbage(Garbage),
     /// It ends with a TCP reset.
     Reset,
     /// It ends with this close code and reason.
@@ -63,8 +57,6 @@ pub enum SocketFault {
     Slow(u32),
     /// It ends without a close frame, and every dead man's switch that is wound goes off, as if the client had been away too long.
     SwitchOff,
-    /// A client that connects is answered with this HTTP status.
-    Refuse(u16),
 }
 
 /// What can happen to a frame of a channel.
@@ -95,15 +87,22 @@ pub enum PrivateFault {
     SplitSnapshot,
 }
 
-/// What can happen to a request beside an error.
+/// What a request gets instead of its answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RequestFault {
-    /// It is carried out and answered late.
+    /// Nothing. It is carried out, and its reports come.
+    NoAnswer,
+    /// Nothing, and it is not carried out.
+    Ignore,
+    /// An error.
+    Error {
+        /// The error's text.
+        text: String,
+        /// Whether it is carried out all the same.
+        execute: bool,
+    },
+    /// The proper answer, late. It is carried out at once.
     Late(Delay),
-    /// Every token is void when it comes.
-    VoidTokens,
-    /// So much of its order is filled: of a new order at once, else just before the request is decided.
-    Fill(Part),
     /// Its answer has another of the shapes that have been seen.
     Shape {
         /// Which.
@@ -228,108 +227,3 @@ pub(super) fn means(on: &str, this: &str) -> bool {
 
 /// Whatever it is.
 pub(super) const ANY: &str = "*";
-
-/// What a socket does next, instead of sending on.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum WireFault {
-    Drop,
-    HalfClose,
-    Mute,
-    Garbage(Garbage),
-    Reset,
-    Close(u16, String),
-    Slow(u32),
-    SwitchOff,
-}
-
-/// What a request gets instead of its answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum MethodFault {
-    NoAnswer,
-    Ignore,
-    Error {
-        text: String,
-        execute: bool,
-    },
-    Late(Delay),
-    Shape {
-        shape: Shape,
-        refusal: Option<String>,
-    },
-}
-
-impl Fault {
-    pub(super) fn on_wire(&self) -> Option<(Role, WireFault)> {
-        Some(match self {
-            Self::Drop(role) => (*role, WireFault::Drop),
-            Self::HalfClose(role) => (*role, WireFault::HalfClose),
-            Self::Mute(role) => (*role, WireFault::Mute),
-            Self::Garbage(role, garbage) => (*role, WireFault::Garbage(*garbage)),
-            Self::Socket(role, fault) => (*role, fault.on_wire()?),
-            Self::Frame(..)
-            | Self::Silence(_)
-            | Self::Private(..)
-            | Self::NoAnswer(_)
-            | Self::Ignore(_)
-            | Self::Error { .. }
-            | Self::Request(..)
-            | Self::Checksum(_)
-            | Self::Unreported(_)
-            | Self::Rest(..) => return None,
-        })
-    }
-
-    pub(super) fn on_method(&self) -> Option<(&str, MethodFault)> {
-        Some(match self {
-            Self::NoAnswer(method) => (method, MethodFault::NoAnswer),
-            Self::Ignore(method) => (method, MethodFault::Ignore),
-            Self::Error {
-                method,
-                text,
-                execute,
-            } => {
-                let (text, execute) = (text.clone(), *execute);
-                (method, MethodFault::Error { text, execute })
-            }
-            Self::Request(method, fault) => (method, fault.on_method()?),
-            Self::Drop(_)
-            | Self::HalfClose(_)
-            | Self::Mute(_)
-            | Self::Garbage(..)
-            | Self::Socket(..)
-            | Self::Frame(..)
-            | Self::Silence(_)
-            | Self::Private(..)
-            | Self::Checksum(_)
-            | Self::Unreported(_)
-            | Self::Rest(..) => return None,
-        })
-    }
-}
-
-impl SocketFault {
-    fn on_wire(&self) -> Option<WireFault> {
-        match self {
-            Self::Reset => Some(WireFault::Reset),
-            Self::Close(code, reason) => Some(WireFault::Close(*code, reason.clone())),
-            Self::Slow(rate) => Some(WireFault::Slow(*rate)),
-            Self::SwitchOff => Some(WireFault::SwitchOff),
-            // It is no socket yet.
-            Self::Refuse(_) => None,
-        }
-    }
-}
-
-impl RequestFault {
-    fn on_method(&self) -> Option<MethodFault> {
-        match self {
-            Self::Late(delay) => Some(MethodFault::Late(*delay)),
-            Self::Shape { shape, refusal } => Some(MethodFault::Shape {
-                shape: *shape,
-                refusal: refusal.clone(),
-            }),
-            // They leave the answer alone.
-            Self::VoidTokens | Self::Fill(_) => None,
-        }
-    }
-}

@@ -50,15 +50,20 @@ impl TryFrom<RawRule> for FaultRule {
 fn fault(raw: RawRule) -> Result<Fault, String> {
     let on = raw.on.clone();
     let at_socket = |fault| Ok(Fault::Socket(role(&on)?, fault));
+    let at_private = |fault| Ok(Fault::Private(private_channel(&on)?, fault));
     let of_method = |fault| Ok(Fault::Request(method(&on)?, fault));
     let of_endpoint = |fault| Ok(Fault::Rest(endpoint(&on)?, fault));
+    let ending = |reset| {
+        let execute = raw.execute;
+        of_endpoint(RestFault::Drop(Ending { reset, execute }))
+    };
     match raw.kind {
-        Kind::Drop => Ok(Fault::Drop(role(&on)?)),
-        Kind::HalfClose => Ok(Fault::HalfClose(role(&on)?)),
-        Kind::Mute => Ok(Fault::Mute(role(&on)?)),
+        Kind::Drop => at_socket(SocketFault::Drop),
+        Kind::HalfClose => at_socket(SocketFault::HalfClose),
+        Kind::Mute => at_socket(SocketFault::Mute),
         Kind::Garbage => {
             let garbage = raw.garbage.unwrap_or(Garbage::Truncated);
-            Ok(Fault::Garbage(role(&on)?, garbage))
+            at_socket(SocketFault::Garbage(garbage))
         }
         Kind::Reset => at_socket(SocketFault::Reset),
         Kind::Close => {
@@ -67,7 +72,7 @@ fn fault(raw: RawRule) -> Result<Fault, String> {
         }
         Kind::Slow => at_socket(SocketFault::Slow(speed(raw.bytes_per_second)?)),
         Kind::SwitchOff => at_socket(SocketFault::SwitchOff),
-        Kind::Refuse => at_socket(SocketFault::Refuse(http_status(raw.status)?)),
+        Kind::Refuse => Ok(Fault::Refuse(role(&on)?, http_status(raw.status)?)),
         Kind::Lose => raw.frame(FrameFault::Lose),
         Kind::Duplicate => raw.frame(FrameFault::Duplicate),
         Kind::Delay => raw.frame(FrameFault::Delay(raw.given_delay()?)),
@@ -76,30 +81,22 @@ fn fault(raw: RawRule) -> Result<Fault, String> {
         Kind::UnknownFields => raw.frame(FrameFault::UnknownFields),
         Kind::Sparse => raw.frame(FrameFault::Sparse),
         Kind::Silence => Ok(Fault::Silence(channel(&on)?)),
-        Kind::SequenceGap => {
-            let channel = private_channel(&on)?;
-            Ok(Fault::Private(channel, PrivateFault::SequenceGap))
-        }
-        Kind::SplitSnapshot => {
-            let channel = private_channel(&on)?;
-            Ok(Fault::Private(channel, PrivateFault::SplitSnapshot))
-        }
-        Kind::NoAnswer => Ok(Fault::NoAnswer(method(&on)?)),
-        Kind::Ignore => Ok(Fault::Ignore(method(&on)?)),
-        Kind::Error => Ok(Fault::Error {
-            method: method(&on)?,
-            execute: raw.execute,
+        Kind::SequenceGap => at_private(PrivateFault::SequenceGap),
+        Kind::SplitSnapshot => at_private(PrivateFault::SplitSnapshot),
+        Kind::NoAnswer => of_method(RequestFault::NoAnswer),
+        Kind::Ignore => of_method(RequestFault::Ignore),
+        Kind::Error => of_method(RequestFault::Error {
             text: needed_text(raw.text)?,
+            execute: raw.execute,
         }),
         Kind::Late => {
             let late = RequestFault::Late(raw.given_delay()?);
             Ok(Fault::Request(answered(&on)?, late))
         }
-        Kind::VoidTokens => of_method(RequestFault::VoidTokens),
+        Kind::VoidTokens => Ok(Fault::VoidTokens(method(&on)?)),
         Kind::Fill => {
             let part = raw.part.ok_or("part: how much of the order, as \"0.5\"")?;
-            let part = RequestFault::Fill(part);
-            Ok(Fault::Request(about_orders(&on)?, part))
+            Ok(Fault::Fill(about_orders(&on)?, part))
         }
         Kind::Shape => of_method(RequestFault::Shape {
             shape: fitting_shape(raw.shape, &on)?,
@@ -126,23 +123,13 @@ fn fault(raw: RawRule) -> Result<Fault, String> {
         Kind::RestNoAnswer => of_endpoint(RestFault::DoThenSilence),
         Kind::RestIgnore => of_endpoint(RestFault::Silence),
         Kind::RestDelay => of_endpoint(RestFault::Delay(raw.given_delay()?)),
-        Kind::RestDrop => of_endpoint(RestFault::Drop(Ending {
-            reset: false,
-            execute: raw.execute,
-        })),
-        Kind::RestReset => of_endpoint(RestFault::Drop(Ending {
-            reset: true,
-            execute: raw.execute,
-        })),
+        Kind::RestDrop => ending(false),
+        Kind::RestReset => ending(true),
         Kind::RestCut => of_endpoint(RestFault::Cut),
         Kind::RestSlow => of_endpoint(RestFault::Slow(speed(raw.bytes_per_second)?)),
         Kind::RestOvertaken => {
-            let usual = Some(Duration::from_secs(1));
-            of_endpoint(RestFault::Overtaken(delay(
-                raw.delay,
-                raw.delay_max,
-                usual,
-            )?))
+            let at_most = delay(raw.delay, raw.delay_max, Some(Duration::from_secs(1)))?;
+            of_endpoint(RestFault::Overtaken(at_most))
         }
         Kind::RestStale => {
             let stale = RestFault::Stale(raw.staleness()?);

@@ -71,33 +71,39 @@ fn a_delay_is_drawn_between_its_ends_and_again_the_same_with_the_same_seed() {
 #[test]
 fn faults_apply_only_where_they_were_armed() {
     let handle = FaultHandle::none();
-    handle.arm(Fault::NoAnswer("add_order".to_owned()), 1);
+    handle.arm(
+        Fault::Request("add_order".to_owned(), RequestFault::NoAnswer),
+        1,
+    );
     handle.arm_rest("AddOrder", RestFault::Status(520, "<html>".to_owned()), 1);
-    assert!(handle.method("amend_order").is_none());
-    let taken = handle.method("add_order").map(first);
-    assert_eq!(taken, Some(MethodFault::NoAnswer));
-    assert!(handle.method("add_order").is_none());
+    assert!(handle.request("amend_order").is_none());
+    let taken = handle.request("add_order").map(first);
+    assert_eq!(taken, Some(RequestFault::NoAnswer));
+    assert!(handle.request("add_order").is_none());
     assert!(handle.rest("OpenOrders").is_none());
     assert!(handle.rest("AddOrder").is_some());
-    handle.arm(Fault::Drop(Role::Public), 1);
-    assert_eq!(handle.wire(Role::Private), None);
+    handle.arm(Fault::Socket(Role::Public, SocketFault::Drop), 1);
+    assert_eq!(handle.socket(Role::Private), None);
     handle.disarm();
-    assert_eq!(handle.wire(Role::Public), None);
+    assert_eq!(handle.socket(Role::Public), None);
 }
 
 #[test]
 fn a_star_means_any() {
     let handle = FaultHandle::none();
-    handle.arm(Fault::Ignore("*".to_owned()), 2);
-    assert!(handle.method("ping").is_some());
-    assert!(handle.method("add_order").is_some());
+    handle.arm(Fault::Request("*".to_owned(), RequestFault::Ignore), 2);
+    assert!(handle.request("ping").is_some());
+    assert!(handle.request("add_order").is_some());
 }
 
 #[test]
 fn one_fault_is_taken_back_by_its_number() {
     let handle = FaultHandle::none();
     let first = handle.arm_rule(checksums(0, 1, 1.0));
-    let second = handle.arm_rule(FaultRule::new(Fault::Drop(Role::Public), 3));
+    let second = handle.arm_rule(FaultRule::new(
+        Fault::Socket(Role::Public, SocketFault::Drop),
+        3,
+    ));
     assert_eq!(handle.rules().len(), 2);
     assert!(handle.disarm_one(first) && !handle.disarm_one(first));
     assert!(!handle.corrupts("BTC/USD"));

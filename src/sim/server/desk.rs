@@ -18,7 +18,7 @@ use super::{
 use crate::{
     sim::{
         Venue, View,
-        faults::{MethodFault, Part, Shape},
+        faults::{Part, RequestFault, Shape},
         matching::{
             AccountId, Amend, Cancel, CancelTarget, Edit, NewOrder, Order, PairId, Refusal, Reply,
             Request,
@@ -33,7 +33,7 @@ pub(super) struct Task {
     pub(super) envelope: Envelope,
     pub(super) account: AccountId,
     pub(super) job: Job,
-    pub(super) fault: Option<MethodFault>,
+    pub(super) fault: Option<RequestFault>,
     /// How much of its order is filled meanwhile: a fault.
     pub(super) fill: Option<Part>,
 }
@@ -91,9 +91,9 @@ impl Task {
     /// What of a reply reaches the client.
     fn deliver(&self, reply: String, now: Timestamp, sink: Sink<'_>) {
         match &self.fault {
-            None | Some(MethodFault::Late(_) | MethodFault::Shape { .. }) => sink(reply),
-            Some(MethodFault::NoAnswer | MethodFault::Ignore) => {}
-            Some(MethodFault::Error { text, .. }) => {
+            None | Some(RequestFault::Late(_) | RequestFault::Shape { .. }) => sink(reply),
+            Some(RequestFault::NoAnswer | RequestFault::Ignore) => {}
+            Some(RequestFault::Error { text, .. }) => {
                 let error = VenueError::with(text.clone());
                 sink(self.envelope.failure(&error, None, now));
             }
@@ -143,13 +143,13 @@ impl Desk<'_> {
     /// The shape of the answer to a batch, and the error with which its last order is refused.
     fn shape(&self) -> (Shape, Option<&str>) {
         match &self.task.fault {
-            Some(MethodFault::Shape { shape, refusal }) => (*shape, refusal.as_deref()),
+            Some(RequestFault::Shape { shape, refusal }) => (*shape, refusal.as_deref()),
             None
             | Some(
-                MethodFault::NoAnswer
-                | MethodFault::Ignore
-                | MethodFault::Error { .. }
-                | MethodFault::Late(_),
+                RequestFault::NoAnswer
+                | RequestFault::Ignore
+                | RequestFault::Error { .. }
+                | RequestFault::Late(_),
             ) => (Shape::Rows, None),
         }
     }

@@ -19,7 +19,7 @@ use super::{
     },
 };
 use crate::{
-    sim::{faults::MethodFault, matching::Universe, settings::ReplyOrder},
+    sim::{faults::RequestFault, matching::Universe, settings::ReplyOrder},
     types::Timestamp,
 };
 
@@ -55,10 +55,10 @@ impl Session {
             fill: self.state.0.faults.fills(call.method.name()),
         };
         let mut delay = self.state.0.settings.reply_delay;
-        match self.state.0.faults.method(call.method.name()) {
-            Some((MethodFault::Ignore, _)) => return Ok(()),
+        match self.state.0.faults.request(call.method.name()) {
+            Some((RequestFault::Ignore, _)) => return Ok(()),
             Some((
-                MethodFault::Error {
+                RequestFault::Error {
                     text,
                     execute: false,
                 },
@@ -68,7 +68,7 @@ impl Session {
                 self.send_after(delay, vec![envelope.failure(&error, None, self.now())]);
                 return Ok(());
             }
-            Some((MethodFault::Late(late), luck)) => {
+            Some((RequestFault::Late(late), luck)) => {
                 delay += late.drawn(luck);
                 self.carry_out(task, delay);
                 return Ok(());

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Role, WsState, distort, outbox::Outgoing};
 use crate::{
     io::net::Stream,
-    sim::faults::{FrameFault, Garbage, WireFault},
+    sim::faults::{FrameFault, Garbage, SocketFault},
 };
 
 /// How long a frame waits at most for one that may overtake it.
@@ -165,32 +165,32 @@ impl Link {
 
     /// Carries out the fault that is due on this socket, if any.
     pub(super) async fn suffer(&mut self) -> Result<(), End> {
-        match self.state.0.faults.wire(self.role) {
+        match self.state.0.faults.socket(self.role) {
             None => Ok(()),
-            Some(WireFault::Drop) => Err(End::Fault),
-            Some(WireFault::Mute) => {
+            Some(SocketFault::Drop) => Err(End::Fault),
+            Some(SocketFault::Mute) => {
                 self.mute = true;
                 Ok(())
             }
-            Some(WireFault::HalfClose) => {
+            Some(SocketFault::HalfClose) => {
                 let ended = self.socket.get_mut().shutdown().await;
                 self.mute = true;
                 ended.map_err(|_broken| End::Wire)
             }
-            Some(WireFault::Garbage(kind)) => self.send(garbage(kind)).await,
-            Some(WireFault::Reset) => {
+            Some(SocketFault::Garbage(kind)) => self.send(garbage(kind)).await,
+            Some(SocketFault::Reset) => {
                 self.socket.get_ref().reset_on_drop().ok();
                 Err(End::Fault)
             }
-            Some(WireFault::Close(code, reason)) => Err(End::Told(CloseFrame {
+            Some(SocketFault::Close(code, reason)) => Err(End::Told(CloseFrame {
                 code: CloseCode::from(code),
                 reason: reason.into(),
             })),
-            Some(WireFault::Slow(rate)) => {
+            Some(SocketFault::Slow(rate)) => {
                 self.slow = Some(rate);
                 Ok(())
             }
-            Some(WireFault::SwitchOff) => {
+            Some(SocketFault::SwitchOff) => {
                 self.state.0.venue.fire_switches();
                 Err(End::Fault)
             }
@@ -201,8 +201,10 @@ impl Link {
 /// Whether this can happen to a frame.
 fn fits(fault: FrameFault, frame: &str, one_is_held: bool) -> bool {
     match fault {
-        FrameFault::Lose | FrameFault::Duplicate | FrameFault::Delay(_) => true,
-        FrameFault::UnknownFields => true,
+        FrameFault::Lose
+        | FrameFault::Duplicate
+        | FrameFault::Delay(_)
+        | FrameFault::UnknownFields => true,
         FrameFault::Reorder => !one_is_held,
         FrameFault::Exponent => distort::has_fraction(frame),
         FrameFault::Sparse => distort::is_follow_up(frame),

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     io::rng::{self, Rng},
     sim::{
-        faults::MethodFault,
+        faults::RequestFault,
         matching::{AccountId, PairId, Tier},
     },
     types::Timestamp,
@@ -123,16 +123,16 @@ impl Session {
         if call.method.is_trading() {
             return self.trade(call, envelope);
         }
-        match shared.faults.method(call.method.name()) {
-            Some((MethodFault::NoAnswer | MethodFault::Ignore, _)) => return Ok(()),
-            Some((MethodFault::Error { text, .. }, _)) => return Err(VenueError::with(text)),
-            Some((MethodFault::Late(delay), luck)) if call.method == Method::Ping => {
+        match shared.faults.request(call.method.name()) {
+            Some((RequestFault::NoAnswer | RequestFault::Ignore, _)) => return Ok(()),
+            Some((RequestFault::Error { text, .. }, _)) => return Err(VenueError::with(text)),
+            Some((RequestFault::Late(delay), luck)) if call.method == Method::Ping => {
                 let pong = vec![envelope.pong(self.now())];
                 self.send_after(delay.drawn(luck), pong);
                 return Ok(());
             }
             // A subscription's acknowledgement and its data belong together.
-            Some((MethodFault::Late(_) | MethodFault::Shape { .. }, _)) | None => {}
+            Some((RequestFault::Late(_) | RequestFault::Shape { .. }, _)) | None => {}
         }
         match call.method {
             Method::Subscribe => self.subscribe(call, envelope),

@@ -14,7 +14,12 @@ use tradingd::{
     },
     io::{Clock, net::Connector, rng},
     resilience::budget,
-    sim::{Settings as SimSettings, Simulator, faults::Fault, server::Role, settings::ReplyOrder},
+    sim::{
+        Settings as SimSettings, Simulator,
+        faults::{Fault, RequestFault, SocketFault},
+        server::Role,
+        settings::ReplyOrder,
+    },
     types::{ClOrdId, Instrument, InstrumentId, Side, TimeInForce},
     venue::kraken::{
         auth::Credentials,
@@ -275,8 +280,14 @@ async fn dropped_sockets_come_back_with_fresh_books_and_open_orders() {
     client.rest_order("aa1").await;
     client.until(|event| report(event, "aa1")).await;
     client.feed(Link::Up).await;
-    client.sim.faults().arm(Fault::Drop(Role::Public), 1);
-    client.sim.faults().arm(Fault::Drop(Role::Private), 1);
+    client
+        .sim
+        .faults()
+        .arm(Fault::Socket(Role::Public, SocketFault::Drop), 1);
+    client
+        .sim
+        .faults()
+        .arm(Fault::Socket(Role::Private, SocketFault::Drop), 1);
     client.feed(Link::Down).await;
     client
         .until(|event| (*event == Event::Account(Link::Down)).then_some(()))
@@ -294,7 +305,7 @@ async fn a_cancel_that_is_done_and_not_answered_is_unanswered_and_reported() {
     client.up().await;
     client.rest_order("aa1").await;
     client.until(|event| report(event, "aa1")).await;
-    let fault = Fault::NoAnswer("cancel_order".to_owned());
+    let fault = Fault::Request("cancel_order".to_owned(), RequestFault::NoAnswer);
     client.sim.faults().arm(fault, 1);
     client.cancel(1, "aa1").await;
     client

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use tradingd::{
     app::{Daemon, Handles, StartError, Stops, Verdict, clock},
     sim::{
-        faults::{Fault, RestFault},
+        faults::{Fault, RequestFault, RestFault, SocketFault},
         server::Role,
     },
 };
@@ -31,7 +31,7 @@ async fn a_key_refused_while_trading_ends_the_run_with_that_reason_and_no_order(
     let refusal = RestFault::Error("EAPI:Invalid key".to_owned());
     let faults = rig.sim.faults();
     faults.arm(Fault::Rest("GetWebSocketsToken".to_owned(), refusal), 1);
-    faults.arm(Fault::Drop(Role::Private), 1);
+    faults.arm(Fault::Socket(Role::Private, SocketFault::Drop), 1);
     let report = rig.ended().await;
     let Verdict::KeyRefused(reason) = report.verdict else {
         panic!("{:?}", report.verdict)
@@ -51,7 +51,10 @@ async fn a_third_signal_leaves_at_once_and_names_what_may_rest() {
     rig.until("every quote rests", settled).await;
     // Nothing is canceled any more, whatever way it goes.
     let faults = rig.sim.faults();
-    faults.arm(Fault::Ignore("cancel_order".to_owned()), u32::MAX);
+    faults.arm(
+        Fault::Request("cancel_order".to_owned(), RequestFault::Ignore),
+        u32::MAX,
+    );
     rig.stops.stop.cancel();
     rig.stops.hurry.cancel();
     rig.stops.abandon.cancel();

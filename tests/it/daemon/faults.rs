@@ -7,7 +7,7 @@ use tradingd::{
     engine::{Mode, risk::Code},
     sim::{
         Settings,
-        faults::{Fault, Garbage, RestFault},
+        faults::{Fault, Garbage, RequestFault, RestFault, SocketFault},
         server::Role,
         settings::ReplyOrder,
     },
@@ -64,7 +64,10 @@ async fn a_wrong_checksum_quarantines_that_book_and_leaves_the_other_alone() {
 async fn dropped_sockets(settings: Settings) {
     let rig = Rig::start(settings, config()).await;
     rig.until("trading", trades).await;
-    let (public, private) = (Fault::Drop(Role::Public), Fault::Drop(Role::Private));
+    let (public, private) = (
+        Fault::Socket(Role::Public, SocketFault::Drop),
+        Fault::Socket(Role::Private, SocketFault::Drop),
+    );
     rig.sim.faults().arm(private, 1);
     rig.until("the private socket down", |picture| {
         picture.tally.account_losses == 1
@@ -94,7 +97,9 @@ async fn dropped_sockets_come_back_and_trading_goes_on() {
 async fn a_mute_private_socket_is_noticed() {
     let rig = Rig::start(busy(), config()).await;
     rig.until("trading", trades).await;
-    rig.sim.faults().arm(Fault::Mute(Role::Private), 1);
+    rig.sim
+        .faults()
+        .arm(Fault::Socket(Role::Private, SocketFault::Mute), 1);
     rig.until("the private socket down", |picture| {
         picture.tally.account_losses == 1
     })
@@ -116,7 +121,9 @@ async fn unanswered(method: &str, settings: Settings) {
     let rig = Rig::start(settings, config()).await;
     rig.until("trading", trades).await;
     // The reports still come; only the answer does not.
-    rig.sim.faults().arm(Fault::NoAnswer(method.to_owned()), 1);
+    rig.sim
+        .faults()
+        .arm(Fault::Request(method.to_owned(), RequestFault::NoAnswer), 1);
     rig.until("the fault is used", |_| rig.sim.faults().armed() == 0)
         .await;
     let before = rig.picture().await.tally.fills;
@@ -146,9 +153,10 @@ async fn a_create_that_the_venue_ignored_is_looked_up_and_found_never_placed() {
     let rig = Rig::start(still(), config()).await;
     rig.until("trading", settled).await;
     let accepted = rig.orders().len();
-    rig.sim
-        .faults()
-        .arm(Fault::Ignore("add_order".to_owned()), 1);
+    rig.sim.faults().arm(
+        Fault::Request("add_order".to_owned(), RequestFault::Ignore),
+        1,
+    );
     // One of the quotes must be placed anew for the fault to be met.
     rig.end_at_the_venue("BTC/USD", Side::Buy);
     rig.until("the fault is used", |_| rig.sim.faults().armed() == 0)
@@ -172,14 +180,17 @@ async fn creates_that_went_down_with_their_socket_are_settled() {
     let rig = Rig::start(still(), config()).await;
     rig.until("trading", settled).await;
     let faults = rig.sim.faults();
-    faults.arm(Fault::Ignore("add_order".to_owned()), 4);
+    faults.arm(
+        Fault::Request("add_order".to_owned(), RequestFault::Ignore),
+        4,
+    );
     for symbol in ["BTC/USD", "ETH/USD"] {
         rig.end_at_the_venue(symbol, Side::Buy);
         rig.end_at_the_venue(symbol, Side::Sell);
     }
     rig.until("the creates are lost", |_| faults.armed() == 0)
         .await;
-    faults.arm(Fault::Drop(Role::Private), 1);
+    faults.arm(Fault::Socket(Role::Private, SocketFault::Drop), 1);
     let again = rig
         .until("never placed, and others placed", |picture| {
             picture.tally.account_losses == 1 && settled(picture)
@@ -195,7 +206,10 @@ async fn an_accepted_create_that_nobody_tells_of_is_found_in_the_records() {
     rig.until("trading", settled).await;
     let accepted = rig.orders().len();
     let faults = rig.sim.faults();
-    faults.arm(Fault::NoAnswer("add_order".to_owned()), 1);
+    faults.arm(
+        Fault::Request("add_order".to_owned(), RequestFault::NoAnswer),
+        1,
+    );
     faults.arm(Fault::Unreported("add_order".to_owned()), 1);
     rig.end_at_the_venue("BTC/USD", Side::Buy);
     rig.until("the faults are used", |_| faults.armed() == 0)
@@ -228,7 +242,10 @@ async fn an_amend_that_nobody_tells_of_is_settled_by_the_records() {
     let faults = rig.sim.faults();
     let mut unanswered = 0;
     for _ in 0..20 {
-        faults.arm(Fault::NoAnswer("amend_order".to_owned()), 1);
+        faults.arm(
+            Fault::Request("amend_order".to_owned(), RequestFault::NoAnswer),
+            1,
+        );
         faults.arm(Fault::Unreported("amend_order".to_owned()), 1);
         rig.until("the faults are used", |_| faults.armed() == 0)
             .await;
@@ -303,15 +320,12 @@ async fn cancels_leave_while_the_venue_takes_nothing_else() {
 async fn refused_but_placed(settings: Settings) {
     let rig = Rig::start(settings, config()).await;
     rig.until("trading", trades).await;
-    let (method, text) = ("add_order".to_owned(), "EService:Unavailable".to_owned());
-    rig.sim.faults().arm(
-        Fault::Error {
-            method,
-            text,
-            execute: true,
-        },
-        1,
-    );
+    let unavailable = RequestFault::Error {
+        text: "EService:Unavailable".to_owned(),
+        execute: true,
+    };
+    let fault = Fault::Request("add_order".to_owned(), unavailable);
+    rig.sim.faults().arm(fault, 1);
     rig.until("the fault is used", |_| rig.sim.faults().armed() == 0)
         .await;
     rig.until("trading again", trades).await;
@@ -333,7 +347,9 @@ async fn failing_records_keep_the_gate_shut_until_they_answer() {
     rig.sim
         .faults()
         .arm(Fault::Rest("OpenOrders".to_owned(), page), 4);
-    rig.sim.faults().arm(Fault::Drop(Role::Private), 1);
+    rig.sim
+        .faults()
+        .arm(Fault::Socket(Role::Private, SocketFault::Drop), 1);
     rig.until("the private socket down", |picture| {
         picture.tally.account_losses == 1
     })
@@ -356,7 +372,9 @@ async fn garbage_frames_are_counted_and_change_nothing() {
     ];
     for garbage in all {
         for role in [Role::Public, Role::Private] {
-            rig.sim.faults().arm(Fault::Garbage(role, garbage), 1);
+            rig.sim
+                .faults()
+                .arm(Fault::Socket(role, SocketFault::Garbage(garbage)), 1);
             rig.until("the fault is used", |_| rig.sim.faults().armed() == 0)
                 .await;
         }
@@ -397,14 +415,11 @@ async fn a_cancel_that_overtakes_its_create_still_ends_the_order() {
     })
     .await;
     let faults = rig.sim.faults();
-    faults.arm(
-        Fault::Error {
-            method: "cancel_order".to_owned(),
-            text: "EOrder:Unknown order".to_owned(),
-            execute: false,
-        },
-        1,
-    );
+    let unknown = RequestFault::Error {
+        text: "EOrder:Unknown order".to_owned(),
+        execute: false,
+    };
+    faults.arm(Fault::Request("cancel_order".to_owned(), unknown), 1);
     assert_sound(rig).await;
     assert_eq!(faults.armed(), 0, "a cancel was refused and repeated");
 }

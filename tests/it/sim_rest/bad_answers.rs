@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tradingd::sim::faults::{Ending, Fault, RequestFault, RestFault};
+use tradingd::sim::faults::{Ending, Fault, RestFault};
 
 use super::rig::{FORM, Rig, sign};
 use crate::support::within;
@@ -150,8 +150,7 @@ async fn an_order_is_filled_in_part_before_its_cancel_is_decided() {
     let rig = Rig::start().await;
     let id = rig.call("AddOrder", ORDER).await["txid"][0].clone();
     let id = id.as_str().unwrap();
-    let fill = RequestFault::Fill("0.5".parse().unwrap());
-    let fault = Fault::Request("CancelOrder".to_owned(), fill);
+    let fault = Fault::Fill("CancelOrder".to_owned(), "0.5".parse().unwrap());
     rig.faults.arm(fault, 1);
     let canceled = rig.call("CancelOrder", &format!("txid={id}")).await;
     assert_eq!(canceled["count"], 1);

@@ -17,6 +17,11 @@ fn arm(rig: &Rig, method: &str, fault: RequestFault) {
     rig.sim.faults().arm(fault, 1);
 }
 
+fn fill(rig: &Rig, method: &str, part: &str) {
+    let fault = Fault::Fill(method.to_owned(), part.parse().unwrap());
+    rig.sim.faults().arm(fault, 1);
+}
+
 fn request(method: &str, params: &Value, token: &str) -> String {
     let mut params = params.clone();
     params["token"] = token.into();
@@ -62,8 +67,7 @@ async fn trading() -> (Rig, Client, String) {
 #[tokio::test]
 async fn a_new_order_is_filled_in_part_on_demand() {
     let (rig, mut client, token) = trading().await;
-    let part = RequestFault::Fill("0.25".parse().unwrap());
-    arm(&rig, "add_order", part);
+    fill(&rig, "add_order", "0.25");
     add(&mut client, "part", &token).await;
     let trade = reports(&mut client, "trade").await.pop().unwrap();
     assert_eq!(trade["cl_ord_id"], "part");
@@ -81,11 +85,7 @@ async fn a_trade_arrives_between_a_cancel_and_its_outcome() {
     let (rig, mut client, token) = trading().await;
     add(&mut client, "raced", &token).await;
     reports(&mut client, "new").await;
-    arm(
-        &rig,
-        "cancel_order",
-        RequestFault::Fill("0.5".parse().unwrap()),
-    );
+    fill(&rig, "cancel_order", "0.5");
     let cancel = json!({"cl_ord_id": ["raced"]});
     client.send(&request("cancel_order", &cancel, &token)).await;
     let seen = reports(&mut client, "canceled").await;
@@ -98,11 +98,7 @@ async fn a_trade_arrives_between_a_cancel_and_its_outcome() {
 async fn a_cancel_finds_its_order_filled() {
     let (rig, mut client, token) = trading().await;
     add(&mut client, "gone", &token).await;
-    arm(
-        &rig,
-        "cancel_order",
-        RequestFault::Fill("1".parse().unwrap()),
-    );
+    fill(&rig, "cancel_order", "1");
     let cancel = json!({"cl_ord_id": ["gone"]});
     let answer = client.ask(&request("cancel_order", &cancel, &token)).await;
     assert_eq!(answer["error"], "EOrder:Unknown order");
@@ -133,7 +129,8 @@ async fn a_late_answer_comes_after_its_reports() {
 async fn a_token_is_void_from_one_request_to_the_next() {
     let (rig, mut client, token) = trading().await;
     assert_eq!(add(&mut client, "before", &token).await["success"], true);
-    arm(&rig, "add_order", RequestFault::VoidTokens);
+    let void = Fault::VoidTokens("add_order".to_owned());
+    rig.sim.faults().arm(void, 1);
     let answer = add(&mut client, "after", &token).await;
     assert_eq!(answer["error"], "EAPI:Invalid token");
     let answer = add(&mut client, "fresh", &rig.token()).await;

@@ -70,7 +70,7 @@ async fn a_slow_link_carries_so_many_bytes_a_second_and_loses_none() {
 #[tokio::test]
 async fn a_client_that_connects_is_refused_with_a_status_and_then_let_in() {
     let rig = Rig::start(&quiet()).await;
-    let refuse = Fault::Socket(Role::Public, SocketFault::Refuse(503));
+    let refuse = Fault::Refuse(Role::Public, 503);
     rig.sim.faults().arm(refuse, 1);
     let address = rig.sim.addresses().ws;
     match Client::open(address, "/v2").await.err() {

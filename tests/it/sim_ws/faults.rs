@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 use tradingd::sim::{
-    faults::{Fault, Garbage},
+    faults::{Fault, Garbage, RequestFault, SocketFault},
     server::Role,
 };
 
@@ -39,7 +39,9 @@ fn open_orders(rig: &Rig) -> usize {
 async fn a_dropped_socket_ends_without_a_close_frame_and_only_once() {
     let rig = Rig::start(&quiet()).await;
     let mut client = subscribed(&rig).await;
-    rig.sim.faults().arm(Fault::Drop(Role::Public), 1);
+    rig.sim
+        .faults()
+        .arm(Fault::Socket(Role::Public, SocketFault::Drop), 1);
     assert!(matches!(client.end().await, Ended::Broken));
     assert_eq!(rig.sim.faults().armed(), 0);
     rig.public().await;
@@ -49,7 +51,9 @@ async fn a_dropped_socket_ends_without_a_close_frame_and_only_once() {
 async fn a_half_closed_socket_sends_nothing_more_and_still_reads() {
     let rig = Rig::start(&quiet()).await;
     let mut client = subscribed(&rig).await;
-    rig.sim.faults().arm(Fault::HalfClose(Role::Public), 1);
+    rig.sim
+        .faults()
+        .arm(Fault::Socket(Role::Public, SocketFault::HalfClose), 1);
     assert!(matches!(client.end().await, Ended::Broken));
 }
 
@@ -57,7 +61,9 @@ async fn a_half_closed_socket_sends_nothing_more_and_still_reads() {
 async fn a_muted_socket_stays_open_without_a_sound() {
     let rig = Rig::start(&quiet()).await;
     let mut client = subscribed(&rig).await;
-    rig.sim.faults().arm(Fault::Mute(Role::Public), 1);
+    rig.sim
+        .faults()
+        .arm(Fault::Socket(Role::Public, SocketFault::Mute), 1);
     tokio::time::sleep(Duration::from_millis(50)).await;
     client.drain().await;
     client.send("{\"method\":\"ping\"}").await;
@@ -89,9 +95,10 @@ async fn a_create_whose_answer_is_lost_was_carried_out() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;
-    rig.sim
-        .faults()
-        .arm(Fault::NoAnswer("add_order".to_owned()), 1);
+    rig.sim.faults().arm(
+        Fault::Request("add_order".to_owned(), RequestFault::NoAnswer),
+        1,
+    );
     client.send(&add("lost", &token)).await;
     let frames = client.drain().await;
     assert!(
@@ -100,9 +107,10 @@ async fn a_create_whose_answer_is_lost_was_carried_out() {
     );
     assert_eq!(frames.len(), 2, "its reports came");
     assert_eq!(open_orders(&rig), 1);
-    rig.sim
-        .faults()
-        .arm(Fault::NoAnswer("amend_order".to_owned()), 1);
+    rig.sim.faults().arm(
+        Fault::Request("amend_order".to_owned(), RequestFault::NoAnswer),
+        1,
+    );
     let amend = format!(
         r#"{{"method":"amend_order","params":{{"cl_ord_id":"lost","order_qty":0.02,"token":"{token}"}}}}"#
     );
@@ -110,9 +118,10 @@ async fn a_create_whose_answer_is_lost_was_carried_out() {
     let frames = client.drain().await;
     assert_eq!(frames.len(), 1);
     assert_eq!(rows(&frames[0])[0]["exec_type"], "amended");
-    rig.sim
-        .faults()
-        .arm(Fault::Ignore("add_order".to_owned()), 1);
+    rig.sim.faults().arm(
+        Fault::Request("add_order".to_owned(), RequestFault::Ignore),
+        1,
+    );
     client.send(&add("ignored", &token)).await;
     assert!(client.drain().await.is_empty());
     assert_eq!(open_orders(&rig), 1);
@@ -124,11 +133,11 @@ async fn any_error_is_answered_with_or_without_the_order_placed() {
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;
     for (execute, open) in [(false, 0), (true, 1)] {
-        let fault = Fault::Error {
-            method: "add_order".to_owned(),
+        let unavailable = RequestFault::Error {
             text: "EService:Unavailable".to_owned(),
             execute,
         };
+        let fault = Fault::Request("add_order".to_owned(), unavailable);
         rig.sim.faults().arm(fault, 1);
         let answer = client.ask(&add("x", &token)).await;
         assert_eq!(answer["error"], "EService:Unavailable");
@@ -148,9 +157,10 @@ async fn garbage_comes_in_every_shape_and_the_socket_lives_on() {
         Garbage::UnknownChannel,
         Garbage::WrongTypes,
     ] {
-        rig.sim
-            .faults()
-            .arm(Fault::Garbage(Role::Public, garbage), 1);
+        rig.sim.faults().arm(
+            Fault::Socket(Role::Public, SocketFault::Garbage(garbage)),
+            1,
+        );
         let message = loop {
             let message = client.raw().await;
             if !matches!(&message, Message::Text(text) if text.contains("heartbeat")) {

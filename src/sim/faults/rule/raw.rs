@@ -217,14 +217,11 @@ impl From<FaultRule> for RawRule {
 fn written(fault: &Fault) -> RawRule {
     let of = RawRule::new;
     match fault {
-        Fault::Drop(role) => of(Kind::Drop, role.name()),
-        Fault::HalfClose(role) => of(Kind::HalfClose, role.name()),
-        Fault::Mute(role) => of(Kind::Mute, role.name()),
-        Fault::Garbage(role, garbage) => RawRule {
-            garbage: Some(*garbage),
-            ..of(Kind::Garbage, role.name())
-        },
         Fault::Socket(role, fault) => socket(*role, fault),
+        Fault::Refuse(role, status) => RawRule {
+            status: Some(*status),
+            ..of(Kind::Refuse, role.name())
+        },
         Fault::Frame(role, channel, fault) => RawRule {
             channel: channel.clone(),
             ..frame(*role, *fault)
@@ -232,18 +229,12 @@ fn written(fault: &Fault) -> RawRule {
         Fault::Silence(channel) => of(Kind::Silence, channel),
         Fault::Private(channel, PrivateFault::SequenceGap) => of(Kind::SequenceGap, channel),
         Fault::Private(channel, PrivateFault::SplitSnapshot) => of(Kind::SplitSnapshot, channel),
-        Fault::NoAnswer(method) => of(Kind::NoAnswer, method),
-        Fault::Ignore(method) => of(Kind::Ignore, method),
-        Fault::Error {
-            method,
-            text,
-            execute,
-        } => RawRule {
-            text: Some(text.clone()),
-            execute: *execute,
-            ..of(Kind::Error, method)
-        },
         Fault::Request(method, fault) => request(method, fault),
+        Fault::VoidTokens(method) => of(Kind::VoidTokens, method),
+        Fault::Fill(on, part) => RawRule {
+            part: Some(*part),
+            ..of(Kind::Fill, on)
+        },
         Fault::Checksum(symbol) => of(Kind::Checksum, symbol),
         Fault::Unreported(method) => of(Kind::Unreported, method),
         Fault::Rest(endpoint, fault) => rest(endpoint, fault),
@@ -253,6 +244,13 @@ fn written(fault: &Fault) -> RawRule {
 fn socket(role: Role, fault: &SocketFault) -> RawRule {
     let of = |kind| RawRule::new(kind, role.name());
     match fault {
+        SocketFault::Drop => of(Kind::Drop),
+        SocketFault::HalfClose => of(Kind::HalfClose),
+        SocketFault::Mute => of(Kind::Mute),
+        SocketFault::Garbage(garbage) => RawRule {
+            garbage: Some(*garbage),
+            ..of(Kind::Garbage)
+        },
         SocketFault::Reset => of(Kind::Reset),
         SocketFault::Close(code, reason) => RawRule {
             code: Some(*code),
@@ -264,10 +262,6 @@ fn socket(role: Role, fault: &SocketFault) -> RawRule {
             ..of(Kind::Slow)
         },
         SocketFault::SwitchOff => of(Kind::SwitchOff),
-        SocketFault::Refuse(status) => RawRule {
-            status: Some(*status),
-            ..of(Kind::Refuse)
-        },
     }
 }
 
@@ -287,12 +281,14 @@ fn frame(role: Role, fault: FrameFault) -> RawRule {
 fn request(method: &str, fault: &RequestFault) -> RawRule {
     let of = |kind| RawRule::new(kind, method);
     match fault {
-        RequestFault::Late(delay) => of(Kind::Late).delayed(*delay),
-        RequestFault::VoidTokens => of(Kind::VoidTokens),
-        RequestFault::Fill(part) => RawRule {
-            part: Some(*part),
-            ..of(Kind::Fill)
+        RequestFault::NoAnswer => of(Kind::NoAnswer),
+        RequestFault::Ignore => of(Kind::Ignore),
+        RequestFault::Error { text, execute } => RawRule {
+            text: Some(text.clone()),
+            execute: *execute,
+            ..of(Kind::Error)
         },
+        RequestFault::Late(delay) => of(Kind::Late).delayed(*delay),
         RequestFault::Shape { shape, refusal } => RawRule {
             shape: Some(*shape),
             text: refusal.clone(),
