@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -151,10 +152,10 @@ impl Controls {
         found
     }
 
-    /// Makes the venue's clock ahead by so many nanoseconds, or behind.
-    pub fn set_skew(&self, nanos: i64) {
+    /// Makes the venue's clock ahead by so much, or behind.
+    pub fn set_skew(&self, ahead: SignedDuration) {
         // Under the venue's lock, so that no act sees time go backwards.
-        self.venue.change(|_exchange| self.skew.set(nanos));
+        self.venue.change(|_exchange| self.skew.set(ahead));
     }
 
     /// What is listed.

@@ -8,11 +8,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    Venue,
+    SimError, Venue,
     market::{Upstream, mirror::Mirror},
     matching::{PairId, Universe},
     server::WsState,
-    simulator::SimError,
 };
 use crate::types::{Instrument, TradingStatus};
 

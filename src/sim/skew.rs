@@ -8,6 +8,8 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
+use jiff::SignedDuration;
+
 use crate::{io::Clock, types::Timestamp};
 
 /// A clock and how far it is off. Clones share both.
@@ -24,11 +26,11 @@ struct Shared {
 }
 
 impl Skew {
-    /// A clock that is ahead by so many nanoseconds, or behind.
+    /// A clock that is ahead by so much, or behind.
     #[must_use]
-    pub fn new(right: Clock, nanos: i64) -> Self {
+    pub fn new(right: Clock, ahead: SignedDuration) -> Self {
         let shared = Shared {
-            nanos: AtomicI64::new(nanos),
+            nanos: AtomicI64::new(nanos(ahead)),
             floor: AtomicI64::new(i64::MIN),
         };
         Self {
@@ -50,17 +52,17 @@ impl Skew {
         &self.right
     }
 
-    /// By how many nanoseconds it is ahead.
+    /// By how much it is ahead.
     #[must_use]
-    pub fn nanos(&self) -> i64 {
-        self.shared.nanos.load(Ordering::Acquire)
+    pub fn ahead(&self) -> SignedDuration {
+        SignedDuration::from_nanos(self.shared.nanos.load(Ordering::Acquire))
     }
 
-    /// Makes it ahead by so many nanoseconds. Whoever must not see it change in between keeps others from looking.
-    pub fn set(&self, nanos: i64) {
+    /// Makes it ahead by so much. Whoever must not see it change in between keeps others from looking.
+    pub fn set(&self, ahead: SignedDuration) {
         let now = self.shared.seen(self.right.now());
         self.shared.floor.store(now.as_nanos(), Ordering::Release);
-        self.shared.nanos.store(nanos, Ordering::Release);
+        self.shared.nanos.store(nanos(ahead), Ordering::Release);
     }
 }
 
@@ -72,27 +74,34 @@ impl Shared {
     }
 }
 
+/// As far as the clock reaches, at most.
+fn nanos(ahead: SignedDuration) -> i64 {
+    let most = match ahead.is_negative() {
+        true => i64::MIN,
+        false => i64::MAX,
+    };
+    i64::try_from(ahead.as_nanos()).unwrap_or(most)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
 
-    const SECOND: i64 = 1_000_000_000;
-
     #[test]
     fn a_clock_that_is_set_back_stands_still_until_time_has_caught_up() {
         let (right, hand) = Clock::manual(Timestamp::from_secs(1_000));
-        let skew = Skew::new(right, 10 * SECOND);
+        let skew = Skew::new(right, SignedDuration::from_secs(10));
         let clock = skew.clock();
         assert_eq!(clock.now(), Timestamp::from_secs(1_010));
-        skew.set(7 * SECOND);
+        skew.set(SignedDuration::from_secs(7));
         assert_eq!(clock.now(), Timestamp::from_secs(1_010));
         hand.advance(Duration::from_secs(2));
         assert_eq!(clock.now(), Timestamp::from_secs(1_010));
         hand.advance(Duration::from_secs(2));
         assert_eq!(clock.now(), Timestamp::from_secs(1_011));
-        skew.set(60 * SECOND);
+        skew.set(SignedDuration::from_secs(60));
         assert_eq!(clock.now(), Timestamp::from_secs(1_064));
     }
 }

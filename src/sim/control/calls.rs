@@ -153,10 +153,10 @@ struct NewSkew {
 
 fn set_clock(controls: &Controls, body: &[u8]) -> Answer {
     let NewSkew { skew } = read(body)?;
-    let nanos = i64::try_from(skew.as_nanos()).ok();
-    let nanos = nanos.filter(|_| skew.abs() <= MOST_SKEW);
-    let nanos = nanos.ok_or_else(|| Problem::bad("skew: no more than a day, either way"))?;
-    controls.set_skew(nanos);
+    if skew.abs() > MOST_SKEW {
+        return Err(Problem::bad("skew: no more than a day, either way"));
+    }
+    controls.set_skew(skew);
     state::clock(controls)
 }
 

@@ -173,6 +173,6 @@ fn emergencies_of(controls: &Controls) -> Emergencies {
 fn clock_of(controls: &Controls) -> Clock {
     Clock {
         now: controls.venue.clock().now().rfc3339(6).to_string(),
-        skew: SignedDuration::from_nanos(controls.skew.nanos()),
+        skew: controls.skew.ahead(),
     }
 }
