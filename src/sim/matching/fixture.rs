@@ -148,11 +148,20 @@ impl Bench {
 
     /// Lets what is due by now happen.
     pub(in crate::sim) fn tick(&mut self) {
+        self.intervene(|exchange, now, facts| exchange.tick(now, facts));
+    }
+
+    /// Lets something happen that no client asked for.
+    pub(in crate::sim) fn intervene<T>(
+        &mut self,
+        happen: impl FnOnce(&mut Exchange, Timestamp, &mut Vec<Fact>) -> T,
+    ) -> T {
         let mut facts = Vec::new();
-        self.exchange.tick(self.now, &mut facts);
+        let result = happen(&mut self.exchange, self.now, &mut facts);
         self.facts
             .extend(facts.into_iter().map(|fact| (self.now, fact)));
         self.acts.push(self.facts.len());
+        result
     }
 
     pub(in crate::sim) fn act(
@@ -160,12 +169,7 @@ impl Bench {
         account: AccountId,
         request: Request,
     ) -> Result<Reply, Refusal> {
-        let mut facts = Vec::new();
-        let result = self.exchange.act(self.now, account, request, &mut facts);
-        self.facts
-            .extend(facts.into_iter().map(|fact| (self.now, fact)));
-        self.acts.push(self.facts.len());
-        result
+        self.intervene(|exchange, now, facts| exchange.act(now, account, request, facts))
     }
 
     pub(in crate::sim) fn place(

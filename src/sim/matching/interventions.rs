@@ -10,7 +10,7 @@ use super::{
 use crate::types::{Decimal, Quantity, Timestamp, TradingStatus};
 
 /// Whom orders meet that are filled on demand.
-const NOBODY: AccountId = AccountId(u32::MAX);
+pub(super) const NOBODY: AccountId = AccountId(u32::MAX);
 
 impl Exchange {
     /// Fills a part of what is left of a resting order, at its price, past all that stands before it. Never less than a lot.
