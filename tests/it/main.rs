@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod accounting;
 mod client;
 mod closed_pipe;
 mod config;
