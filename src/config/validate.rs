@@ -15,6 +15,7 @@ use crate::{
     types::{Chain, Symbol},
     venue::kraken::{
         address::{Address, Kind},
+        encode::BOOK_DEPTHS,
         settings::InvalidSettings,
     },
 };
@@ -285,7 +286,7 @@ fn log(config: &Config, found: &mut Findings) {
 
 fn feed(config: &Config, found: &mut Findings) {
     found.require(
-        [10, 25, 100, 500, 1000].contains(&config.feed.depth),
+        BOOK_DEPTHS.contains(&config.feed.depth),
         &["feed", "depth"],
         "must be 10, 25, 100, 500 or 1000",
     );

@@ -10,6 +10,7 @@ use super::{
     accounts::{self, SimAccount},
     market::{Recording, Regimes, Tape},
     matching::{Counters, Exchange, PairId, Rules, Universe},
+    server::BOOK_DEPTHS,
 };
 use crate::{
     io::Clock,
@@ -34,7 +35,7 @@ pub fn check(settings: &Settings) -> Result<(), SimError> {
     if settings.mirror.is_some() && settings.tapes.len() + settings.recordings.len() > 0 {
         return Err(SimError::Together);
     }
-    if ![10, 25, 100, 500, 1000].contains(&settings.mirror_depth) {
+    if !BOOK_DEPTHS.contains(&i64::from(settings.mirror_depth)) {
         return Err(SimError::Depth(settings.mirror_depth));
     }
     Ok(())

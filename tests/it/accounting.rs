@@ -210,9 +210,11 @@ impl Trader {
     }
 
     async fn over_rest(&mut self, method: &str, fields: &Value) {
-        let text = |name: &str| match &fields[name] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+        let text = |name: &str| {
+            let field = &fields[name];
+            field
+                .as_str()
+                .map_or_else(|| field.to_string(), str::to_owned)
         };
         let (endpoint, form) = match method {
             "cancel_all" => ("CancelAll", String::new()),

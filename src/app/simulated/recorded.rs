@@ -25,13 +25,14 @@ use crate::{
     io::{Clock, lines},
     sim::market::Upstream,
     types::{Instrument, InstrumentId, Symbol, Timestamp},
-    venue::kraken::decode::{
-        Body, BookHead, Buffers, Decoder, Kind, Listing, Message, Method, Reply, TakerOrder,
+    venue::kraken::{
+        decode::{
+            Body, BookHead, Buffers, Decoder, Kind, Listing, Message, Method, Reply, TakerOrder,
+        },
+        encode::least_book_depth,
     },
 };
 
-/// Depths that a book can be subscribed to at.
-const DEPTHS: [usize; 5] = [10, 25, 100, 500, 1000];
 /// Longest single wait, so that clocks that jump are noticed.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -234,9 +235,8 @@ impl Reel {
         let (instrument, update) = (head.instrument, &buffers.book);
         if head.kind == Kind::Snapshot {
             let longest = update.bids.len().max(update.asks.len());
-            let least = DEPTHS.into_iter().find(|depth| *depth >= longest);
             let known = self.depths.get(instrument.index()).copied().flatten();
-            let depth = known.or(least).unwrap_or(longest);
+            let depth = known.or(least_book_depth(longest)).unwrap_or(longest);
             self.books.restart(instrument, depth);
         }
         match self.books.apply(update) {

@@ -19,14 +19,12 @@ use crate::{
     types::{InstrumentId, InvalidDigits, Symbol},
     venue::kraken::{
         decode::{Body, BookHead, Buffers, Decoder, Kind, Listing, Message, Method, Reply},
-        encode::Channel,
+        encode::{Channel, least_book_depth},
         session::{Patience, Session, Topic},
         wire::{DecodeError, Number, Why},
     },
 };
 
-/// Depths that a book can be subscribed to at.
-const DEPTHS: [u16; 5] = [10, 25, 100, 500, 1000];
 /// Most fraction digits that a unit of 64 bits can have.
 const FINEST: u8 = 18;
 
@@ -330,7 +328,8 @@ impl Player {
             let told = self.session.book_depth(&head.symbol).map(usize::from);
             let depth = told
                 .filter(|depth| *depth >= longest)
-                .unwrap_or_else(|| least_depth(longest));
+                .or(least_book_depth(longest))
+                .unwrap_or(longest);
             book.restart(depth);
             self.session.delivered(&book_topic(
                 head.symbol,
@@ -422,15 +421,6 @@ const fn book_topic(symbol: Symbol, depth: u16) -> Topic {
         channel: Channel::Book { depth },
         symbol: Some(symbol),
     }
-}
-
-/// The least depth that holds so many levels; their number where no depth does.
-fn least_depth(levels: usize) -> usize {
-    let depths = DEPTHS.into_iter().map(usize::from);
-    depths
-        .filter(|depth| *depth >= levels)
-        .min()
-        .unwrap_or(levels)
 }
 
 /// The channel of a message, as the venue names it.

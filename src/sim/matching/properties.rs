@@ -194,9 +194,9 @@ fn from_outside(bench: &Bench, code: &str) -> Decimal {
     {
         let fills: Vec<&FillFact> = trade
             .iter()
-            .filter_map(|(_, fact)| match fact {
-                Fact::Fill(fill) => Some(fill),
-                _ => None,
+            .filter_map(|(_, fact)| {
+                let Fact::Fill(fill) = fact else { return None };
+                Some(fill)
             })
             .collect();
         let [fill] = fills[..] else { continue };

@@ -49,6 +49,7 @@ use tokio::sync::watch;
 use self::{attempts::Attempts, feed::Feed, private::Reports, tokens::Tokens};
 use super::{Settings, Venue, faults::FaultHandle, matching::Universe};
 
+pub(super) use validate::BOOK_DEPTHS;
 pub use ws::serve;
 
 /// Names of the sockets' methods.

@@ -82,12 +82,22 @@ pub fn ping(req_id: u64, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// Depths that a book can be subscribed to at.
+pub const BOOK_DEPTHS: [u16; 5] = [10, 25, 100, 500, 1000];
+
+/// The least depth that holds so many levels, if one does.
+#[must_use]
+pub fn least_book_depth(levels: usize) -> Option<usize> {
+    let mut depths = BOOK_DEPTHS.into_iter().map(usize::from);
+    depths.find(|depth| *depth >= levels)
+}
+
 /// What a subscription asks for beside its symbols.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Channel {
     /// Level-2 book of a depth.
     Book {
-        /// 10, 25, 100, 500 or 1000.
+        /// One of [`BOOK_DEPTHS`].
         depth: u16,
     },
     /// Public trades, without those of the past.

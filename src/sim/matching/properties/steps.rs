@@ -103,10 +103,7 @@ impl Mishap {
                     exchange.fill_on_demand(now, who, &CancelTarget::Order(id), part, facts)
                 })
             }
-            Self::Switches => {
-                let fire = Exchange::fire_switches;
-                bench.intervene(|exchange, now, facts| fire(exchange, now, facts)) > 0
-            }
+            Self::Switches => bench.intervene(Exchange::fire_switches) > 0,
             Self::Status(None, status) => {
                 bench.exchange.set_system_status(status);
                 false

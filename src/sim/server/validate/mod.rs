@@ -16,6 +16,7 @@ pub(crate) use changes::{
 };
 pub(crate) use fields::{Fields, VenueError, required};
 pub(crate) use orders::{AddOrder, add_order, batch_add, resolve_price, resolve_quantity};
+pub(in crate::sim) use subscribe::BOOK_DEPTHS;
 pub(crate) use subscribe::{
     Channel, Executions, Subscription, Trigger, is_private, subscription, unsubscription,
 };

@@ -70,7 +70,8 @@ pub(crate) struct Executions {
     pub(crate) ratecounter: bool,
 }
 
-const DEPTHS: [i64; 5] = [10, 25, 100, 500, 1000];
+/// Depths of books.
+pub(in crate::sim) const BOOK_DEPTHS: [i64; 5] = [10, 25, 100, 500, 1000];
 const LEVEL3_DEPTHS: [i64; 3] = [10, 100, 1000];
 const INTERVALS: [i64; 9] = [1, 5, 15, 30, 60, 240, 1440, 10_080, 21_600];
 
@@ -157,7 +158,7 @@ fn allowed(channel: &str) -> Option<&'static [&'static str]> {
 fn channel(name: &str, fields: &Fields<'_>) -> Result<Channel, VenueError> {
     match name {
         "ticker" => trigger(fields).map(Channel::Ticker),
-        "book" => depth(fields, &DEPTHS).map(Channel::Book),
+        "book" => depth(fields, &BOOK_DEPTHS).map(Channel::Book),
         "trade" => Ok(Channel::Trade),
         "ohlc" => interval(fields).map(Channel::Ohlc),
         "instrument" => fields
