@@ -15,8 +15,8 @@ use super::{
     market::Regimes,
     matching::{Exchange, PairId, Universe},
     notices::{NewEmergency, NewMaintenance},
-    plan::{Plan, StatusRule, Step, Wanted},
-    server::{WsState, tokens::Tokens},
+    plan::{Plan, Scope, StatusRule, Step, Wanted},
+    server::{WsState, names, tokens::Tokens},
     settings::Length,
     skew::Skew,
 };
@@ -84,9 +84,10 @@ impl Controls {
 
     /// Takes a step of the plan.
     fn take(&self, step: Step) {
-        match step.pair {
-            None => self.set_system_status(step.status),
-            Some(pair) => self.set_pair_status(pair, step.status),
+        match step.of {
+            Scope::Venue => self.set_system_status(step.status),
+            Scope::Pair(pair) => self.set_pair_status(pair, step.status),
+            Scope::EveryPair => self.set_every_pair_status(step.status),
         }
         if step.void_tokens {
             self.tokens.void_all();
@@ -104,11 +105,31 @@ impl Controls {
 
     /// Changes the status of a pair and tells everyone. The orders of one that is delisted are canceled.
     pub fn set_pair_status(&self, pair: PairId, status: TradingStatus) {
+        self.set_pairs_status(&[pair], status);
+    }
+
+    /// Changes the status of every pair that is not delisted and tells everyone.
+    pub fn set_every_pair_status(&self, status: TradingStatus) {
+        let listed = self.venue.read(|view| {
+            let pairs = names::all_pairs(view.exchange.universe()).map(|pair| pair.id);
+            let listed = pairs.filter(|id| view.exchange.pair_status(*id) != TradingStatus::Closed);
+            listed.collect::<Vec<_>>()
+        });
+        self.set_pairs_status(&listed, status);
+    }
+
+    fn set_pairs_status(&self, pairs: &[PairId], status: TradingStatus) {
         if status == TradingStatus::Closed {
-            self.venue
-                .intervene(|now, exchange, facts| exchange.delist(now, pair, facts));
+            for pair in pairs {
+                self.venue
+                    .intervene(|now, exchange, facts| exchange.delist(now, *pair, facts));
+            }
         } else {
-            self.change(|exchange| exchange.set_pair_status(pair, status));
+            self.change(|exchange| {
+                for pair in pairs {
+                    exchange.set_pair_status(*pair, status);
+                }
+            });
         }
         self.sockets.publish_statuses();
     }

@@ -178,9 +178,17 @@ impl History {
         self.pair(pair)?.day.ticker(now)
     }
 
-    /// Changes of the best prices, oldest first.
-    pub fn spreads(&self, pair: PairId) -> impl DoubleEndedIterator<Item = &Spread> {
-        self.pair(pair).into_iter().flat_map(|pair| &pair.spreads)
+    /// The last changes of the best prices, oldest first. Those of the past lie around its trades.
+    #[must_use]
+    pub fn spreads(&self, pair: PairId) -> Vec<Spread> {
+        let Some(pair) = self.pair(pair) else {
+            return Vec::new();
+        };
+        let room = SPREADS_KEPT.saturating_sub(pair.spreads.len());
+        let past = pair.past.as_ref().map(|past| past.spreads(room));
+        let mut spreads = past.unwrap_or_default();
+        spreads.extend(&pair.spreads);
+        spreads
     }
 
     fn trade(&mut self, trade: &TradeFact) {

@@ -35,7 +35,7 @@ pub struct StatusRule {
     /// When: after the start, or after now.
     #[serde(default, with = "duration")]
     pub at: Duration,
-    /// The pair, by any of its names; the whole venue without.
+    /// The pair, by any of its names, or `*`: every one that is not delisted. The whole venue without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pair: Option<String>,
     /// Which.
@@ -66,7 +66,7 @@ pub enum Wanted {
     CancelOnly,
     /// Post-only limit orders and cancels; nothing matches.
     PostOnly,
-    /// No market orders.
+    /// No market orders. Of pairs: the venue's own status has no word for it, so without a pair it is of every one.
     LimitOnly,
     /// Only what makes a position smaller. Of a pair.
     ReduceOnly,
@@ -106,11 +106,22 @@ impl Wanted {
     }
 }
 
+/// Whose status a change is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// The whole venue's.
+    Venue,
+    /// That of every pair that is not delisted.
+    EveryPair,
+    /// A pair's.
+    Pair(PairId),
+}
+
 /// One change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Step {
-    /// The pair; the whole venue without.
-    pub pair: Option<PairId>,
+    /// Whose.
+    pub of: Scope,
     /// What it is from now on.
     pub status: TradingStatus,
     /// Whether every socket ends.
@@ -126,14 +137,7 @@ impl StatusRule {
     ///
     /// What cannot be followed: a pair that is not listed, a status that only pairs have.
     pub fn steps(&self, universe: &Universe) -> Result<Vec<(Duration, Step)>, String> {
-        let pair = self.pair.as_ref().map(|name| {
-            let unknown = || format!("pair: {name:?} is not listed");
-            universe.find_pair(name).ok_or_else(unknown)
-        });
-        let pair = pair.transpose()?;
-        if pair.is_none() && self.status.is_of_pairs_only() {
-            return Err("status: this one is of a pair; name it with `pair`".to_owned());
-        }
+        let of = self.scope(universe)?;
         let restarts = self.status == Wanted::Restart;
         let phase = self.lasts.map(|length| length.0);
         let phase = phase.or(restarts.then_some(PHASE));
@@ -141,7 +145,7 @@ impl StatusRule {
         for status in self.status.phases() {
             let first = steps.is_empty();
             let step = Step {
-                pair,
+                of,
                 status: *status,
                 drop_sockets: self.drop_sockets && first,
                 void_tokens: self.void_tokens && first,
@@ -151,7 +155,7 @@ impl StatusRule {
         }
         if phase.is_some() {
             let online = Step {
-                pair,
+                of,
                 status: TradingStatus::Online,
                 drop_sockets: false,
                 void_tokens: false,
@@ -159,6 +163,24 @@ impl StatusRule {
             steps.push((at, online));
         }
         Ok(steps)
+    }
+
+    fn scope(&self, universe: &Universe) -> Result<Scope, String> {
+        match self.pair.as_deref() {
+            None if self.status == Wanted::LimitOnly => Ok(Scope::EveryPair),
+            None if self.status.is_of_pairs_only() => Err(
+                "status: this one is of a pair; name it with `pair`, or all with \"*\"".to_owned(),
+            ),
+            None => Ok(Scope::Venue),
+            Some("*") => Ok(Scope::EveryPair),
+            Some(name) => {
+                let unknown = || format!("pair: {name:?} is not listed");
+                universe
+                    .find_pair(name)
+                    .map(Scope::Pair)
+                    .ok_or_else(unknown)
+            }
+        }
     }
 }
 
@@ -269,14 +291,18 @@ impl Plan {
     #[must_use]
     pub fn planned(&self, universe: &Universe) -> Vec<Planned> {
         let now = self.0.clock.now();
-        let symbol = |pair| {
-            let spec = universe.pair(pair)?;
-            Some(spec.instrument.symbol.to_string())
+        let named = |of| match of {
+            Scope::Venue => None,
+            Scope::EveryPair => Some("*".to_owned()),
+            Scope::Pair(pair) => {
+                let spec = universe.pair(pair)?;
+                Some(spec.instrument.symbol.to_string())
+            }
         };
         let state = self.lock();
         let steps = state.steps.iter().map(|((at, _), step)| Planned {
             after: whole_millis(at.since(now)),
-            pair: step.pair.and_then(symbol),
+            pair: named(step.of),
             status: names::status(step.status),
             drop_sockets: step.drop_sockets,
             void_tokens: step.void_tokens,
@@ -326,6 +352,20 @@ mod tests {
     }
 
     #[test]
+    fn limit_only_is_of_pairs_even_without_one() {
+        let of = |json: &str| {
+            let rule: StatusRule = serde_json::from_str(json).unwrap();
+            let steps = rule.steps(&Universe::default_universe()).unwrap();
+            steps[0].1.of
+        };
+        assert_eq!(of(r#"{"status":"limit_only"}"#), Scope::EveryPair);
+        assert_eq!(of(r#"{"status":"online","pair":"*"}"#), Scope::EveryPair);
+        assert_eq!(of(r#"{"status":"online"}"#), Scope::Venue);
+        let pair = of(r#"{"status":"limit_only","pair":"BTC/USD"}"#);
+        assert_eq!(pair, Scope::Pair(PairId(0)));
+    }
+
+    #[test]
     fn what_cannot_be_followed_is_refused_with_what_would_be_right() {
         for (json, told) in [
             (r#"{"status":"closed"}"#, "`work_in_progress`"),
@@ -344,7 +384,7 @@ mod tests {
         let (clock, _hand) = Clock::manual(Timestamp::from_secs(1_000));
         let plan = Plan::new(clock);
         let step = Step {
-            pair: None,
+            of: Scope::Venue,
             status: TradingStatus::Online,
             drop_sockets: false,
             void_tokens: false,
@@ -361,7 +401,7 @@ mod tests {
         let (clock, hand) = Clock::manual(Timestamp::from_secs(1_000));
         let plan = Plan::new(clock);
         let step = |status| Step {
-            pair: None,
+            of: Scope::Venue,
             status,
             drop_sockets: false,
             void_tokens: false,

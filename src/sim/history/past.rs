@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::{
+    Spread,
     candles::{Candle, begin},
     day::Day,
 };
@@ -88,6 +89,26 @@ impl Past {
             .min(before);
         let trades = (first..before).filter_map(|number| self.trade(number));
         trades.filter(move |trade| trade.at > since)
+    }
+
+    /// The best prices around each of the last trades, oldest first: the taker met the far side, and the near one is a tick away.
+    pub(super) fn spreads(&self, count: usize) -> Vec<Spread> {
+        let around = |trade: TradeFact| {
+            let tick = self.tick.units();
+            let (bid, ask) = match trade.taker_side {
+                Side::Buy => (trade.price.units().checked_sub(tick)?, trade.price.units()),
+                Side::Sell => (trade.price.units(), trade.price.units().checked_add(tick)?),
+            };
+            Some(Spread {
+                at: trade.at,
+                bid: Price::new(bid).ok().filter(|bid| bid.units() > 0)?,
+                ask: Price::new(ask).ok()?,
+            })
+        };
+        let mut spreads: Vec<Spread> = self.trades().rev().filter_map(around).take(count).collect();
+        spreads.reverse();
+        spreads.dedup_by_key(|spread| (spread.bid, spread.ask));
+        spreads
     }
 
     fn trade(&self, number: u64) -> Option<TradeFact> {

@@ -171,9 +171,40 @@ fn spreads_tell_each_change_of_the_best_prices_once() {
     level(5, Side::Sell, 103, 0);
     let told: Vec<_> = history
         .spreads(BTC)
+        .iter()
         .map(|s| (s.at.as_secs() - START, s.bid.units(), s.ask.units()))
         .collect();
     assert_eq!(told, [(2, 100, 103), (5, 100, 105)]);
+}
+
+#[test]
+fn spreads_of_the_past_lie_around_its_trades_and_come_before_those_of_the_present() {
+    let universe = Universe::default_universe();
+    let start = Timestamp::from_secs(START);
+    let mut history = History::with_past(&universe, 5, start);
+    let before = history.spreads(BTC);
+    assert!(before.len() > 150, "{}", before.len());
+    assert!(
+        before
+            .iter()
+            .all(|spread| spread.bid < spread.ask && spread.at < start)
+    );
+    assert!(before.is_sorted_by_key(|spread| spread.at));
+    for (side, price) in [(Side::Buy, 100), (Side::Sell, 103)] {
+        let fact = Fact::Level(LevelFact {
+            pair: BTC,
+            side,
+            price: Price::new(price).unwrap(),
+            qty: Quantity::new(5).unwrap(),
+        });
+        history.apply(start, &universe, &[fact]);
+    }
+    let after = history.spreads(BTC);
+    assert_eq!(
+        after[..after.len() - 1],
+        before[before.len() + 1 - after.len()..]
+    );
+    assert_eq!(after.last().unwrap().ask.units(), 103);
 }
 
 /// The first minute of the simulation is half past and half present, in every interval and however many are asked for.

@@ -601,7 +601,7 @@ fn whoever_comes_after_the_warm_up_finds_books_and_tickers() {
         for pair in [BTC, ETH, PairId(5)] {
             let best = |side| view.exchange.best(pair, side).unwrap().0;
             assert!(best(Side::Buy) < best(Side::Sell));
-            let spread = view.history.spreads(pair).next_back().unwrap();
+            let spread = view.history.spreads(pair).pop().unwrap();
             assert_eq!(
                 (spread.bid, spread.ask),
                 (best(Side::Buy), best(Side::Sell))

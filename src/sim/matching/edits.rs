@@ -49,8 +49,12 @@ impl Exchange {
         Ok(Reply::Edited { order_id, original })
     }
 
-    /// The order that takes the old one's place. Fills stay with the old one.
-    fn edited(
+    /// The order that takes the old one's place, if it can: fills stay with the old one.
+    ///
+    /// # Errors
+    ///
+    /// An order that cannot be edited, or not so.
+    pub fn edited(
         &self,
         now: Timestamp,
         before: &OrderState,

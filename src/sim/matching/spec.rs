@@ -80,14 +80,16 @@ impl Universe {
         self.pairs.get(id.0 as usize)
     }
 
-    /// A pair by any of its spellings: modern symbol, REST id, altname, `wsname`.
+    /// A pair by any of its spellings: modern symbol with or without its slash, REST id, altname, `wsname`.
     #[must_use]
     pub fn find_pair(&self, name: &str) -> Option<PairId> {
         let matches = |pair: &PairSpec| {
+            let Instrument { base, quote, .. } = &pair.instrument;
             pair.instrument.symbol.as_bytes() == name.as_bytes()
                 || pair.rest_id == name
                 || pair.altname == name
                 || pair.wsname == name
+                || name.strip_prefix(base.as_str()) == Some(quote.as_str())
         };
         let position = self.pairs.iter().position(matches)?;
         u32::try_from(position).ok().map(PairId)

@@ -5,6 +5,7 @@
 
 use serde::{Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
+use smallvec::{SmallVec, smallvec};
 
 use super::{close, names, order_type::OrderType, report::fee_flag};
 use crate::{
@@ -417,8 +418,8 @@ pub(super) struct TradeRow<'a> {
 /// One or more fills of an order, told as one trade.
 #[derive(Clone, Debug)]
 pub(super) struct Trade<'a> {
-    /// The fill that names the trade.
-    pub(super) first: &'a FillFact,
+    /// The first one names the trade.
+    fills: SmallVec<[&'a FillFact; 1]>,
     qty: Decimal,
     cost: Decimal,
     notional: Notional,
@@ -429,7 +430,7 @@ impl<'a> Trade<'a> {
     /// A fill by itself.
     pub(super) fn new(pair: &PairSpec, fill: &'a FillFact) -> Self {
         Self {
-            first: fill,
+            fills: smallvec![fill],
             qty: pair.instrument.quantity_decimal(fill.qty),
             cost: fill.cost,
             notional: fill.price.notional(fill.qty),
@@ -437,10 +438,21 @@ impl<'a> Trade<'a> {
         }
     }
 
+    /// The fill that names the trade.
+    pub(super) fn first(&self) -> &'a FillFact {
+        self.fills[0]
+    }
+
+    /// All of them, oldest first.
+    pub(super) fn fills(&self) -> &[&'a FillFact] {
+        &self.fills
+    }
+
     /// Takes in a fill if it is one more that the same order took. True if so.
-    pub(super) fn absorb(&mut self, pair: &PairSpec, fill: &FillFact) -> bool {
-        let takers = [self.first.liquidity, fill.liquidity] == [Liquidity::Taker; 2];
-        if !takers || self.first.order.key != fill.order.key {
+    pub(super) fn absorb(&mut self, pair: &PairSpec, fill: &'a FillFact) -> bool {
+        let first = self.first();
+        let takers = [first.liquidity, fill.liquidity] == [Liquidity::Taker; 2];
+        if !takers || first.order.key != fill.order.key {
             return false;
         }
         let more = Trade::new(pair, fill);
@@ -457,14 +469,14 @@ impl<'a> Trade<'a> {
         };
         (self.qty, self.cost, self.fee) = (qty, cost, fee);
         self.notional = notional;
+        self.fills.push(fill);
         true
     }
 
     /// Renders the trade.
     pub(super) fn row(&self, pair: &'a PairSpec, ledgers: Option<Vec<ExecId>>) -> TradeRow<'a> {
-        let fill = self.first;
-        let single = self.qty == pair.instrument.quantity_decimal(fill.qty);
-        let price = if single {
+        let fill = self.first();
+        let price = if self.fills.len() == 1 {
             long_price(pair, fill.price)
         } else {
             let exact = self.notional.to_decimal(pair.instrument.notional_scale());

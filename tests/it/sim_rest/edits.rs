@@ -61,6 +61,54 @@ async fn an_edited_order_gets_a_new_id_and_the_old_one_says_replaced() {
         (checked.get("txid"), &checked["orders_cancelled"]),
         (None, &json!(0))
     );
+    // It reads as what was checked, and the order stays.
+    assert_eq!(
+        (&checked["price"], &checked["descr"]["order"]),
+        (
+            &json!("1000.0"),
+            &json!("buy 0.03000000 XBTUSD @ limit 1000.0")
+        )
+    );
+    let order = &rig.call("QueryOrders", &format!("txid={new}")).await[new];
+    assert_eq!(order["descr"]["price"], "60000.0");
+}
+
+#[tokio::test]
+async fn a_change_that_names_another_pair_is_refused() {
+    let rig = Rig::start().await;
+    let added = rig.call("AddOrder", BUY).await;
+    let id = added["txid"][0].as_str().unwrap();
+    for (endpoint, price) in [("EditOrder", "price"), ("AmendOrder", "limit_price")] {
+        for (pair, error) in [
+            ("ETHUSD", "EGeneral:Invalid arguments:pair"),
+            ("NOSUCH", "EQuery:Unknown asset pair"),
+        ] {
+            let fields = format!("txid={id}&pair={pair}&{price}=4800");
+            assert_eq!(rig.refused(endpoint, &fields).await, error, "{endpoint}");
+        }
+    }
+    rig.call(
+        "AmendOrder",
+        &format!("txid={id}&pair=BTC/USD&limit_price=60000"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_boolean_places_nothing() {
+    let rig = Rig::start().await;
+    for (text, placed) in [("TRUE", false), ("1", false), ("False", true), ("0", true)] {
+        let added = rig
+            .call("AddOrder", &format!("{BUY}&validate={text}"))
+            .await;
+        assert_eq!(added.get("txid").is_some(), placed, "{text}");
+    }
+    let error = "EGeneral:Invalid arguments:validate";
+    assert_eq!(
+        rig.refused("AddOrder", &format!("{BUY}&validate=yes"))
+            .await,
+        error
+    );
 }
 
 #[tokio::test]

@@ -31,6 +31,17 @@ async fn a_close_reads_alike_in_forms_and_json_and_every_fill_leaves_an_order() 
     let json = r#""pair":"XBTUSD","type":"buy","ordertype":"limit","price":"61000.0","volume":"0.02","close":{"ordertype":"stop-loss-limit","price":"-5%","price2":57000.0,"volume":"9"}"#;
     let same = good(rig.json("AddOrder", json).await);
     assert_eq!(same["descr"], added["descr"]);
+    // Typed clients name the fields of their JSON as a form does.
+    let flat = r#""pair":"XBTUSD","type":"buy","ordertype":"limit","price":"61000.0","volume":"0.02","close[ordertype]":"stop-loss-limit","close[price]":"-5%","close[price2]":57000.0"#;
+    let same = good(rig.json("AddOrder", flat).await);
+    assert_eq!(same["descr"], added["descr"]);
+    let batch = format!(r#""pair":"XBTUSD","validate":true,"orders":[{{{flat}}},{{{flat}}}]"#);
+    let same = good(rig.json("AddOrderBatch", &batch).await);
+    assert_eq!(same["orders"][1]["close"], close);
+    // Fields that are sent without a value are not sent.
+    let empty = format!("{BUY}&close[ordertype]=&close[price]=&displayvol=0&price2=&validate=true");
+    let without = rig.call("AddOrder", &empty).await;
+    assert!(without["descr"].get("close").is_none(), "{without}");
     let parent = added["txid"][0].as_str().unwrap();
     assert_eq!(order(&rig, parent).await["descr"]["close"], close);
 

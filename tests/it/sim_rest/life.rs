@@ -143,6 +143,9 @@ async fn a_fill_shows_in_trades_ledger_balances_and_volume() {
     let equity = &trade_balance["eb"];
     // 2.005 BTC at the last price, 10 ETH at the opening price, dollars.
     assert_eq!(equity, "175999.2375");
+    // The same at the opening prices of BTC/EUR, ETH/EUR and EUR/USD.
+    let euros = rig.call("TradeBalance", "asset=ZEUR").await;
+    assert_eq!(euros["eb"], "236361.0211");
     for field in ["tb", "e", "mf"] {
         assert_eq!(&trade_balance[field], equity, "{field}");
     }
@@ -166,6 +169,10 @@ async fn what_one_order_takes_is_one_trade_unless_told_apart() {
         .await;
     assert_eq!(added["descr"]["order"], "buy 0.04000000 XBTUSD @ market");
     let (_, merged) = only(&rig.call("TradesHistory", "").await["trades"]);
+    let id = added["txid"][0].as_str().unwrap();
+    // From an order's own beginning.
+    let since = rig.call("TradesHistory", &format!("end={id}")).await;
+    assert_eq!(since["count"], 1);
     assert_eq!(merged["vol"], "0.04000000");
     assert_eq!(merged["cost"], "2440.01500");
     assert_eq!(merged["price"], "61000.37500");
@@ -200,6 +207,38 @@ async fn what_one_order_takes_is_one_trade_unless_told_apart() {
         (&json!("0"), &json!("ioc"))
     );
     assert_eq!(closed["trades"].as_array().unwrap().len(), 2);
+
+    // Whichever ids a client was given, their trades add up to the order.
+    let (id, merged) = only(&rig.call("TradesHistory", "ledgers=true").await["trades"]);
+    assert_eq!(merged["ledgers"].as_array().unwrap().len(), 4);
+    let alone = rig.call("QueryTrades", &format!("txid={id}")).await;
+    assert_eq!(alone[&id]["vol"], "0.04000000");
+    let both: Vec<&str> = apart["trades"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    for (fields, volumes) in [
+        (
+            format!("txid={}", both.join(",")),
+            vec!["0.01000000", "0.03000000"],
+        ),
+        (
+            format!("txid={id}&consolidate_taker=false"),
+            vec!["0.01000000"],
+        ),
+    ] {
+        let found = rig.call("QueryTrades", &fields).await;
+        let mut told: Vec<_> = found
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|row| row["vol"].clone())
+            .collect();
+        told.sort_by_key(Value::to_string);
+        assert_eq!(told, volumes, "{fields}");
+    }
 }
 
 #[tokio::test]
@@ -489,6 +528,9 @@ async fn history_comes_in_pages_newest_first() {
         .call("ClosedOrders", &format!("start={id}&closetime=open"))
         .await;
     assert_eq!(since["count"], 2);
+    // 0 is no end, for clients that have one for each field.
+    let all = rig.call("ClosedOrders", "start=0&end=0&ofs=0").await;
+    assert_eq!(all["count"], 55);
     assert_eq!(
         rig.refused("ClosedOrders", "start=nope").await,
         "EGeneral:Invalid arguments:start"

@@ -111,6 +111,7 @@ async fn the_key_of_an_answer_is_the_id_or_the_slash_form_that_was_asked_for() {
         ("XBT/USD", "XBT/USD"),
         ("BTC/USD", "BTC/USD"),
         ("BTC%2FUSD", "BTC/USD"),
+        ("BTCUSD", "XXBTZUSD"),
     ] {
         for endpoint in ["Ticker", "Depth", "Trades", "OHLC", "Spread", "AssetPairs"] {
             let result = rig.ask(&format!("{endpoint}?pair={asked}")).await;

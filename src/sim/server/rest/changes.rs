@@ -12,9 +12,12 @@ use super::{
 };
 use crate::{
     sim::{
-        matching::{Amend, Cancel, CancelTarget, OrderState, PairSpec, Refusal, Reply, Request},
+        matching::{
+            Amend, Cancel, CancelTarget, OrderState, PairId, PairSpec, Refusal, Reply, Request,
+        },
         server::{
             auth::Needs,
+            names,
             order_type::OrderType,
             switch::{self, SwitchTimes},
         },
@@ -46,11 +49,14 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
         price: None,
         trigger: None,
         display: None,
-        post_only: params.flag("post_only"),
+        post_only: params.flag("post_only")?,
         deadline: deadline(params, call.now)?,
     };
     // Digits have a meaning only in a pair. Without an open order there is none, and the engine says why.
     if let Some((order, pair)) = found(call, &target) {
+        if let Some(named) = params.text("pair") {
+            is_in(call, named, order.pair)?;
+        }
         if params.text("order_qty").is_some() {
             amend.qty = Some(volume(params, "order_qty", &pair)?);
         }
@@ -99,6 +105,19 @@ pub(super) fn found(call: &Call<'_>, target: &CancelTarget) -> Option<(OrderStat
         let pair = view.exchange.universe().pair(order.state.pair)?;
         Some((order.state.clone(), pair.clone()))
     })
+}
+
+/// Refuses a change that names another pair than its order's.
+pub(super) fn is_in(call: &Call<'_>, named: &str, pair: PairId) -> Result<(), Failure> {
+    let found = call.state.venue.read(|view| {
+        let named = names::pair(view.exchange.universe(), named)?;
+        Some(named.id)
+    });
+    match found {
+        None => Err(Failure::UNKNOWN_PAIR),
+        Some(id) if id != pair => Err(Failure::argument("pair")),
+        Some(_) => Ok(()),
+    }
 }
 
 #[derive(Serialize)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     call::Call,
-    changes::{by_id, by_userref, found},
+    changes::{by_id, by_userref, found, is_in},
     orders::{deadline, volume},
     params::Params,
     prices::{self, Setting},
@@ -48,17 +48,18 @@ struct Edited {
 pub(super) fn edit(call: &Call<'_>) -> Answer {
     call.needs(Needs::REPLACE)?;
     let params = call.params;
-    if params.text("pair").is_none() {
-        return Err(Failure::argument("pair"));
-    }
+    let named = params
+        .text("pair")
+        .ok_or_else(|| Failure::argument("pair"))?;
     let target = target(call)?;
     let Some((order, pair)) = found(call, &target) else {
         // The engine says whether it ever was.
         return Err(refusal(call, target));
     };
+    is_in(call, named, order.pair)?;
     let edit = read(call, target, &order, &pair)?;
     let (validate, userref) = (edit.validate, edit.userref);
-    let reply = call.act(Request::Edit(edit))?;
+    let reply = call.act(Request::Edit(edit.clone()))?;
     let txid = match reply {
         Reply::Edited { order_id, .. } => Some(order_id),
         Reply::Valid => None,
@@ -68,13 +69,9 @@ pub(super) fn edit(call: &Call<'_>) -> Answer {
         | Reply::CanceledAll { .. }
         | Reply::Wound { .. } => return Err(Failure::INTERNAL),
     };
-    // What was only checked reads as it is.
-    let new = txid.and_then(|id| {
-        let new = call
-            .state
-            .venue
-            .read(|view| view.exchange.order(&id).cloned());
-        new.map(|new| new.state)
+    let new = call.state.venue.read(|view| match txid {
+        Some(id) => view.exchange.order(&id).map(|new| new.state.clone()),
+        None => view.exchange.edited(call.now, &order, &edit).ok(),
     });
     let line = OrderLine::of(&pair, new.as_ref().unwrap_or(&order));
     result(&Edited {
@@ -164,7 +161,7 @@ fn read(
         post_only: is_post_only(params)?,
         userref,
         deadline: deadline(params, call.now)?,
-        validate: params.flag("validate"),
+        validate: params.flag("validate")?,
     })
 }
 

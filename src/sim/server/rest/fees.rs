@@ -89,7 +89,7 @@ pub(super) fn trade_volume(call: &Call<'_>) -> Answer {
                 .filter_map(|pair| Some((pair.rest_id.as_str(), step(pair, volume, rate)?)));
             (!pairs.is_empty()).then(|| steps.collect())
         };
-        let schedules = call.params.flag("fee_schedule");
+        let schedules = call.params.flag("fee_schedule")?;
         let spot = cut(volume).ok_or(Failure::INTERNAL)?;
         result(&Volume {
             currency: "ZUSD",

@@ -76,7 +76,7 @@ pub(super) fn open_orders(call: &Call<'_>) -> Answer {
         let seen = call.open_orders(view);
         let open = seen.iter().rev().map(AsRef::as_ref);
         let open = open.filter(|order| filter.holds(order));
-        let open = render_orders(view, call, open);
+        let open = render_orders(view, call, open)?;
         result(&Open { open })
     })
 }
@@ -93,9 +93,7 @@ pub(super) fn closed_orders(call: &Call<'_>) -> Answer {
         _ => return Err(Failure::argument("closetime")),
     };
     call.state.venue.read(|view| {
-        let range = Range::read(call, |id| {
-            call.own_order(view, id).map(|order| order.state.opened)
-        })?;
+        let range = Range::read(call, view)?;
         let seen = call.closed_orders(view);
         let in_range = |order: &Order| {
             let closed = order.closed_at.is_some_and(|at| range.holds(at));
@@ -107,8 +105,8 @@ pub(super) fn closed_orders(call: &Call<'_>) -> Answer {
         };
         let page = matches().skip(offset(call)?).take(PAGE);
         result(&Closed {
-            closed: render_orders(view, call, page),
-            count: count(call, || matches().count()),
+            closed: render_orders(view, call, page)?,
+            count: count(call, || matches().count())?,
         })
     })
 }
@@ -134,7 +132,7 @@ pub(super) fn query_orders(call: &Call<'_>) -> Answer {
             found.filter(may_see).collect()
         };
         let found = found.iter().map(AsRef::as_ref);
-        result(&render_orders(view, call, found))
+        result(&render_orders(view, call, found)?)
     })
 }
 
@@ -151,8 +149,9 @@ fn render_orders<'a>(
     view: View<'a>,
     call: &Call<'_>,
     orders: impl Iterator<Item = &'a Order>,
-) -> Orders<'a> {
-    let mut trades = call.params.flag("trades").then(|| trades_of(view, call));
+) -> Result<Orders<'a>, Failure> {
+    let wanted = call.params.flag("trades")?;
+    let mut trades = wanted.then(|| trades_of(view, call)).transpose()?;
     let rows = orders.filter_map(|order| {
         let pair = view.exchange.universe().pair(order.state.pair)?;
         let trades = trades.as_mut().map(|trades| {
@@ -161,19 +160,19 @@ fn render_orders<'a>(
         });
         Some((order.state.order_id, render::order(pair, order, trades)))
     });
-    rows.collect()
+    Ok(rows.collect())
 }
 
 /// The trades of each order, as `TradesHistory` tells them to one who asks with the same parameters.
-fn trades_of(view: View<'_>, call: &Call<'_>) -> BTreeMap<OrderKey, Vec<ExecId>> {
-    let merge = call.params.flag_or("consolidate_taker", true);
+fn trades_of(view: View<'_>, call: &Call<'_>) -> Result<BTreeMap<OrderKey, Vec<ExecId>>, Failure> {
+    let merge = call.params.flag_or("consolidate_taker", true)?;
     let fills = call.fills(view);
     let mut trades: BTreeMap<OrderKey, Vec<ExecId>> = BTreeMap::new();
     for (_, trade) in consolidated(view, fills, merge) {
-        let of_order = trades.entry(trade.first.order.key).or_default();
-        of_order.push(trade.first.exec_id);
+        let of_order = trades.entry(trade.first().order.key).or_default();
+        of_order.push(trade.first().exec_id);
     }
-    trades
+    Ok(trades)
 }
 
 /// Which orders are asked for by the client's own marks.
@@ -219,12 +218,9 @@ pub(super) fn trades_history(call: &Call<'_>) -> Answer {
         "any position" | "closed position" | "closing position" => false,
         _ => return Err(Failure::argument("type")),
     };
-    let merge = call.params.flag_or("consolidate_taker", true);
+    let merge = call.params.flag_or("consolidate_taker", true)?;
     call.state.venue.read(|view| {
-        let range = Range::read(call, |id| {
-            let mut fills = call.fills(view);
-            fills.find(|fill| *fill.exec_id == *id).map(|fill| fill.at)
-        })?;
+        let range = Range::read(call, view)?;
         let fills = call.fills(view);
         let trades = consolidated(
             view,
@@ -233,8 +229,8 @@ pub(super) fn trades_history(call: &Call<'_>) -> Answer {
         );
         let page = trades.iter().rev().skip(offset(call)?).take(PAGE).cloned();
         result(&Trades {
-            trades: render_trades(call, view, page),
-            count: count(call, || trades.len()),
+            trades: render_trades(call, view, page)?,
+            count: count(call, || trades.len())?,
         })
     })
 }
@@ -243,11 +239,23 @@ pub(super) fn trades_history(call: &Call<'_>) -> Answer {
 pub(super) fn query_trades(call: &Call<'_>) -> Answer {
     call.require(Permission::QueryClosedTrades)?;
     let ids = wanted(call, "txid")?;
+    let merge = call.params.flag_or("consolidate_taker", true)?;
     call.state.venue.read(|view| {
-        let fills = call.fills(view);
-        let found = fills.filter(|fill| ids.contains(&fill.exec_id.as_str()));
-        let found = consolidated(view, found, false);
-        result(&render_trades(call, view, found.into_iter()))
+        let asked = |fill: &FillFact| ids.contains(&fill.exec_id.as_str());
+        let mut found = Vec::new();
+        for (pair, trade) in consolidated(view, call.fills(view), merge) {
+            // The id of several fills means all of them, unless others of them are asked for beside it: then each is meant alone.
+            match trade.fills() {
+                [first, rest @ ..] if asked(first) && !rest.iter().any(|fill| asked(fill)) => {
+                    found.push((pair, trade));
+                }
+                fills => {
+                    let alone = fills.iter().filter(|fill| asked(fill));
+                    found.extend(alone.map(|fill| (pair, Trade::new(pair, fill))));
+                }
+            }
+        }
+        result(&render_trades(call, view, found.into_iter())?)
     })
 }
 
@@ -278,20 +286,21 @@ fn render_trades<'a>(
     call: &Call<'_>,
     view: View<'a>,
     page: impl Iterator<Item = (&'a PairSpec, Trade<'a>)>,
-) -> Entries<ExecId, TradeRow<'a>> {
+) -> Result<Entries<ExecId, TradeRow<'a>>, Failure> {
     let page: Vec<_> = page.collect();
-    let mut ledgers = call.params.flag("ledgers").then(|| {
-        let ids = page.iter().map(|(_, trade)| trade.first.exec_id);
-        ledgers_of(call, view, ids)
+    let mut ledgers = call.params.flag("ledgers")?.then(|| {
+        let fills = page.iter().flat_map(|(_, trade)| trade.fills());
+        ledgers_of(call, view, fills.map(|fill| fill.exec_id))
     });
     let rows = page.into_iter().map(|(pair, trade)| {
-        let id = trade.first.exec_id;
-        let entries = ledgers
-            .as_mut()
-            .map(|ledgers| ledgers.remove(&id).unwrap_or_default());
-        (id, trade.row(pair, entries))
+        let entries = ledgers.as_mut().map(|ledgers| {
+            let of_fill = |fill: &&FillFact| ledgers.remove(&fill.exec_id);
+            let entries = trade.fills().iter().filter_map(of_fill);
+            entries.flatten().collect()
+        });
+        (trade.first().exec_id, trade.row(pair, entries))
     });
-    rows.collect()
+    Ok(rows.collect())
 }
 
 /// The ledger entries of some fills, in one walk through the ledger.
@@ -327,12 +336,7 @@ pub(super) fn ledgers(call: &Call<'_>) -> Answer {
     };
     call.state.venue.read(|view| {
         let assets = assets(call, view)?;
-        let range = Range::read(call, |id| {
-            let mut entries = call.ledger(view);
-            entries
-                .find(|entry| *entry.ledger_id == *id)
-                .map(|entry| entry.at)
-        })?;
+        let range = Range::read(call, view)?;
         let wanted = |entry: &&LedgerFact| {
             any && range.holds(entry.at) && (assets.is_empty() || assets.contains(&entry.asset))
         };
@@ -340,7 +344,7 @@ pub(super) fn ledgers(call: &Call<'_>) -> Answer {
         let page = matches().skip(offset(call)?).take(PAGE);
         result(&Ledger {
             ledger: render_ledger(view, page),
-            count: count(call, || matches().count()),
+            count: count(call, || matches().count())?,
         })
     })
 }
@@ -400,8 +404,22 @@ fn offset(call: &Call<'_>) -> Result<usize, Failure> {
     Ok(call.number("ofs")?.unwrap_or(0))
 }
 
-fn count(call: &Call<'_>, all: impl FnOnce() -> usize) -> Option<usize> {
-    (!call.params.flag("without_count")).then(all)
+fn count(call: &Call<'_>, all: impl FnOnce() -> usize) -> Result<Option<usize>, Failure> {
+    Ok((!call.params.flag("without_count")?).then(all))
+}
+
+/// When an order was opened, a trade made, a ledger entry written.
+fn time_of(call: &Call<'_>, view: View<'_>, id: &str) -> Option<Timestamp> {
+    if let Some(order) = call.own_order(view, id) {
+        return Some(order.state.opened);
+    }
+    let (mut fills, mut entries) = (call.fills(view), call.ledger(view));
+    let fill = fills.find(|fill| *fill.exec_id == *id);
+    let at = fill.map(|fill| fill.at);
+    at.or_else(|| {
+        let entry = entries.find(|entry| *entry.ledger_id == *id);
+        entry.map(|entry| entry.at)
+    })
 }
 
 /// `start` exclusive, `end` inclusive.
@@ -411,13 +429,13 @@ struct Range {
 }
 
 impl Range {
-    /// Reads both ends: seconds, or an id whose time `look_up` knows.
-    fn read(call: &Call<'_>, look_up: impl Fn(&str) -> Option<Timestamp>) -> Result<Self, Failure> {
+    /// Reads both ends: seconds, or the id of something of the caller's. 0 is no end.
+    fn read(call: &Call<'_>, view: View<'_>) -> Result<Self, Failure> {
         let end = |name: &str, open: Timestamp| {
-            let Some(text) = call.params.text(name) else {
+            let Some(text) = call.params.text(name).filter(|text| *text != "0") else {
                 return Ok(open);
             };
-            let at = seconds(text).or_else(|| look_up(text));
+            let at = seconds(text).or_else(|| time_of(call, view, text));
             at.ok_or_else(|| Failure::argument(name))
         };
         let range = Self {

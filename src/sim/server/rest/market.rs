@@ -325,6 +325,7 @@ pub(super) fn spread(query: &Query<'_>) -> Answer {
             )
         };
         let rows: Vec<_> = spreads
+            .iter()
             .filter(|spread| spread.at >= since)
             .map(row)
             .collect();

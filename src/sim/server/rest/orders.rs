@@ -181,7 +181,7 @@ fn parse(params: &Params, call: &Call<'_>) -> Result<Parsed, Failure> {
         cl_ord_id,
         userref,
         deadline: deadline(params, call.now)?,
-        validate: params.flag("validate"),
+        validate: params.flag("validate")?,
         extras,
     };
     if post_only && matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok) {
@@ -218,7 +218,7 @@ fn order_type(params: &Params) -> Result<OrderType, Failure> {
 
 /// What a cash account may not ask for.
 fn refuse_unsupported(params: &Params) -> Result<(), Failure> {
-    if params.flag("reduce_only") {
+    if params.flag("reduce_only")? {
         return Err(Failure::text("EOrder:Reduce only:No position exists"));
     }
     if !matches!(params.text("leverage"), None | Some("none" | "0")) {
@@ -283,7 +283,8 @@ fn flags(params: &Params, kind: OrderType) -> Result<Flags, Failure> {
 /// What an iceberg shows; nothing else hides anything.
 fn display(params: &Params, pair: &PairSpec, kind: OrderType) -> Result<Option<Quantity>, Failure> {
     match (params.text("displayvol"), kind.iceberg) {
-        (None, false) => Ok(None),
+        // Clients with a default for each field send 0 where they mean nothing.
+        (None | Some("0"), false) => Ok(None),
         (Some(_) | None, true) => volume(params, "displayvol", pair).map(Some),
         (Some(_), false) => Err(Failure::argument("displayvol")),
     }

@@ -11,6 +11,8 @@ use std::{
 
 use serde_json::value::RawValue;
 
+use super::reply::Failure;
+
 /// Deepest nesting of a body; nothing that the API knows goes beyond three.
 const DEEPEST: usize = 8;
 
@@ -41,7 +43,7 @@ impl Params {
             let name = percent_decoded(halves.next().unwrap_or_default());
             let value = percent_decoded(halves.next().unwrap_or_default());
             let (name, path) = split_name(&name);
-            params.put(name, &path, value);
+            params.put(name, &path, Param::Text(value));
         }
         params
     }
@@ -69,9 +71,10 @@ impl Params {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are none. An empty text counts as absent.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        let absent = |param: &Param| matches!(param, Param::Text(text) if text.is_empty());
+        self.0.values().all(absent)
     }
 
     /// Any parameter.
@@ -88,15 +91,26 @@ impl Params {
     }
 
     /// A boolean; absent is false.
-    pub(super) fn flag(&self, name: &str) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// A text that is none: an order that should have been checked only is not placed.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Failure> {
         self.flag_or(name, false)
     }
 
     /// A boolean with a default.
-    pub(super) fn flag_or(&self, name: &str, default: bool) -> bool {
-        self.text(name).map_or(default, |text| {
-            text.eq_ignore_ascii_case("true") || text == "1"
-        })
+    ///
+    /// # Errors
+    ///
+    /// A text that is none.
+    pub(super) fn flag_or(&self, name: &str, default: bool) -> Result<bool, Failure> {
+        match self.text(name) {
+            None => Ok(default),
+            Some(text) if text == "1" || text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(text) if text == "0" || text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(_) => Err(Failure::argument(name)),
+        }
     }
 
     /// A list of scalars: an array, or one text with commas. Absent is empty.
@@ -141,15 +155,15 @@ impl Params {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Puts a form value at `name[path][path]…`. An empty pair of brackets appends.
-    fn put(&mut self, name: &str, path: &[&str], value: String) {
+    /// Puts a value at `name[path][path]…`. An empty pair of brackets appends.
+    fn put(&mut self, name: &str, path: &[&str], value: Param) {
         let name = if name.is_empty() {
             self.0.len().to_string()
         } else {
             name.to_owned()
         };
         let Some((next, rest)) = path.split_first() else {
-            self.0.insert(name, Param::Text(value));
+            self.0.insert(name, value);
             return;
         };
         let inner = self
@@ -223,13 +237,15 @@ fn param(json: &str, depth: usize) -> Option<Option<Param>> {
         ),
         b'{' => {
             let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
-            let mut params = BTreeMap::new();
+            let mut params = Params::default();
             for (name, value) in fields {
                 if let Some(value) = param(value.get(), depth + 1)? {
-                    params.insert(name, value);
+                    // `"close[price]"`: typed clients name their fields as the form has them.
+                    let (name, path) = split_name(&name);
+                    params.put(name, &path, value);
                 }
             }
-            Param::Map(Params(params))
+            Param::Map(params)
         }
         b'[' => {
             let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
@@ -258,7 +274,7 @@ mod tests {
         assert_eq!(form, json);
         assert_eq!(form.text("volume"), Some("1.2500"), "digits as sent");
         assert_eq!(form.list("oflags"), ["post", "fciq"]);
-        assert!(form.flag("validate"));
+        assert_eq!(form.flag("validate"), Ok(true));
         let Some(Param::Map(close)) = form.get("close") else {
             panic!("{form:?}")
         };

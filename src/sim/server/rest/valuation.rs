@@ -1,9 +1,14 @@
-//! What one asset is worth in another, by the last prices of this venue.
+//! What one asset is worth in another, by the last prices of this venue; where it lists no pair of them, by opening prices that it knows.
+
+use std::sync::LazyLock;
 
 use crate::{
-    sim::matching::{Exchange, PairId, PairSpec},
+    sim::matching::{Exchange, PairId, PairSpec, Universe},
     types::Decimal,
 };
+
+/// What can be listed.
+static KNOWN: LazyLock<Universe> = LazyLock::new(Universe::default_universe);
 
 /// Digits of a rate that has to be divided.
 const DIGITS: u8 = 15;
@@ -25,23 +30,42 @@ fn direct(exchange: &Exchange, from: &str, to: &str) -> Option<Decimal> {
     if from == to {
         return Some(one);
     }
-    let pairs = (0..).map(PairId).zip(&exchange.universe().pairs);
-    pairs.into_iter().find_map(|(id, pair)| {
+    let listed = (0..).map(PairId).zip(&exchange.universe().pairs);
+    let listed = listed.map(|(id, pair)| (pair, Some(id)));
+    let known = KNOWN.pairs.iter().map(|pair| (pair, None));
+    listed.chain(known).find_map(|(pair, id)| {
         let instrument = &pair.instrument;
+        let price = || price(exchange, id, pair);
         match (instrument.base.as_str(), instrument.quote.as_str()) {
-            names if names == (from, to) => Some(price(exchange, id, pair)),
-            names if names == (to, from) => one
-                .divided_toward_zero(price(exchange, id, pair), DIGITS)
-                .ok(),
+            names if names == (from, to) => Some(price()),
+            names if names == (to, from) => one.divided_toward_zero(price(), DIGITS).ok(),
             _ => None,
         }
     })
 }
 
 /// The last price, or the opening price before the first trade.
-fn price(exchange: &Exchange, id: PairId, pair: &PairSpec) -> Decimal {
-    let last = exchange.last_price(id);
+fn price(exchange: &Exchange, id: Option<PairId>, pair: &PairSpec) -> Decimal {
+    let last = id.and_then(|id| exchange.last_price(id));
     last.map_or(pair.opening_price, |price| {
         pair.instrument.price_decimal(price)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::matching::Rules;
+
+    #[test]
+    fn what_is_not_listed_is_worth_its_opening_price() {
+        let mut universe = Universe::default_universe();
+        universe.pairs.truncate(1);
+        let exchange = Exchange::new(universe, Rules::default());
+        let rate = |from, to| rate(&exchange, from, to).map(|rate| rate.to_string());
+        assert_eq!(rate("EUR", "USD").as_deref(), Some("1.05"));
+        assert_eq!(rate("DOGE", "USD").as_deref(), Some("0.36"));
+        assert_eq!(rate("EUR", "BTC").unwrap()[..10], *"0.00001082");
+        assert_eq!(rate("NOSUCH", "USD"), None);
+    }
 }
