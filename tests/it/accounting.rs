@@ -407,7 +407,9 @@ async fn audit(trader: &mut Trader, opening: &Value) -> (usize, usize) {
         assert_eq!(print, ["price", "vol"].map(|field| decimal(&trade[field])));
         let (base, quote) = assets(pair);
         let amounts = ["vol", "cost", "fee"].map(|field| decimal(&trade[field]));
-        let [qty, cost, fee] = amounts;
+        // Fills are told at the pair's cost precision; the ledger of dollars keeps four digits.
+        let booked = |amount: Decimal| amount.rounded_toward_zero(4).unwrap();
+        let (qty, cost, fee) = (amounts[0], booked(amounts[1]), booked(amounts[2]));
         if trade["type"] == "buy" {
             by_fills.add(base, qty);
             by_fills.subtract(quote, cost);

@@ -48,20 +48,11 @@ impl Terms {
         }
     }
 
-    /// Price × quantity at the pair's cost precision.
+    /// Price × quantity at the pair's cost precision, as fills tell it. The ledger may keep fewer digits.
     pub(super) fn cost(&self, price: Price, qty: Quantity) -> Decimal {
         self.notional(price, qty)
-            .and_then(|exact| self.settled(exact))
+            .and_then(|exact| exact.rounded_toward_zero(self.cost_precision))
             .unwrap_or(Decimal::ZERO)
-    }
-
-    /// An amount of quote as it can be booked: told at the cost precision, in no more digits than the ledger keeps,
-    /// so that fills and balances agree to the last one.
-    fn settled(&self, exact: Decimal) -> Result<Decimal, InvalidDecimal> {
-        let kept = self.cost_precision.min(self.quote.decimals);
-        exact
-            .rounded_toward_zero(kept)?
-            .rounded_toward_zero(self.cost_precision)
     }
 
     /// Price × quantity, exactly.
@@ -76,7 +67,7 @@ impl Terms {
     /// The fee on a cost at a rate, at the pair's cost precision.
     pub(super) fn fee(&self, cost: Decimal, rate: Decimal) -> Decimal {
         cost.checked_mul(rate)
-            .and_then(|exact| self.settled(exact))
+            .and_then(|exact| exact.rounded_toward_zero(self.cost_precision))
             .unwrap_or(Decimal::ZERO)
     }
 

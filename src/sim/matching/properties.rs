@@ -208,9 +208,15 @@ fn from_outside(bench: &Bench, code: &str) -> Decimal {
             .instrument;
         let base = Decimal::new(i128::from(fill.qty.units()), instrument.qty_precision).unwrap();
         let buys = fill.order.side == Side::Buy;
+        let quote = if instrument.quote.as_str() == "USD" {
+            4
+        } else {
+            10
+        };
+        let cost = fill.cost.rounded_toward_zero(quote).unwrap();
         for (asset, amount, gets) in [
             (instrument.base, base, buys),
-            (instrument.quote, fill.cost, !buys),
+            (instrument.quote, cost, !buys),
         ] {
             if asset.as_str() == code && gets {
                 sum = sum.checked_add(amount).unwrap();

@@ -101,6 +101,7 @@ impl Exchange {
         timeout: Option<Duration>,
         facts: &mut Vec<Fact>,
     ) -> Result<Reply, Refusal> {
+        limits::admits_cancel(self.system)?;
         if !self.has_room(now, account, NO_PAIR, WIND) {
             return Err(Refusal::RateLimit);
         }

@@ -48,6 +48,7 @@ pub(super) enum End {
     Client,
     Idle,
     Lonely,
+    TooLarge,
     Fault,
     /// With this frame: a fault, or something that the venue does to all.
     Told(CloseFrame),

@@ -226,8 +226,8 @@ impl Subscription {
                 // Two frames: clients judge a whole frame by the kind of its first row.
                 let fills: Vec<&FillFact> = exchange.fills(account).rev().take(TRADES).collect();
                 if wanted.snap_trades && !(fills.is_empty() && wanted.snap_orders) {
-                    let oldest_first = fills.into_iter().rev();
-                    let rows: Vec<_> = oldest_first
+                    let rows: Vec<_> = fills
+                        .into_iter()
                         .filter_map(|fill| scribe.past_trade(fill))
                         .collect();
                     self.send_split(Kind::Snapshot, &rows, faults);

@@ -126,6 +126,12 @@ impl<'a> Scribe<'a> {
                 .text("limit_price_type", "static");
         }
         json.qty("cum_qty", of, order.filled);
+        if let Some(display) = order.conditions.display {
+            json.qty("display_qty", of, display);
+        }
+        if let Some(trigger) = &order.conditions.trigger {
+            triggers(&mut json, of, trigger);
+        }
         Some(tail(json, kind, resting(order), amended.at))
     }
 

@@ -216,6 +216,10 @@ impl Connection {
     fn read(&mut self, message: Option<Result<Message, WireError>>) -> Result<(), End> {
         match message {
             None => Err(End::Client),
+            Some(Err(error @ WireError::Capacity(_))) => {
+                debug!(%error, "request is too large");
+                Err(End::TooLarge)
+            }
             Some(Err(error)) => {
                 debug!(%error, "socket failed");
                 Err(End::Wire)
@@ -241,6 +245,7 @@ fn goodbye(end: &End) -> Option<CloseFrame> {
     let (code, reason) = match end {
         End::Told(frame) => return Some(frame.clone()),
         End::Shutdown => (CloseCode::Away, "shutting down"),
+        End::TooLarge => (CloseCode::Size, "request is too large"),
         End::Idle => (CloseCode::Normal, "idle"),
         End::Lonely => (CloseCode::Normal, "no private subscription"),
         End::Slow | End::Client | End::Fault | End::Wire => return None,

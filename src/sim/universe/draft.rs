@@ -63,6 +63,15 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// The same with a tick of five of its last digit.
+    pub(super) fn coarse(self) -> Option<Self> {
+        let five = Decimal::new(5, 0).ok()?;
+        let tick = self.tick.checked_mul(five).ok()?;
+        Some(Self { tick, ..self })
+    }
+}
+
 /// A price in whole ticks with about five digits, enough ticks above zero.
 fn on_grid(price: f64, tick: Price, precision: u8) -> Option<Decimal> {
     let ticks = price * 10_f64.powi(i32::from(precision)) / tick.units() as f64;

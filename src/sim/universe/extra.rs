@@ -22,6 +22,8 @@ use crate::{
 const PURPOSE: u64 = 0x756E_6976;
 /// Lowest price in quote.
 const LEAST_PRICE: f64 = 1e-7;
+/// One pair in so many has a tick that is coarser than its digits, as the venue has some.
+const COARSE: usize = 10;
 /// What an asset trades against, how often, what a unit is worth in dollars, and the least cost.
 const QUOTES: [(&str, f64, f64, (i128, u8)); 4] = [
     ("USD", 1.0, 1.0, (5, 1)),
@@ -59,7 +61,10 @@ pub(super) fn add(universe: &mut Universe, count: u32, seed: u64) {
             } else {
                 8
             };
-            let draft = draft(&name, quote, usd, usd / quote_usd, least, qty_precision);
+            let mut draft = draft(&name, quote, usd, usd / quote_usd, least, qty_precision);
+            if universe.pairs.len() % COARSE == COARSE - 1 {
+                draft = draft.and_then(Draft::coarse);
+            }
             if let Some(pair) = draft.and_then(|draft| draft.listed(usd / quote_usd)) {
                 taken.insert(altname);
                 universe.pairs.push(pair);
@@ -177,6 +182,9 @@ mod tests {
                 assert_eq!(universe.find_pair(&of.symbol), Some(id));
                 assert_eq!(universe.find_pair(&pair.altname), Some(id));
                 assert!(names.insert(&pair.altname), "{}", pair.altname);
+                let ticks = of.price_decimal(of.tick).mantissa_at(of.price_precision);
+                let coarse = id.0 >= 16 && id.0 % 10 == 9;
+                assert_eq!(ticks, Some(if coarse { 5 } else { 1 }), "{}", of.symbol);
                 let price: f64 = pair.opening_price.to_string().parse().unwrap();
                 let least: f64 = of.quantity_decimal(of.qty_min).to_string().parse().unwrap();
                 let quote = match &*of.quote {

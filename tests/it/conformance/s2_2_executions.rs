@@ -174,6 +174,16 @@ async fn s2_2_snapshots_hold_open_orders_and_the_last_fifty_fills_as_they_are_as
                 (&json!("snapshot"), &json!(position + 1))
             );
         }
+        let times: Vec<&str> = rows
+            .iter()
+            .filter(|row| row["exec_type"] == "trade")
+            .map(|row| row["timestamp"].as_str().unwrap())
+            .collect();
+        let numbers = rows.iter().filter_map(|row| row["trade_id"].as_u64());
+        assert!(
+            numbers.is_sorted_by(|newer, older| newer > older),
+            "newest first: {times:?}"
+        );
         let trade = rows.iter().find(|row| row["exec_type"] == "trade");
         if let Some(trade) = trade {
             assert_eq!(

@@ -190,6 +190,18 @@ async fn s3_4_cancels_take_ids_lists_numbers_and_names() {
     let batch = format!(r#""orders":["{id}",7],"cl_ord_ids":["own"]"#);
     let count: Value = rig.json("CancelOrderBatch", &batch).await;
     assert_eq!(count["result"], json!({"count": 3}));
+    // What nothing has is passed over, whichever kind of id it is, and the others are canceled.
+    let (live, own) = (add("userref=1").await, add("cl_ord_id=own2").await);
+    for fields in [
+        format!(r#""orders":["{live}",77]"#),
+        r#""orders":[77],"cl_ord_ids":["own2"]"#.to_owned(),
+    ] {
+        let count: Value = rig.json("CancelOrderBatch", &fields).await;
+        assert_eq!(count["result"], json!({"count": 1}), "{fields} {own}");
+    }
+    let live = add("userref=1").await;
+    let count = rig.call("CancelOrder", &format!("txid=77,{live}")).await;
+    assert_eq!(count["count"], 1);
     for (endpoint, fields, words) in [
         ("CancelOrder", "", "EGeneral:Invalid arguments:txid"),
         (

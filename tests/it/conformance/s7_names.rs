@@ -97,7 +97,12 @@ async fn s7_1_rest_tells_old_names_and_joins_by_wsname() {
 
 #[tokio::test]
 async fn s7_2_the_rules_that_instruments_tell_are_the_rules_that_orders_meet() {
-    let desk = Desk::open().await;
+    // Made-up pairs have ticks that are coarser than their digits among them.
+    let settings = Settings {
+        extra_pairs: 24,
+        ..quiet()
+    };
+    let desk = Desk::with(settings).await;
     let mut public = desk.public().await;
     let frames = ask(
         &mut public,
@@ -106,17 +111,31 @@ async fn s7_2_the_rules_that_instruments_tell_are_the_rules_that_orders_meet() {
     .await;
     let pairs = read(of(&frames, "instrument")[0])["data"]["pairs"].clone();
     let (mut client, token) = desk.trader().await;
+    let mut coarse = 0;
     for pair in pairs.as_array().unwrap() {
         let symbol = pair["symbol"].as_str().unwrap();
         let digits = usize::try_from(pair["price_precision"].as_u64().unwrap()).unwrap();
         let least = pair["qty_min"].as_f64().unwrap();
+        let lot_digits = i32::try_from(pair["qty_precision"].as_i64().unwrap()).unwrap();
         let cheap = pair["cost_min"].as_f64().unwrap() / least;
         let order = |price: &str, qty: String| {
             format!(
                 r#"{{"method":"add_order","params":{{"order_type":"limit","side":"buy","symbol":"{symbol}","order_qty":{qty},"limit_price":{price},"validate":true,"token":"{token}"}}}}"#
             )
         };
-        let price = format!("{:.digits$}", (cheap * 2.0).max(1.0));
+        let tick = pair["price_increment"].as_f64().unwrap();
+        let on_tick = |price: f64| (price / tick).round() * tick;
+        let price = format!("{:.digits$}", on_tick((cheap * 2.0).max(tick * 100.0)));
+        let last_digit = 0.1_f64.powi(i32::try_from(digits).unwrap());
+        if tick > last_digit * 1.5 {
+            let between = on_tick(cheap * 2.0).max(tick * 100.0) + last_digit;
+            let order = order(&format!("{between:.digits$}"), format!("{least:.8}"));
+            assert_eq!(
+                refusal(&mut client, &order).await,
+                "EOrder:Tick size check failed"
+            );
+            coarse += 1;
+        }
         let good = read(&replies(&mut client, &order(&price, format!("{least:.8}"))).await[0]);
         assert_eq!(good["success"], true, "{good}");
         assert_eq!(
@@ -132,17 +151,18 @@ async fn s7_2_the_rules_that_instruments_tell_are_the_rules_that_orders_meet() {
         assert_eq!(
             refusal(
                 &mut client,
-                &order(&price, format!("{:.8}", least - 0.000_000_01))
+                &order(&price, format!("{:.8}", least - 0.1_f64.powi(lot_digits)))
             )
             .await,
             "EGeneral:Invalid arguments:volume minimum not met"
         );
-        let below = format!("{:.digits$}", cheap / 2.0);
+        let below = format!("{:.digits$}", on_tick(cheap / 2.0));
         assert_eq!(
             refusal(&mut client, &order(&below, format!("{least:.8}"))).await,
             "EOrder:Cost minimum not met"
         );
     }
+    assert!(coarse > 0);
 }
 
 #[tokio::test]

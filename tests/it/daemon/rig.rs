@@ -312,25 +312,57 @@ impl Rig {
         assert!(seen.values().all(|count| *count == 1), "doubled: {seen:?}");
     }
 
-    /// Opening balance plus fills less fees is the venue's balance, per asset, to the last digit.
+    /// What the daemon counted is what the venue filled, to the last digit; and opening balance plus those fills less fees, each in the
+    /// digits that the ledger keeps, is the venue's balance.
     pub(super) fn assert_books_balance(&self, picture: &Picture) {
-        let mut expected = self.opening.clone();
-        let mut add = |asset: &str, amount: Decimal| {
-            let sum = expected.get_mut(asset).unwrap();
-            *sum = sum.checked_add(amount).unwrap();
-        };
+        let mut counted = BTreeMap::new();
         for market in &picture.markets {
-            let (base, quote) = market.symbol.split_once('/').unwrap();
-            add(base, market.position);
-            add(quote, market.cash.checked_sub(market.fees).unwrap());
+            let cash = market.cash.checked_sub(market.fees).unwrap();
+            counted.insert(market.symbol, (market.position, cash));
         }
-        let venue = self.balances();
-        for (asset, amount) in &expected {
+        let account = self.sim.accounts()[0].id;
+        let (mut filled, mut expected) = (BTreeMap::new(), self.opening.clone());
+        self.sim.venue().read(|view| {
+            let universe = view.exchange.universe();
+            for fill in view.exchange.fills(account) {
+                let of = &universe.pair(fill.order.pair).unwrap().instrument;
+                let digits = |asset: &str| universe.asset(asset).unwrap().decimals;
+                let booked = |amount: Decimal, asset: &str| {
+                    amount.rounded_toward_zero(digits(asset)).unwrap()
+                };
+                let sign = |amount: Decimal, positive: bool| {
+                    if positive { amount } else { amount.negated() }
+                };
+                let buys = fill.order.side == Side::Buy;
+                let qty = sign(of.quantity_decimal(fill.qty), buys);
+                let cash = sign(fill.cost, !buys).checked_sub(fill.fee).unwrap();
+                let sums = filled
+                    .entry(of.symbol)
+                    .or_insert((Decimal::ZERO, Decimal::ZERO));
+                sums.0 = sums.0.checked_add(qty).unwrap();
+                sums.1 = sums.1.checked_add(cash).unwrap();
+                let quote = sign(booked(fill.cost, &of.quote), !buys);
+                let quote = quote.checked_sub(booked(fill.fee, &of.quote)).unwrap();
+                for (asset, amount) in [(&of.base, booked(qty, &of.base)), (&of.quote, quote)] {
+                    let sum = expected.get_mut(asset.as_str()).unwrap();
+                    *sum = sum.checked_add(amount).unwrap();
+                }
+            }
+        });
+        for (symbol, sums) in &counted {
+            let nothing = (Decimal::ZERO, Decimal::ZERO);
             assert_eq!(
-                amount, &venue[asset],
-                "{asset}: opening + fills - fees against the venue"
+                sums,
+                filled.get(symbol).unwrap_or(&nothing),
+                "{symbol}: the daemon's sums against the fills"
             );
         }
+        assert!(filled.keys().all(|symbol| counted.contains_key(symbol)));
+        assert_eq!(
+            expected,
+            self.balances(),
+            "opening + fills - fees against the venue"
+        );
     }
 
     pub(super) fn state_directory(&self) -> PathBuf {

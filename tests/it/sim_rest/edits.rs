@@ -156,7 +156,7 @@ async fn fills_at_one_price_average_to_that_price() {
     let order = &rig.call("QueryOrders", &format!("txid={id}")).await[id];
     assert_eq!(
         (&order["cost"], &order["price"]),
-        (&json!("99.99980"), &json!("96963.0"))
+        (&json!("99.99988"), &json!("96963.0"))
     );
     let trades = rig.call("TradesHistory", "").await;
     let trades = trades["trades"].as_object().unwrap();

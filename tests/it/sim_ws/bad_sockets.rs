@@ -50,6 +50,20 @@ async fn a_socket_is_closed_with_the_code_and_reason_that_were_asked_for() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_too_large_is_answered_with_the_code_for_that() {
+    let rig = Rig::start(&quiet()).await;
+    let mut client = rig.public().await;
+    let padding = " ".repeat((1 << 20) + 1);
+    client
+        .send(&format!(r#"{{"method":"ping"{padding}}}"#))
+        .await;
+    let Ended::Closed(Some(frame)) = client.end().await else {
+        panic!("no close frame");
+    };
+    assert_eq!(u16::from(frame.code), 1009);
+}
+
+#[tokio::test]
 async fn a_slow_link_carries_so_many_bytes_a_second_and_loses_none() {
     let rig = Rig::start(&quiet()).await;
     let mut client = rig.public().await;

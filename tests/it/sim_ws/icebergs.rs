@@ -38,6 +38,8 @@ async fn an_iceberg_tells_what_it_shows_and_when_it_shows_more() {
     assert_eq!(best().unwrap().1.units(), 20_000_000);
     let amend = format!(r#""order_id":{id},"display_qty":0.1"#);
     let frames = exchange(&mut client, &request("amend_order", &amend, &token)).await;
-    assert_eq!(split(&frames).1["success"], true);
+    let (_, reply, reports) = split(&frames);
+    assert_eq!(reply["success"], true);
+    assert_eq!(reports[0]["display_qty"], 0.1);
     assert_eq!(best().unwrap().1.units(), 10_000_000);
 }

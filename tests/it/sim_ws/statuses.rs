@@ -144,13 +144,52 @@ async fn each_status_lets_through_what_it_should_on_the_whole_venue_and_on_a_pai
 }
 
 #[tokio::test]
+async fn a_batch_that_the_market_takes_nothing_of_is_refused_as_a_whole() {
+    let (rig, mut client, token) = trading().await;
+    let limit = |post_only: bool| {
+        json!({
+            "order_type": "limit", "side": "buy", "order_qty": 0.01, "limit_price": 50000.0, "post_only": post_only,
+        })
+    };
+    let batch = |second: bool| {
+        let orders = json!([limit(false), limit(second)]);
+        json!({"method": "batch_add", "params": {"symbol": "BTC/USD", "orders": orders, "token": token}}).to_string()
+    };
+    for (status, error) in [
+        (
+            TradingStatus::CancelOnly,
+            "EService:Market in cancel_only mode",
+        ),
+        (TradingStatus::PostOnly, "EService:Market in post_only mode"),
+        (TradingStatus::Maintenance, "EService:Unavailable"),
+    ] {
+        rig.sim.set_system_status(status);
+        let answer = client.ask(&batch(false)).await;
+        assert_eq!(answer["error"], error);
+        assert!(answer.get("result").is_none(), "{answer}");
+    }
+    // One that it takes makes it an answer order by order.
+    rig.sim.set_system_status(TradingStatus::PostOnly);
+    let answer = client.ask(&batch(true)).await;
+    assert_eq!(
+        answer["result"][0]["error"],
+        "EService:Market in post_only mode"
+    );
+    assert!(answer["result"][1]["order_id"].is_string(), "{answer}");
+}
+
+#[tokio::test]
 async fn a_switch_that_is_due_under_maintenance_goes_off_on_return() {
     let (rig, mut client, token) = trading().await;
     assert_eq!(client.ask(&order(json!({}), &token)).await["success"], true);
     let wind =
         json!({"method": "cancel_all_orders_after", "params": {"timeout": 1, "token": token}});
-    rig.sim.set_system_status(TradingStatus::Maintenance);
     assert_eq!(client.ask(&wind.to_string()).await["success"], true);
+    rig.sim.set_system_status(TradingStatus::Maintenance);
+    assert_eq!(
+        client.ask(&wind.to_string()).await["error"],
+        "EService:Unavailable"
+    );
     let silent = tokio::time::timeout(
         Duration::from_millis(1_500),
         client.until(|frame| frame["data"][0]["exec_type"] == "canceled"),

@@ -106,7 +106,12 @@ async fn what_is_waited_for_can_be_amended() {
             &token,
         );
         let frames = exchange(&mut client, &amend).await;
-        assert_eq!(split(&frames).1["error"], error);
+        let (_, reply, reports) = split(&frames);
+        assert_eq!(reply["error"], error);
+        if let Some(report) = reports.first() {
+            assert_eq!(report["exec_type"], "amended");
+            assert_eq!(report["triggers"]["price"], 59_990.0);
+        }
     }
     fall(&rig, pair);
     let reports = client.drain().await;

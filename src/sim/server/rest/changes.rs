@@ -192,17 +192,18 @@ fn cancel_each(
     ask: fn(Cancel) -> Request,
 ) -> Answer {
     // All are read before the first is canceled, so that a malformed list does nothing.
-    let mut targets = Vec::new();
+    let (mut targets, mut count, mut first) = (Vec::new(), 0, None);
     for id in ids {
-        match id.parse::<i32>() {
-            Ok(userref) => targets.extend(by_userref(call, userref)?),
+        match id.parse::<i32>().map(|userref| by_userref(call, userref)) {
+            Ok(Ok(marked)) => targets.extend(marked),
+            // Like an id that nothing has: the others are canceled.
+            Ok(Err(unknown)) => first = first.or(Some(unknown)),
             Err(_no_number) => targets.push(by_id(id)?),
         }
     }
     for name in names {
         targets.push(CancelTarget::Client(client_id(name)?));
     }
-    let (mut count, mut first) = (0, None);
     for target in targets {
         match call.act(ask(Cancel { target })) {
             Ok(_reply) => count += 1,
