@@ -32,3 +32,28 @@ impl Looks {
         answered.await.ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_looks_waits_for_room_and_learns_when_the_driver_is_gone() {
+        let (looks, mut wished) = looks();
+        let mut waiting: Vec<_> = (0..=LOOKS).map(|_| Box::pin(looks.picture())).collect();
+        for look in &mut waiting {
+            assert!(poll!(look).is_pending());
+        }
+        assert_eq!(wished.len(), LOOKS, "the last one waits outside");
+        wished.recv().await.unwrap();
+        let last = waiting.last_mut().unwrap();
+        assert!(poll!(last).is_pending());
+        assert_eq!(wished.len(), LOOKS, "and comes in when there is room");
+        drop(wished);
+        for look in waiting {
+            assert!(look.await.is_none());
+        }
+    }
+}

@@ -248,6 +248,46 @@ fn an_amend_that_is_not_recorded_does_not_keep_the_cancel_waiting() {
 }
 
 #[tokio::test]
+async fn a_full_lane_stops_the_run() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut driver, _ends) = driver(state.path());
+    bring_up(&mut driver);
+    while driver
+        .lanes
+        .dispatch(Command::Resync(InstrumentId(0)))
+        .is_ok()
+    {}
+    let (broken, market) = mpsc::channel(1);
+    driver.inlets.market = market;
+    let Event::Book(update) = book() else {
+        unreachable!();
+    };
+    let update = BookUpdate {
+        checksum: 1,
+        ..update
+    };
+    broken.try_send(Event::Book(update)).unwrap();
+    let token = CancellationToken::new;
+    let ended = driver.run(token(), token(), token(), Duration::ZERO).await;
+    let error = ended.err().map(|error| error.to_string());
+    assert_eq!(error.as_deref(), Some("the lane of resyncs is full"));
+}
+
+#[tokio::test]
+async fn a_full_queue_of_spare_books_costs_an_allocation_and_no_more() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut driver, _ends) = driver(state.path());
+    let (spares, mut kept) = mpsc::channel(1);
+    driver.spares = spares;
+    bring_up(&mut driver);
+    driver.turn(book()).unwrap();
+    assert!(kept.try_recv().is_ok());
+    assert!(kept.try_recv().is_err(), "the second one found no room");
+    driver.turn(book()).unwrap();
+    assert!(kept.try_recv().is_ok(), "taken again once there is room");
+}
+
+#[tokio::test]
 async fn a_failed_journal_stops_the_whole_run() {
     let state = tempfile::tempdir().unwrap();
     let (mut driver, _ends) = driver(state.path());

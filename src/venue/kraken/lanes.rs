@@ -151,6 +151,25 @@ mod tests {
     use crate::engine::command::Cancel;
 
     #[test]
+    fn a_full_lane_names_itself_and_takes_nothing_from_the_others() {
+        let (lanes, ends) = lanes(0);
+        for _ in 0..BESIDE {
+            lanes.dispatch(Command::Resync(InstrumentId(0))).unwrap();
+        }
+        let full = lanes.dispatch(Command::Resync(InstrumentId(0)));
+        assert_eq!(full.unwrap_err().to_string(), "the lane of resyncs is full");
+        let cancel = Cancel {
+            id: CommandId(1),
+            cl_ord_id: ClOrdId::lossy("a1"),
+            order_id: None,
+        };
+        lanes.dispatch(Command::Cancel(cancel.clone())).unwrap();
+        drop(ends);
+        let ended = lanes.dispatch(Command::Cancel(cancel)).unwrap_err();
+        assert_eq!(ended.to_string(), "the task that does cancels has ended");
+    }
+
+    #[test]
     fn everything_that_can_rest_is_canceled_in_one_turn() {
         let (pairs, most) = (3, 225);
         let (lanes, _ends) = lanes(pairs);
