@@ -269,6 +269,9 @@ fn refused(error: &simulated::Error, out: &mut Out) -> Exit {
     if error.is_unreachable() {
         return Exit::Unreachable;
     }
+    if error.is_about_settings() {
+        return Exit::Config;
+    }
     exit
 }
 

@@ -127,8 +127,13 @@ impl KeySettings {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum InvalidAccess {
     /// There is no such account.
-    #[error("there is no account {0}: sim.accounts says how many there are")]
-    Account(u32),
+    #[error("there is no account {number}: sim.accounts says how many there are")]
+    NoAccount {
+        /// The number that was given.
+        number: u32,
+        /// The key of the settings: `account`, or `keys`.
+        of: &'static str,
+    },
     /// It is described twice.
     #[error("account {0} is described twice")]
     AccountTwice(u32),
@@ -159,9 +164,9 @@ impl InvalidAccess {
     /// The key of the settings that it is about.
     pub(super) const fn key(&self) -> &'static str {
         match self {
+            Self::NoAccount { of, .. } => of,
             Self::AccountTwice(_) | Self::Asset(_) | Self::Negative(_) => "account",
-            Self::Account(_)
-            | Self::KeyTwice(..)
+            Self::KeyTwice(..)
             | Self::PublicTwice(_)
             | Self::Text
             | Self::Secret(_)
@@ -178,7 +183,7 @@ impl InvalidAccess {
 pub(super) fn check(settings: &Settings, universe: &Universe) -> Result<(), InvalidAccess> {
     let mut described = BTreeSet::new();
     for account in &settings.account {
-        check_number(settings, account.number)?;
+        check_number(settings, account.number, "account")?;
         if !described.insert(account.number) {
             return Err(InvalidAccess::AccountTwice(account.number));
         }
@@ -186,7 +191,7 @@ pub(super) fn check(settings: &Settings, universe: &Universe) -> Result<(), Inva
     }
     let (mut names, mut public) = (BTreeSet::new(), BTreeSet::new());
     for key in &settings.keys {
-        check_number(settings, key.account)?;
+        check_number(settings, key.account, "keys")?;
         check_key(key)?;
         if !names.insert((key.account, &key.name)) {
             return Err(InvalidAccess::KeyTwice(key.account, key.name.clone()));
@@ -200,9 +205,13 @@ pub(super) fn check(settings: &Settings, universe: &Universe) -> Result<(), Inva
     Ok(())
 }
 
-const fn check_number(settings: &Settings, number: u32) -> Result<(), InvalidAccess> {
+const fn check_number(
+    settings: &Settings,
+    number: u32,
+    of: &'static str,
+) -> Result<(), InvalidAccess> {
     if number == 0 || number > settings.accounts {
-        return Err(InvalidAccess::Account(number));
+        return Err(InvalidAccess::NoAccount { number, of });
     }
     Ok(())
 }

@@ -143,7 +143,13 @@ pub(super) fn api_keys(
     let more = settings.keys.iter().map(|key| {
         let mut owners = accounts.iter();
         let owner = owners.find(|account| account.number() == key.account);
-        api_key(key, owner.ok_or(InvalidAccess::Account(key.account))?)
+        api_key(
+            key,
+            owner.ok_or(InvalidAccess::NoAccount {
+                number: key.account,
+                of: "keys",
+            })?,
+        )
     });
     own.chain(more).collect()
 }

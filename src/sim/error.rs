@@ -81,9 +81,14 @@ pub enum SimError {
     /// No certificate can be made.
     #[error("cannot make a certificate")]
     Certificate(#[from] CertificateError),
+    /// A fault can never happen.
+    #[error("{0}")]
+    Fault(String),
     /// The certificate or its key cannot be used.
-    #[error("cannot use {path} for TLS: {reason}")]
+    #[error("cannot use {path} for TLS: {reason}; it is to be a readable PEM file")]
     Tls {
+        /// The key of the settings.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -105,10 +110,11 @@ impl SimError {
             Self::Recording(_) => Some("recordings"),
             Self::Together => Some("mirror"),
             Self::Depth(_) => Some("mirror_depth"),
-            Self::Tls { .. } => Some("tls_cert"),
+            Self::Tls { key, .. } => Some(key),
             Self::Access(invalid) => Some(invalid.key()),
             Self::Certificate(_) => Some("tls_ca"),
             Self::Status(_) => Some("status"),
+            Self::Fault(_) => Some("faults"),
             Self::Control(_) => Some("control_addr"),
             Self::Listen { .. }
             | Self::Venue(_)

@@ -120,8 +120,8 @@ fn tls(settings: &Settings) -> Result<Tls, SimError> {
     if let Some(tls) = &settings.tls_config {
         return Ok((Some(Arc::clone(tls)), None));
     }
-    match (&settings.tls_cert, &settings.tls_key) {
-        (None, None) if settings.tls => {
+    match given(settings)? {
+        None if settings.tls => {
             let addresses = [
                 settings.rest_addr,
                 settings.ws_addr,
@@ -133,29 +133,37 @@ fn tls(settings: &Settings) -> Result<Tls, SimError> {
             let config = config.map_err(CertificateError::Use)?;
             Ok((Some(config), Some(made.ca)))
         }
-        (None, None) => Ok((None, None)),
-        (Some(cert), Some(key)) => Ok((Some(from_files(cert, key)?), None)),
-        (Some(path), None) | (None, Some(path)) => {
-            let reason = "tls_cert and tls_key belong together".to_owned();
-            Err(SimError::Tls {
-                path: path.clone(),
-                reason,
-            })
-        }
+        given => Ok((given, None)),
+    }
+}
+
+/// TLS with the certificate and key of the settings' files, if they name some.
+pub(super) fn given(settings: &Settings) -> Result<Option<Arc<ServerConfig>>, SimError> {
+    let alone = |key, path: &Path| SimError::Tls {
+        key,
+        path: path.to_owned(),
+        reason: "tls_cert and tls_key belong together".to_owned(),
+    };
+    match (&settings.tls_cert, &settings.tls_key) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => from_files(cert, key).map(Some),
+        (Some(cert), None) => Err(alone("tls_cert", cert)),
+        (None, Some(key)) => Err(alone("tls_key", key)),
     }
 }
 
 fn from_files(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, SimError> {
-    let failed = |path: &Path, reason: String| SimError::Tls {
+    let failed = |name, path: &Path, reason: String| SimError::Tls {
+        key: name,
         path: path.to_owned(),
         reason,
     };
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(cert).and_then(|certificates| certificates.collect());
-    let chain = chain.map_err(|error| failed(cert, error.to_string()))?;
-    let secret =
-        PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error.to_string()))?;
-    server_config(chain, secret).map_err(|error| failed(cert, error.to_string()))
+    let chain = chain.map_err(|error| failed("tls_cert", cert, error.to_string()))?;
+    let secret = PrivateKeyDer::from_pem_file(key);
+    let secret = secret.map_err(|error| failed("tls_key", key, error.to_string()))?;
+    server_config(chain, secret).map_err(|error| failed("tls_cert", cert, error.to_string()))
 }
 
 fn server_config(

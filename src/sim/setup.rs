@@ -8,6 +8,7 @@ use std::{net::SocketAddr, path::Path};
 use super::{
     History, Settings, SimError, Venue, access,
     accounts::{self, SimAccount},
+    listeners,
     market::{Recording, Regimes, Tape},
     matching::{Counters, Exchange, PairId, Rules, Universe},
     server::BOOK_DEPTHS,
@@ -38,6 +39,10 @@ pub fn check(settings: &Settings) -> Result<(), SimError> {
     if !BOOK_DEPTHS.contains(&i64::from(settings.mirror_depth)) {
         return Err(SimError::Depth(settings.mirror_depth));
     }
+    for fault in &settings.faults {
+        fault.check(&universe).map_err(SimError::Fault)?;
+    }
+    listeners::given(settings)?;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ mod s1_4_refusals;
 mod s1_5_status;
 mod s1_6_ticker;
 mod s1_7_book;
+mod s1_8_level3;
 mod s1_9_ohlc;
 mod s2_1_token;
 mod s2_2_executions;

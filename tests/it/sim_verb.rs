@@ -292,9 +292,23 @@ fn what_cannot_be_is_refused_with_its_exit_code() {
     check(&["--accounts", "0"], 2, "0 is not in");
     check(&["--tier", "gold"], 2, "starter, intermediate, pro");
     check(&["--regime", "stormy"], 2, "flash_crash");
-    check(&["--regime", "ABC/XYZ=thin"], 1, "ABC/XYZ is not listed");
+    check(&["--regime", "ABC/XYZ=thin"], 78, "ABC/XYZ is not listed");
     check(&["--set", "sim.extra_pairs=9999"], 78, "extra pairs");
     check(&["--rest-addr", "here"], 2, "--rest-addr");
+    let tls = [
+        "--set",
+        "sim.tls_cert='/does/not/exist.pem'",
+        "--set",
+        "sim.tls_key='/nor/this.pem'",
+    ];
+    check(&tls, 78, "cannot use /does/not/exist.pem for TLS");
+    check(
+        &["--set", "sim.account=[{ number = 7 }]"],
+        78,
+        "sim.account",
+    );
+    let fault = "sim.faults=[{ kind = 'checksum', on = 'FOO/USD' }]";
+    check(&["--set", fault], 78, "\"FOO/USD\" is not listed");
     check(&["-c", "/does/not/exist.toml"], 78, "/does/not/exist.toml");
     check(&["--set", "sim.spee=2"], 78, "did you mean `speed`?");
     check(
@@ -304,7 +318,7 @@ fn what_cannot_be_is_refused_with_its_exit_code() {
     );
     check(
         &["--tape", "BTC/USD=/does/not/exist.csv"],
-        1,
+        78,
         "cannot play a tape",
     );
 }

@@ -139,6 +139,12 @@ impl Error {
     pub const fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Late(_))
     }
+
+    /// Whether it is a setting that cannot be followed, which will be no better another time.
+    #[must_use]
+    pub const fn is_about_settings(&self) -> bool {
+        matches!(self, Self::Simulator(error) if error.key().is_some())
+    }
 }
 
 impl From<TapeError> for Error {

@@ -58,6 +58,10 @@ recording, else from --instruments, else from the digits of the frames.
 
 Exit code 1 if a line could not be decoded or a checksum was wrong, also when the reader of the output has gone by then.";
 
+/// What is wrong with a file that is read to its end in vain.
+const NO_FRAME: &str =
+    "no frame in it; a line is a WebSocket v2 frame, or an object with one in `raw` or `frame`";
+
 pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
     let precisions = match arguments.instruments.as_deref().map(instruments::read) {
         None => Precisions::default(),
@@ -70,11 +74,18 @@ pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
     let mut summary = Summary::default();
     for file in &arguments.files {
         let mut player = Player::new(&precisions);
-        if let Err(error) = play(file, &mut player, arguments.events, out)? {
-            out.note(&format_args!("{}: {error}", file.display()));
+        let read = play(file, &mut player, arguments.events, out)?;
+        let played = player.finish();
+        let fault = match read {
+            Err(error) => Some(error.to_string()),
+            Ok(()) if played.frames == 0 => Some(NO_FRAME.to_owned()),
+            Ok(()) => None,
+        };
+        if let Some(fault) = fault {
+            out.note(&format_args!("{}: {fault}", file.display()));
             summary.unreadable();
         }
-        summary.add(player.finish());
+        summary.add(played);
     }
     match arguments.output {
         Output::Text => out.data(&summary.to_string())?,

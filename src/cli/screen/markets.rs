@@ -20,6 +20,8 @@ const COLUMNS: [[(&str, u16); 2]; 5] = [
     [("POSITION", 14), ("FEES", 10)],
     [("PNL", 10), ("ORDERS", 6)],
 ];
+/// Columns that a narrow terminal goes without, the least needed first: a cut number would read as another one.
+const DISPENSABLE: [usize; 3] = [2, 3, 4];
 /// Columns of text; all others are numbers.
 const TEXTS: usize = 1;
 
@@ -28,9 +30,13 @@ pub(super) fn table(markets: &[MarketPicture], width: u16) -> Table<'static> {
     let heads = COLUMNS.map(|pair| pair.map(|(head, _)| Span::raw(head).dim()));
     let bodies = markets.iter().map(cells);
     if width < WIDE {
-        let rows = bodies.map(|cells| Row::new(stacked(cells)).height(2));
-        let widths = COLUMNS.map(|[(_, above), (_, below)]| Constraint::Min(above.max(below)));
-        return Table::new(rows, widths).header(Row::new(stacked(heads)).height(2));
+        let shown = fitting(width);
+        let rows = bodies.map(|cells| Row::new(stacked(cells, &shown)).height(2));
+        let widths = shown
+            .iter()
+            .map(|column| Constraint::Min(stacked_width(*column)));
+        let header = Row::new(stacked(heads, &shown)).height(2);
+        return Table::new(rows, widths).header(header);
     }
     let rows = bodies.map(|cells| Row::new(abreast(cells)));
     let widths = COLUMNS
@@ -52,11 +58,31 @@ pub(super) fn capacity(height: u16, width: u16) -> usize {
     usize::from((height / lines).saturating_sub(1))
 }
 
-fn stacked(cells: [[Span<'static>; 2]; 5]) -> impl Iterator<Item = Text<'static>> {
-    cells.into_iter().enumerate().map(|(column, pair)| {
+fn stacked_width(column: usize) -> u16 {
+    let [(_, above), (_, below)] = COLUMNS[column];
+    above.max(below)
+}
+
+/// The columns that stand side by side in this width, one blank between them.
+fn fitting(width: u16) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
+    for column in DISPENSABLE {
+        let widths = shown.iter().map(|column| stacked_width(*column) + 1);
+        if widths.sum::<u16>() <= width + 1 {
+            break;
+        }
+        shown.retain(|other| *other != column);
+    }
+    shown
+}
+
+fn stacked(cells: [[Span<'static>; 2]; 5], shown: &[usize]) -> Vec<Text<'static>> {
+    let text = |(column, pair): (usize, [Span<'static>; 2])| {
         let lines = pair.map(Line::from);
-        Text::from(lines.to_vec()).alignment(alignment(column))
-    })
+        let text = Text::from(lines.to_vec()).alignment(alignment(column));
+        shown.contains(&column).then_some(text)
+    };
+    cells.into_iter().enumerate().filter_map(text).collect()
 }
 
 fn abreast(cells: [[Span<'static>; 2]; 5]) -> impl Iterator<Item = Text<'static>> {
@@ -124,4 +150,23 @@ fn gain(pnl: Decimal) -> Style {
         std::cmp::Ordering::Greater => Color::Green,
     };
     Style::new().fg(color)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_goes_without_columns_and_never_cuts_a_number() {
+        for (width, columns) in [
+            (131, vec![0, 1, 2, 3, 4]),
+            (71, vec![0, 1, 2, 3, 4]),
+            (70, vec![0, 1, 3, 4]),
+            (60, vec![0, 1, 3, 4]),
+            (59, vec![0, 1, 4]),
+            (20, vec![0, 1]),
+        ] {
+            assert_eq!(fitting(width), columns, "{width}");
+        }
+    }
 }

@@ -134,6 +134,7 @@ struct Announced {
 
 fn arm(controls: &Controls, body: &[u8]) -> Answer {
     let rule: FaultRule = read(body)?;
+    rule.check(&controls.universe()).map_err(Problem::bad)?;
     let id = controls.faults.arm_rule(rule.clone());
     json(&state::Armed { id, rule })
 }

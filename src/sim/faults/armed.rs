@@ -6,8 +6,11 @@
 use rand::{Rng as _, RngExt as _};
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, rule::RawRule};
-use crate::io::rng::{self, Rng};
+use super::{Fault, kind::ANY, rule::RawRule};
+use crate::{
+    io::rng::{self, Rng},
+    sim::matching::Universe,
+};
 
 /// Number of the first rule's stream; no other purpose of a run is near it.
 const PURPOSE: u64 = 0xFA17_0000_0000;
@@ -27,6 +30,30 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
+    /// Checks what can be told only where pairs are listed.
+    ///
+    /// # Errors
+    ///
+    /// A symbol that is not listed: the fault could never happen.
+    pub fn check(&self, universe: &Universe) -> Result<(), String> {
+        match &self.fault {
+            Fault::Checksum(symbol) if symbol != ANY && universe.find_symbol(symbol).is_none() => {
+                Err(format!("on: {symbol:?} is not listed"))
+            }
+            Fault::Socket(..)
+            | Fault::Refuse(..)
+            | Fault::Frame(..)
+            | Fault::Silence(_)
+            | Fault::Private(..)
+            | Fault::Request(..)
+            | Fault::VoidTokens(_)
+            | Fault::Fill(..)
+            | Fault::Checksum(_)
+            | Fault::Unreported(_)
+            | Fault::Rest(..) => Ok(()),
+        }
+    }
+
     /// A fault on each of the next occasions.
     #[must_use]
     pub const fn new(fault: Fault, times: u32) -> Self {

@@ -23,7 +23,7 @@ use self::rows::Rows;
 use crate::{
     io::lines,
     sim::matching::{PairId, PairSpec, Universe},
-    types::{InvalidPrice, InvalidQuantity},
+    types::{InvalidDigits, InvalidPrice, InvalidQuantity},
 };
 
 /// What happens when a tape is over.
@@ -159,7 +159,7 @@ pub enum RowProblem {
     #[error("time goes backwards; sort the file by time")]
     Backwards,
     /// No price of this pair.
-    #[error("{0}; a pair of a universe of its own can have finer prices (sim.universe)")]
+    #[error("{}{}", .0, finer(.0))]
     Price(InvalidPrice),
     /// A price between two ticks.
     #[error(
@@ -385,6 +385,15 @@ fn recognized(path: &Path) -> Result<Form, TapeError> {
         }
     }
     Ok(Form::Trades)
+}
+
+/// The advice for a price with too many digits.
+const fn finer(price: &InvalidPrice) -> &'static str {
+    if matches!(price, InvalidPrice::Digits(InvalidDigits::TooPrecise(_))) {
+        "; a pair of a universe of its own can have finer prices (sim.universe)"
+    } else {
+        ""
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! §1.5 status, heartbeat, ping. Elsewhere: when heartbeats come → `sim_ws/life.rs`; announcements of maintenance → with their faults.
 
 use serde_json::json;
-use tradingd::types::TradingStatus;
+use tradingd::{io::net::Stream, types::TradingStatus};
 
 use super::{
     desk::{Desk, fence, of, read, refusal, reply},
     shape::like,
 };
-use crate::support::ws::Client;
+use crate::{sim_rest::rig::exchange, support::ws::Client};
 
 const STATUS: &str = r#"{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":14120098231187654321,"system":"online","version":"2.0.10"}]}"#;
+const ANNOUNCED: &str = r#"{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":14120098231187654322,"system":"online","version":"2.0.10","upcoming_maintenance":[{"event_id":41,"title":"Order entry upgrade","expected_start_utc":"2026-09-03T09:00:00.000000Z","expected_end_utc":"2026-09-03T09:20:00.000000Z","time_to_start_s":90000,"phase":"announced","affected_services":["spot_trading","spot_ws"],"order_submission":"allowed","recommended_action":"continue","cancel_before_utc":"2026-09-03T08:55:00.000000Z","source_url":"https://status.example/41"}],"emergency":[]}]}"#;
 const PONG: &str = r#"{"method":"pong","req_id":55,"time_in":"2026-09-01T08:00:02.500001Z","time_out":"2026-09-01T08:00:02.500020Z"}"#;
 
 #[tokio::test]
@@ -34,6 +35,34 @@ async fn s1_5_status_is_pushed_on_connect_and_on_every_change() {
             .check(told[0]);
         assert_eq!(read(told[0])["data"][0]["system"], name);
     }
+}
+
+#[tokio::test]
+async fn s1_5_announcements_are_told_with_the_status_and_by_their_own_endpoint() {
+    let desk = Desk::open().await;
+    let mut client = desk.public().await;
+    let new = json!({
+        "title": "Order entry upgrade", "starts_in": "25h", "lasts": "20m", "cancel_before": "5m",
+        "source_url": "https://status.example/41",
+    });
+    let new = serde_json::from_value(new).unwrap();
+    desk.sim.controls().announce(new).unwrap();
+    let frames = fence(&mut client).await;
+    let told = of(&frames, "status")[0];
+    like(ANNOUNCED).check(told);
+    let stream = tokio::net::TcpStream::connect(desk.sim.addresses().rest)
+        .await
+        .unwrap();
+    let path = "/0/public/MaintenanceSchedule";
+    let schedule = exchange(Stream::Plain(stream), "GET", path, &[], "")
+        .await
+        .json();
+    let event = &schedule["result"]["events"][0];
+    let told = &read(told)["data"][0]["upcoming_maintenance"][0];
+    let members =
+        |of: &serde_json::Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(event), members(told));
+    assert_eq!(event["event_id"], told["event_id"]);
 }
 
 #[tokio::test]

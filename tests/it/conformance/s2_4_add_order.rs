@@ -14,6 +14,7 @@ const ADD: &str = r#"{"method":"add_order","req_id":101,"params":{"order_type":"
 const ADDED: &str = r#"{"method":"add_order","req_id":101,"result":{"order_id":"OQQQQQ-AAAAA-BBBBB1","cl_ord_id":"mm-0001"},"success":true,"time_in":"2026-09-01T08:01:00.000050Z","time_out":"2026-09-01T08:01:00.005050Z"}"#;
 const REFUSED: &str = r#"{"error":"EOrder:Insufficient funds","method":"add_order","req_id":102,"success":false,"time_in":"2026-09-01T08:01:05.000050Z","time_out":"2026-09-01T08:01:05.003050Z"}"#;
 const TRAILING: &str = r#"{"method":"add_order","req_id":103,"params":{"order_type":"trailing-stop-limit","side":"sell","symbol":"ETH/USD","order_qty":1.5,"triggers":{"reference":"last","price":2.5,"price_type":"pct"},"limit_price":-3.0,"limit_price_type":"quote","token":"TOKEN"}}"#;
+const CONDITIONAL: &str = r#"{"method":"add_order","req_id":104,"params":{"order_type":"limit","side":"buy","symbol":"ETH/USD","order_qty":1.5,"limit_price":2400.00,"conditional":{"order_type":"stop-loss-limit","trigger_price":2300.00,"limit_price":2295.00},"token":"TOKEN"}}"#;
 const LIMIT: &str = r#""order_type":"limit","side":"buy","symbol":"BTC/USD","order_qty":0.02,"limit_price":61000.0"#;
 
 fn add(params: &str, token: &str) -> String {
@@ -31,6 +32,8 @@ async fn s2_4_the_documented_orders_are_accepted() {
     let trailing = reply(&mut client, &with_token(TRAILING, &token)).await;
     like(ADDED).lacking(&["cl_ord_id"]).check(&trailing);
     assert!(read(&trailing)["result"].get("cl_ord_id").is_none());
+    let conditional = reply(&mut client, &with_token(CONDITIONAL, &token)).await;
+    like(ADDED).lacking(&["cl_ord_id"]).check(&conditional);
 }
 
 #[tokio::test]
