@@ -38,6 +38,8 @@ const MEASURED: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(10);
 /// Every so many frames one is asked how old it is.
 const SAMPLED: u64 = 16;
+/// How long a thousand pairs trade before they are looked at again.
+const SETTLED: Duration = Duration::from_secs(30);
 /// Connections of the second row, which subscribe to nothing.
 const IDLE: usize = 400;
 
@@ -201,6 +203,20 @@ pub fn connections() {
             before as f64 / 1e6,
         );
     });
+}
+
+/// What a thousand pairs cost.
+pub fn thousand_pairs() {
+    let begun = now();
+    let simulator = Simulator::start(&["--set", "sim.extra_pairs=997"]);
+    let (listens, first) = (begun.elapsed(), simulator.memory());
+    std::thread::sleep(SETTLED);
+    println!(
+        "1,000 pairs: listens after {listens:.1?} with {:.1} MB; {:.1} MB and {:.1}% of one core after {SETTLED:?}",
+        first as f64 / 1e6,
+        simulator.memory() as f64 / 1e6,
+        100.0 * simulator.cpu().as_secs_f64() / begun.elapsed().as_secs_f64(),
+    );
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]

@@ -23,4 +23,5 @@ fn main() {
     matching::venue();
     feed::served();
     feed::connections();
+    feed::thousand_pairs();
 }
