@@ -97,7 +97,7 @@ pub fn create_private_dir(directory: &Path) -> io::Result<()> {
 ///
 /// When the file system refuses; the old content is then still there.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     let mut file = tempfile::Builder::new()
         .prefix(".new-")
         .tempfile_in(directory)?;
@@ -107,6 +107,16 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_dir(directory)
 }
 
+/// Where a file stands; the parent of a bare name is empty, and means here.
+fn directory_of(path: &Path) -> &Path {
+    let parent = path.parent().unwrap_or(Path::new(""));
+    if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    }
+}
+
 /// Makes the names in a directory durable.
 ///
 /// # Errors
@@ -114,4 +124,25 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 /// When the file system refuses.
 pub fn sync_dir(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_stands_in_the_working_directory() {
+        for (path, directory) in [
+            ("my.pem", "."),
+            ("./my.pem", "."),
+            ("a/my.pem", "a"),
+            ("/my.pem", "/"),
+        ] {
+            assert_eq!(
+                directory_of(Path::new(path)),
+                Path::new(directory),
+                "{path}"
+            );
+        }
+    }
 }
