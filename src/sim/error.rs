@@ -97,7 +97,7 @@ pub enum SimError {
 }
 
 impl SimError {
-    /// The key of [`Settings`] that it is about, if it is one.
+    /// The key of [`Settings`](super::Settings) that it is about, if it is one.
     #[must_use]
     pub const fn key(&self) -> Option<&'static str> {
         match self {
