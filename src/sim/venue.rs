@@ -692,13 +692,9 @@ mod tests {
         let request = match (rng.random_range(0..10), target) {
             (0, Some(target)) => Request::Cancel(Cancel { target }),
             (1..4, Some(target)) => Request::Amend(Amend {
-                target,
                 qty: Some(qty(units)),
                 price: Some(Offset::At(price(at))),
-                trigger: None,
-                display: None,
-                post_only: false,
-                deadline: None,
+                ..Amend::of(target)
             }),
             (side, _) => {
                 let side = if side % 2 == 0 { Side::Buy } else { Side::Sell };

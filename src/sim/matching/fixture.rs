@@ -192,13 +192,9 @@ impl Bench {
         new_price: Option<i64>,
     ) -> Result<Reply, Refusal> {
         let amend = Amend {
-            target: CancelTarget::Order(id),
             qty: new_qty.map(qty),
             price: new_price.map(|units| Offset::At(price(units))),
-            trigger: None,
-            display: None,
-            post_only: false,
-            deadline: None,
+            ..Amend::of(CancelTarget::Order(id))
         };
         self.act(account, Request::Amend(amend))
     }

@@ -195,6 +195,22 @@ pub struct Amend {
     pub deadline: Option<Timestamp>,
 }
 
+impl Amend {
+    /// One that changes nothing yet.
+    #[must_use]
+    pub const fn of(target: CancelTarget) -> Self {
+        Self {
+            target,
+            qty: None,
+            price: None,
+            trigger: None,
+            display: None,
+            post_only: false,
+            deadline: None,
+        }
+    }
+}
+
 /// A replacement. Absent values stay.
 #[derive(Clone, Debug)]
 pub struct Edit {
@@ -216,6 +232,24 @@ pub struct Edit {
     pub deadline: Option<Timestamp>,
     /// Check only.
     pub validate: bool,
+}
+
+impl Edit {
+    /// One that changes nothing yet.
+    #[must_use]
+    pub const fn of(target: CancelTarget) -> Self {
+        Self {
+            target,
+            qty: None,
+            price: None,
+            trigger: None,
+            display: None,
+            post_only: false,
+            userref: None,
+            deadline: None,
+            validate: false,
+        }
+    }
 }
 
 /// A cancel.

@@ -344,13 +344,9 @@ fn an_amend_that_crosses_takes_unless_it_says_post_only() {
         .place(ALICE, limit(Side::Buy, 600_000, 2 * CENT))
         .unwrap();
     let amend = Amend {
-        target: CancelTarget::Order(id),
-        qty: None,
         price: Some(Offset::At(price(610_000))),
-        trigger: None,
-        display: None,
         post_only: true,
-        deadline: None,
+        ..Amend::of(CancelTarget::Order(id))
     };
     let result = bench.act(ALICE, Request::Amend(amend));
     assert_eq!(result, Err(Refusal::PostOnly));
@@ -624,15 +620,9 @@ fn a_cash_order_buys_what_its_amount_is_good_for_and_no_more() {
 
 fn edit(id: OrderId, to: i64, quantity: i64) -> Edit {
     Edit {
-        target: CancelTarget::Order(id),
         qty: Some(qty(quantity)),
         price: Some(Offset::At(price(to))),
-        trigger: None,
-        display: None,
-        post_only: false,
-        userref: None,
-        deadline: None,
-        validate: false,
+        ..Edit::of(CancelTarget::Order(id))
     }
 }
 
@@ -764,13 +754,8 @@ fn what_an_iceberg_shows_is_bounded_and_can_be_amended() {
         .unwrap();
     let show = |display| {
         Request::Amend(Amend {
-            target: CancelTarget::Order(id),
-            qty: None,
-            price: None,
-            trigger: None,
             display: Some(qty(display)),
-            post_only: false,
-            deadline: None,
+            ..Amend::of(CancelTarget::Order(id))
         })
     };
     let shows = |bench: &Bench| bench.exchange.best(BTC_USD, Side::Sell).unwrap().1.units();

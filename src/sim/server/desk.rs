@@ -199,13 +199,9 @@ impl Desk<'_> {
         let account = self.task.account;
         let found = self.venue.read(|view| found(view, account, target));
         let mut request = Amend {
-            target,
-            qty: None,
-            price: None,
-            trigger: None,
-            display: None,
             post_only: amend.post_only,
             deadline: Some(deadline),
+            ..Amend::of(target)
         };
         let Some((pair, kind)) = found else {
             return Ok(request);

@@ -166,15 +166,8 @@ fn an_order_with_a_close_stays_as_it_is() {
     let amended = bench.amend(ALICE, id, Some(2 * CENT), None);
     assert_eq!(amended, Err(Refusal::InvalidOrder));
     let edit = Edit {
-        target: CancelTarget::Order(id),
         qty: Some(qty(2 * CENT)),
-        price: None,
-        trigger: None,
-        display: None,
-        post_only: false,
-        userref: None,
-        deadline: None,
-        validate: false,
+        ..Edit::of(CancelTarget::Order(id))
     };
     let edited = bench.act(ALICE, Request::Edit(edit));
     assert_eq!(edited, Err(Refusal::InvalidOrder));

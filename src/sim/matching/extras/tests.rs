@@ -189,13 +189,9 @@ fn a_trailing_stop_is_amended_by_distances_from_the_best_price_that_it_saw() {
         let id = trailing(&mut bench);
         assert_eq!(stands(&bench, id), (610_500, 610_490));
         let amend = Amend {
-            target: CancelTarget::Order(id),
-            qty: None,
             price: limit,
             trigger,
-            display: None,
-            post_only: false,
-            deadline: None,
+            ..Amend::of(CancelTarget::Order(id))
         };
         let result = bench.act(ALICE, Request::Amend(amend));
         assert_eq!(result.map(|_| stands(&bench, id)), want);
@@ -207,13 +203,8 @@ fn a_distance_is_no_limit_of_an_order_that_follows_nothing() {
     let mut bench = Bench::new();
     let id = bench.place(ALICE, limit(Side::Buy, 600_000, CENT)).unwrap();
     let amend = Amend {
-        target: CancelTarget::Order(id),
-        qty: None,
         price: Some(Offset::Quote(decimal("-1.0"))),
-        trigger: None,
-        display: None,
-        post_only: false,
-        deadline: None,
+        ..Amend::of(CancelTarget::Order(id))
     };
     let refused = bench.act(ALICE, Request::Amend(amend));
     assert_eq!(refused, Err(Refusal::InvalidLimitPrice));

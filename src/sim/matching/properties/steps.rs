@@ -284,15 +284,9 @@ pub(super) fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request
         } => {
             let (id, pair) = nth_open(who, nth)?;
             let edit = Edit {
-                target: CancelTarget::Order(id),
                 qty: new.map(qty),
                 price: offset.map(|offset| Offset::At(at(pair, offset))),
-                trigger: None,
-                display: None,
-                post_only: false,
-                userref: None,
-                deadline: None,
-                validate: false,
+                ..Edit::of(CancelTarget::Order(id))
             };
             Some((who, Request::Edit(edit)))
         }
@@ -305,13 +299,10 @@ pub(super) fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request
         } => {
             let (id, pair) = nth_open(who, nth)?;
             let amend = Amend {
-                target: CancelTarget::Order(id),
                 qty: new.map(qty),
                 price: offset.map(|offset| Offset::At(at(pair, offset))),
-                trigger: None,
-                display: None,
                 post_only,
-                deadline: None,
+                ..Amend::of(CancelTarget::Order(id))
             };
             Some((who, Request::Amend(amend)))
         }

@@ -235,13 +235,9 @@ fn what_is_waited_for_can_be_amended_until_it_has_come() {
     let id = bench.place(ALICE, stop).unwrap();
     let amend = |trigger: Option<i64>, limit: Option<i64>| {
         Request::Amend(Amend {
-            target: CancelTarget::Order(id),
-            qty: None,
             price: limit.map(|units| Offset::At(price(units))),
             trigger: trigger.map(|units| Offset::At(price(units))),
-            display: None,
-            post_only: false,
-            deadline: None,
+            ..Amend::of(CancelTarget::Order(id))
         })
     };
     assert_eq!(

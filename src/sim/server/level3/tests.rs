@@ -302,13 +302,10 @@ fn anything(bench: &Bench, dice: &mut Rng) -> (AccountId, Request) {
         }
         let size = |dice: &mut Rng| qty(dice.random_range(10_000..3_000_000));
         let amend = Amend {
-            target,
             qty: dice.random_bool(0.6).then(|| size(dice)),
             price: dice.random_bool(0.4).then(|| Offset::At(near(dice))),
-            trigger: None,
             display: order.state.conditions.display.map(|_| size(dice)),
-            post_only: false,
-            deadline: None,
+            ..Amend::of(target)
         };
         return (who, Request::Amend(amend));
     }

@@ -44,13 +44,9 @@ pub(super) fn amend(call: &Call<'_>) -> Answer {
         (None, None) => return Err(Failure::argument("txid")),
     };
     let mut amend = Amend {
-        target,
-        qty: None,
-        price: None,
-        trigger: None,
-        display: None,
         post_only: params.flag("post_only")?,
         deadline: deadline(params, call.now)?,
+        ..Amend::of(target)
     };
     // Digits have a meaning only in a pair. Without an open order there is none, and the engine says why.
     if let Some((order, pair)) = found(call, &target) {

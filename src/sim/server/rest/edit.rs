@@ -105,15 +105,8 @@ fn target(call: &Call<'_>) -> Result<CancelTarget, Failure> {
 
 fn refusal(call: &Call<'_>, target: CancelTarget) -> Failure {
     let nothing = Edit {
-        target,
-        qty: None,
-        price: None,
-        trigger: None,
-        display: None,
-        post_only: false,
-        userref: None,
-        deadline: None,
         validate: true,
+        ..Edit::of(target)
     };
     let refused = call.act(Request::Edit(nothing));
     refused.err().unwrap_or(Failure::INTERNAL)
