@@ -85,7 +85,7 @@ pub enum SimError {
     #[error("{0}")]
     Fault(String),
     /// The certificate or its key cannot be used.
-    #[error("cannot use {path} for TLS: {reason}; it is to be a readable PEM file")]
+    #[error("cannot use {path} for TLS: {reason}")]
     Tls {
         /// The key of the settings.
         key: &'static str,

@@ -153,17 +153,17 @@ pub(super) fn given(settings: &Settings) -> Result<Option<Arc<ServerConfig>>, Si
 }
 
 fn from_files(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, SimError> {
-    let failed = |name, path: &Path, reason: String| SimError::Tls {
+    let failed = |name, path: &Path, error: &dyn std::fmt::Display| SimError::Tls {
         key: name,
         path: path.to_owned(),
-        reason,
+        reason: format!("{error}; it is to be a readable PEM file"),
     };
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(cert).and_then(|certificates| certificates.collect());
-    let chain = chain.map_err(|error| failed("tls_cert", cert, error.to_string()))?;
+    let chain = chain.map_err(|error| failed("tls_cert", cert, &error))?;
     let secret = PrivateKeyDer::from_pem_file(key);
-    let secret = secret.map_err(|error| failed("tls_key", key, error.to_string()))?;
-    server_config(chain, secret).map_err(|error| failed("tls_cert", cert, error.to_string()))
+    let secret = secret.map_err(|error| failed("tls_key", key, &error))?;
+    server_config(chain, secret).map_err(|error| failed("tls_cert", cert, &error))
 }
 
 fn server_config(

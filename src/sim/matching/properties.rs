@@ -200,20 +200,12 @@ fn from_outside(bench: &Bench, code: &str) -> Decimal {
             })
             .collect();
         let [fill] = fills[..] else { continue };
-        let instrument = &bench
-            .exchange
-            .universe()
-            .pair(fill.order.pair)
-            .unwrap()
-            .instrument;
-        let base = Decimal::new(i128::from(fill.qty.units()), instrument.qty_precision).unwrap();
+        let universe = bench.exchange.universe();
+        let instrument = &universe.pair(fill.order.pair).unwrap().instrument;
+        let base = instrument.quantity_decimal(fill.qty);
         let buys = fill.order.side == Side::Buy;
-        let quote = if instrument.quote.as_str() == "USD" {
-            4
-        } else {
-            10
-        };
-        let cost = fill.cost.rounded_toward_zero(quote).unwrap();
+        let ledger = universe.asset(&instrument.quote).unwrap().decimals;
+        let cost = fill.cost.rounded_toward_zero(ledger).unwrap();
         for (asset, amount, gets) in [
             (instrument.base, base, buys),
             (instrument.quote, cost, !buys),

@@ -80,18 +80,22 @@ impl Universe {
         self.pairs.get(id.0 as usize)
     }
 
-    /// A pair by any of its spellings: modern symbol with or without its slash, REST id, altname, `wsname`.
+    /// A pair by any of its spellings: modern symbol, REST id, altname, `wsname`; else by the modern symbol without its slash, which
+    /// may read as another pair's name.
     #[must_use]
     pub fn find_pair(&self, name: &str) -> Option<PairId> {
-        let matches = |pair: &PairSpec| {
-            let Instrument { base, quote, .. } = &pair.instrument;
+        let is_named = |pair: &PairSpec| {
             pair.instrument.symbol.as_bytes() == name.as_bytes()
                 || pair.rest_id == name
                 || pair.altname == name
                 || pair.wsname == name
-                || name.strip_prefix(base.as_str()) == Some(quote.as_str())
         };
-        let position = self.pairs.iter().position(matches)?;
+        let is_joined = |pair: &PairSpec| {
+            let Instrument { base, quote, .. } = &pair.instrument;
+            name.strip_prefix(base.as_str()) == Some(quote.as_str())
+        };
+        let named = self.pairs.iter().position(is_named);
+        let position = named.or_else(|| self.pairs.iter().position(is_joined))?;
         u32::try_from(position).ok().map(PairId)
     }
 

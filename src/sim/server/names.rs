@@ -96,6 +96,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_a_pair_has_goes_before_what_others_read_without_their_slash() {
+        let mut universe = Universe::default_universe();
+        assert_eq!(universe.find_pair("BTCUSD"), Some(PairId(0)));
+        universe.pairs[1].altname = "BTCUSD".to_owned();
+        assert_eq!(universe.find_pair("BTCUSD"), Some(PairId(1)));
+    }
+
+    #[test]
     fn assets_are_found_by_three_names_and_shown_by_the_oldest() {
         let universe = Universe::default_universe();
         for name in ["XXDG", "XDG", "DOGE"] {

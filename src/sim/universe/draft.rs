@@ -61,9 +61,7 @@ impl Draft {
             fees: self.fees,
         })
     }
-}
 
-impl Draft {
     /// The same with a tick of five of its last digit.
     pub(super) fn coarse(self) -> Option<Self> {
         let five = Decimal::new(5, 0).ok()?;

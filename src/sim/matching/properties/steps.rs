@@ -10,16 +10,7 @@ use crate::types::{Decimal, Price, Side, Timestamp, TradingStatus};
 /// A request in small numbers, made concrete against the state that it meets.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Place {
-        who: AccountId,
-        pair: u32,
-        side: Side,
-        offset: i64,
-        qty: i64,
-        flavor: u8,
-        name: Option<u8>,
-        extras: Rare,
-    },
+    Place(Placing),
     Amend {
         who: AccountId,
         nth: usize,
@@ -120,6 +111,19 @@ impl Mishap {
     }
 }
 
+/// An order in small numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Placing {
+    who: AccountId,
+    pair: u32,
+    side: Side,
+    offset: i64,
+    qty: i64,
+    flavor: u8,
+    name: Option<u8>,
+    extras: Rare,
+}
+
 /// What few orders ask for, in small numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rare {
@@ -204,8 +208,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         prop::option::weighted(0.3, 0_u8..4),
         rare(),
     )
-        .prop_map(
-            |(who, pair, side, offset, qty, flavor, name, extras)| Step::Place {
+        .prop_map(|(who, pair, side, offset, qty, flavor, name, extras)| {
+            Step::Place(Placing {
                 who,
                 pair,
                 side,
@@ -214,8 +218,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
                 flavor,
                 name,
                 extras,
-            },
-        );
+            })
+        });
     let amend = (
         who.clone(),
         0_usize..6,
@@ -306,7 +310,13 @@ pub(super) fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request
             };
             Some((who, Request::Amend(amend)))
         }
-        Step::Place {
+        Step::Place(placing) => Some((placing.who, Request::Place(placing.concrete(bench)?))),
+    }
+}
+
+impl Placing {
+    fn concrete(self, bench: &Bench) -> Option<NewOrder> {
+        let Self {
             who,
             pair,
             side,
@@ -315,42 +325,40 @@ pub(super) fn concrete(bench: &Bench, step: &Step) -> Option<(AccountId, Request
             flavor,
             name: tag,
             extras,
-        } => {
-            let kind = match flavor {
-                0 => OrderKind::Market,
-                _ => OrderKind::Limit(at(pair, offset)),
-            };
-            let all = || all_in(bench, who, pair, side, at(pair, offset));
-            let quantity = if flavor == 3 { all()? } else { quantity };
-            let size = match flavor {
-                // A market buy of an amount of quote.
-                0 if tag == Some(0) => Size::Cash(decimal(if pair == 0 { "300" } else { "0.01" })),
-                _ => qty(quantity).into(),
-            };
-            let order = NewOrder {
-                pair: PairId(pair),
-                kind,
-                qty: size,
-                time_in_force: match flavor {
-                    1 => TimeInForce::Ioc,
-                    4 => TimeInForce::Fok,
-                    5 => TimeInForce::Gtd(bench.now.after(Duration::from_secs(30))),
-                    _ => TimeInForce::Gtc,
-                },
-                post_only: flavor == 2,
-                trigger: trigger(flavor, tag, at(pair, offset)),
-                display: (flavor == 10).then(|| qty(quantity / 7 + 1)),
-                self_trade: match flavor {
-                    6 => SelfTrade::CancelOldest,
-                    7 => SelfTrade::CancelBoth,
-                    _ => SelfTrade::CancelNewest,
-                },
-                cl_ord_id: tag.map(|tag| name(&format!("n{tag}"))),
-                extras: extras.concrete(bench.now, at(pair, -offset)),
-                ..limit(side, 1, quantity)
-            };
-            Some((who, Request::Place(order)))
-        }
+        } = self;
+        let kind = match flavor {
+            0 => OrderKind::Market,
+            _ => OrderKind::Limit(at(pair, offset)),
+        };
+        let all = || all_in(bench, who, pair, side, at(pair, offset));
+        let quantity = if flavor == 3 { all()? } else { quantity };
+        let size = match flavor {
+            // A market buy of an amount of quote.
+            0 if tag == Some(0) => Size::Cash(decimal(if pair == 0 { "300" } else { "0.01" })),
+            _ => qty(quantity).into(),
+        };
+        Some(NewOrder {
+            pair: PairId(pair),
+            kind,
+            qty: size,
+            time_in_force: match flavor {
+                1 => TimeInForce::Ioc,
+                4 => TimeInForce::Fok,
+                5 => TimeInForce::Gtd(bench.now.after(Duration::from_secs(30))),
+                _ => TimeInForce::Gtc,
+            },
+            post_only: flavor == 2,
+            trigger: trigger(flavor, tag, at(pair, offset)),
+            display: (flavor == 10).then(|| qty(quantity / 7 + 1)),
+            self_trade: match flavor {
+                6 => SelfTrade::CancelOldest,
+                7 => SelfTrade::CancelBoth,
+                _ => SelfTrade::CancelNewest,
+            },
+            cl_ord_id: tag.map(|tag| name(&format!("n{tag}"))),
+            extras: extras.concrete(bench.now, at(pair, -offset)),
+            ..limit(side, 1, quantity)
+        })
     }
 }
 
