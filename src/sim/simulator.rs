@@ -96,6 +96,9 @@ impl Simulator {
         if let Some(second) = tapes.iter().find(|tape| mirrored.contains(&tape.pair())) {
             return Err(second.twice().into());
         }
+        for tape in &tapes {
+            tape.open_in(&mut universe);
+        }
         let (seed, rate) = (settings.seed, settings.rate);
         let mut sources = market::sources_beside(&mirrored, &universe, tapes, seed, rate, &regimes);
         let (venue, accounts) =

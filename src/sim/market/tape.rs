@@ -267,6 +267,15 @@ impl Tape {
         self.pair
     }
 
+    /// Lets its pair open at its first price, so that what is made up of before leads to it.
+    pub(in crate::sim) fn open_in(&self, universe: &mut Universe) {
+        let position = usize::try_from(self.pair.0).ok();
+        let pair = position.and_then(|position| universe.pairs.get_mut(position));
+        if let (Some(pair), Some(first)) = (pair, self.peek()) {
+            pair.opening_price = pair.instrument.price_decimal(first.price);
+        }
+    }
+
     pub(super) const fn end(&self) -> TapeEnd {
         self.end
     }

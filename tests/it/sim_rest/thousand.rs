@@ -155,3 +155,27 @@ async fn what_cannot_be_listed_is_refused_with_its_key() {
     assert!(matches!(error, SimError::RegimePair(_)));
     assert_eq!(error.key(), Some("regimes"));
 }
+
+#[tokio::test]
+async fn what_was_before_a_tape_leads_to_its_first_price() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tape.csv");
+    std::fs::write(&path, "1525737600,9431.0,0.5\n1525737660,9432.5,0.5\n").unwrap();
+    let settings = Settings {
+        tapes: vec![format!("BTC/USD={}", path.display())],
+        ..Settings::default()
+    };
+    let sim = Simulator::start(&settings, None, clock()).await.unwrap();
+    let candles = ask(sim.addresses().rest, "OHLC?pair=XBTUSD&interval=1").await;
+    let rows = candles["XXBTZUSD"].as_array().unwrap();
+    let price = |row: &Value, column: usize| row[column].as_str().unwrap().parse::<f64>().unwrap();
+    for row in &rows[rows.len() - 60..] {
+        assert!(
+            price(row, 2) < 9_431.0 * 1.05 && price(row, 3) > 9_431.0 * 0.95,
+            "{row}"
+        );
+    }
+    let ticker = &ask(sim.addresses().rest, "Ticker?pair=XBTUSD").await["XXBTZUSD"];
+    assert!(price(&ticker["h"], 1) < 9_431.0 * 1.2, "{ticker}");
+    sim.shutdown().await;
+}
