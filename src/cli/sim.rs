@@ -85,7 +85,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     no_control: bool,
     /// Number of accounts, each with its own key and funds in several assets.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(sim::MOST_ACCOUNTS)))]
     accounts: Option<u32>,
     /// Verification tier of the accounts: how fast they may trade.
     #[arg(long, value_enum)]

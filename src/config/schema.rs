@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Config, words};
+use serde_path_to_error::Segment;
+
+use super::{Config, position, words};
 
 /// What is wrong with one document, in terms of its text.
 #[derive(Debug)]
@@ -14,9 +16,35 @@ pub(super) struct Fault {
 
 /// Checks one document on its own: syntax, keys, types. Keys that it lacks are no fault.
 pub(super) fn check(text: &str) -> Result<(), Fault> {
-    match toml::from_str::<Config>(text) {
+    let document = toml::Deserializer::parse(text)
+        .map_err(|error| Fault::new(error.message(), error.span()))?;
+    match serde_path_to_error::deserialize::<_, Config>(document) {
         Ok(_) => Ok(()),
-        Err(error) => Err(Fault::new(error.message(), error.span())),
+        Err(error) => {
+            let path: Vec<String> = error.path().iter().map(part).collect();
+            let error = error.into_inner();
+            let span = error.span().map(|span| exact(text, span, &path));
+            Err(Fault::new(error.message(), span))
+        }
+    }
+}
+
+/// A part of a path as the other paths of this module have it.
+fn part(segment: &Segment) -> String {
+    match segment {
+        Segment::Seq { index } => index.to_string(),
+        Segment::Map { key: name } | Segment::Enum { variant: name } => name.clone(),
+        Segment::Unknown => String::new(),
+    }
+}
+
+/// A span, or that of the path where it is the exacter one: what is wrong with one table of a list has the span of the list.
+fn exact(text: &str, span: Range<usize>, path: &[String]) -> Range<usize> {
+    let (depth, byte) = position::of_path(text, path);
+    if depth == path.len() && byte > span.start {
+        byte..byte
+    } else {
+        span
     }
 }
 

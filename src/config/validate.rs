@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Duration,
 };
 
@@ -33,6 +34,11 @@ pub(super) struct Finding {
 /// Everything that is wrong.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut found = Findings(Vec::new());
+    found.require(
+        config.state.dir.as_deref() != Some(Path::new("")),
+        &["state", "dir"],
+        "must name a directory; take it out for the usual one",
+    );
     venues(config, &mut found);
     live(config, &mut found);
     journal(config, &mut found);
@@ -50,6 +56,12 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 /// What is allowed and worth a word.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
+    if config.sim.tls_ca.is_some() && (!config.sim.tls || config.sim.tls_cert.is_some()) {
+        warnings.push(
+            "sim.tls_ca is not written: that needs sim.tls, and a certificate that is made at the start"
+                .to_owned(),
+        );
+    }
     if config.venue.kind == VenueKind::Live {
         warnings.push(
             "venue.kind is \"live\": real money; the dead man's switch and the kill switch are not part of this version"
@@ -240,7 +252,12 @@ fn simulator(config: &Config, found: &mut Findings) {
     let sim = &config.sim;
     if let Err(error) = sim::check(sim) {
         let key = error.key().unwrap_or_default();
-        found.add(&["sim", key], Chain(&error).to_string());
+        let position = error.position().map(|position| position.to_string());
+        let path: Vec<&str> = ["sim", key]
+            .into_iter()
+            .chain(position.as_deref())
+            .collect();
+        found.add(&path, Chain(&error).to_string());
     }
     if let Some(address) = &sim.mirror
         && let Err(error) = Address::parse(address, Kind::Socket)
@@ -255,7 +272,6 @@ fn simulator(config: &Config, found: &mut Findings) {
             "paper plays no files: its market is a live one",
         );
     }
-    found.require(sim.accounts > 0, &["sim", "accounts"], "must be at least 1");
     found.require(
         sim.outbound_frames > 0,
         &["sim", "outbound_frames"],

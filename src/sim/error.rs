@@ -5,8 +5,13 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use thiserror::Error;
 
 use super::{
-    VenueError, access::InvalidAccess, accounts::KeyFileError, certificate::CertificateError,
-    market::TapeError, server::auth::InvalidKey, setup::MOST_EXTRA_PAIRS,
+    VenueError,
+    access::InvalidAccess,
+    accounts::KeyFileError,
+    certificate::CertificateError,
+    market::TapeError,
+    server::auth::InvalidKey,
+    setup::{MOST_ACCOUNTS, MOST_EXTRA_PAIRS},
     universe::file::UniverseError,
 };
 use crate::types::AssetCode;
@@ -15,8 +20,10 @@ use crate::types::AssetCode;
 #[derive(Debug, Error)]
 pub enum SimError {
     /// An address is taken or not ours.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}, sim.{key}")]
     Listen {
+        /// The key of the settings.
+        key: &'static str,
         /// The address.
         address: SocketAddr,
         /// What the operating system said.
@@ -29,8 +36,13 @@ pub enum SimError {
     #[error("pair {0} is not listed")]
     Pair(String),
     /// A change of a status cannot be followed.
-    #[error("a change of a status cannot be followed: {0}")]
-    Status(String),
+    #[error("a change of a status cannot be followed: {reason}")]
+    Status {
+        /// Its position in the list, from 0.
+        position: usize,
+        /// Why.
+        reason: String,
+    },
     /// The control endpoint would be open to others.
     #[error("the control address must be one of the loopback, and {0} is not")]
     Control(SocketAddr),
@@ -46,6 +58,9 @@ pub enum SimError {
     /// A number of the settings is none that can be used.
     #[error("{0} must be a number above zero")]
     Number(&'static str),
+    /// No accounts, or more than a simulator can hold.
+    #[error("must be from 1 to {MOST_ACCOUNTS}")]
+    Accounts,
     /// A tape cannot be played.
     #[error("cannot play a tape")]
     Tape(#[from] TapeError),
@@ -82,8 +97,13 @@ pub enum SimError {
     #[error("cannot make a certificate")]
     Certificate(#[from] CertificateError),
     /// A fault can never happen.
-    #[error("{0}")]
-    Fault(String),
+    #[error("{reason}")]
+    Fault {
+        /// Its position in the list, from 0.
+        position: usize,
+        /// Why.
+        reason: String,
+    },
     /// The certificate or its key cannot be used.
     #[error("cannot use {path} for TLS: {reason}")]
     Tls {
@@ -112,9 +132,10 @@ impl SimError {
             Self::Depth(_) => Some("mirror_depth"),
             Self::Tls { key, .. } => Some(key),
             Self::Access(invalid) => Some(invalid.key()),
+            Self::Accounts => Some("accounts"),
             Self::Certificate(_) => Some("tls_ca"),
-            Self::Status(_) => Some("status"),
-            Self::Fault(_) => Some("faults"),
+            Self::Status { .. } => Some("status"),
+            Self::Fault { .. } => Some("faults"),
             Self::Control(_) => Some("control_addr"),
             Self::Listen { .. }
             | Self::Venue(_)
@@ -123,5 +144,14 @@ impl SimError {
             | Self::Keys(_)
             | Self::Key(_) => None,
         }
+    }
+
+    /// The position in the list at [`key`](Self::key) that it is about, from 0, if it is about one.
+    #[must_use]
+    pub const fn position(&self) -> Option<usize> {
+        if let Self::Status { position, .. } | Self::Fault { position, .. } = self {
+            return Some(*position);
+        }
+        None
     }
 }

@@ -72,13 +72,13 @@ impl Listeners {
     pub(super) async fn bind(settings: &Settings) -> Result<(Self, Option<CaFile>), SimError> {
         let (tls, ca) = tls(settings)?;
         let listeners = Self {
-            rest: listen(settings.rest_addr, tls.as_ref()).await?,
-            ws: listen(settings.ws_addr, tls.as_ref()).await?,
-            ws_auth: listen(settings.ws_auth_addr, tls.as_ref()).await?,
-            ws_l3: listen(settings.ws_l3_addr, tls.as_ref()).await?,
+            rest: listen("rest_addr", settings.rest_addr, tls.as_ref()).await?,
+            ws: listen("ws_addr", settings.ws_addr, tls.as_ref()).await?,
+            ws_auth: listen("ws_auth_addr", settings.ws_auth_addr, tls.as_ref()).await?,
+            ws_l3: listen("ws_l3_addr", settings.ws_l3_addr, tls.as_ref()).await?,
             control: match settings.control_addr {
                 None => None,
-                Some(address) => Some(listen(address, None).await?),
+                Some(address) => Some(listen("control_addr", address, None).await?),
             },
         };
         Ok((listeners, ca))
@@ -87,27 +87,37 @@ impl Listeners {
     /// Where they listen.
     pub(super) fn addresses(&self) -> Result<Addresses, SimError> {
         Ok(Addresses {
-            rest: local(&self.rest)?,
-            ws: local(&self.ws)?,
-            ws_auth: local(&self.ws_auth)?,
-            ws_l3: local(&self.ws_l3)?,
-            control: self.control.as_ref().map(local).transpose()?,
+            rest: local("rest_addr", &self.rest)?,
+            ws: local("ws_addr", &self.ws)?,
+            ws_auth: local("ws_auth_addr", &self.ws_auth)?,
+            ws_l3: local("ws_l3_addr", &self.ws_l3)?,
+            control: self
+                .control
+                .as_ref()
+                .map(|listener| local("control_addr", listener))
+                .transpose()?,
             tls: self.rest.is_tls(),
         })
     }
 }
 
 async fn listen(
+    key: &'static str,
     address: SocketAddr,
     tls: Option<&Arc<ServerConfig>>,
 ) -> Result<Listener, SimError> {
     Listener::bind(address, tls.cloned())
         .await
-        .map_err(|source| SimError::Listen { address, source })
+        .map_err(|source| SimError::Listen {
+            key,
+            address,
+            source,
+        })
 }
 
-fn local(listener: &Listener) -> Result<SocketAddr, SimError> {
+fn local(key: &'static str, listener: &Listener) -> Result<SocketAddr, SimError> {
     listener.local_addr().map_err(|source| SimError::Listen {
+        key,
         address: SocketAddr::from(([0, 0, 0, 0], 0)),
         source,
     })

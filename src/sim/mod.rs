@@ -35,7 +35,7 @@ pub use listeners::Addresses;
 pub use log::LogError;
 pub use mirror::Feed;
 pub use settings::Settings;
-pub use setup::{check, universe};
+pub use setup::{MOST_ACCOUNTS, check, universe};
 pub use simulator::Simulator;
 pub use universe::file::UniverseError;
 pub use venue::{Listener, Venue, VenueError, View};

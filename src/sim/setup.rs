@@ -21,6 +21,9 @@ use crate::{
 /// Most pairs that are made up: with those that exist, what a venue of twice Kraken's size has.
 pub(super) const MOST_EXTRA_PAIRS: u32 = 2_000;
 
+/// Most accounts: each begins with money of several assets, and all of them are in every picture of the venue.
+pub const MOST_ACCOUNTS: u32 = 10_000;
+
 /// Checks what can be checked of the settings without starting anything.
 ///
 /// # Errors
@@ -39,8 +42,9 @@ pub fn check(settings: &Settings) -> Result<(), SimError> {
     if !BOOK_DEPTHS.contains(&i64::from(settings.mirror_depth)) {
         return Err(SimError::Depth(settings.mirror_depth));
     }
-    for fault in &settings.faults {
-        fault.check(&universe).map_err(SimError::Fault)?;
+    for (position, fault) in settings.faults.iter().enumerate() {
+        let never = |reason| SimError::Fault { position, reason };
+        fault.check(&universe).map_err(never)?;
     }
     listeners::given(settings)?;
     Ok(())
@@ -50,6 +54,9 @@ pub fn check(settings: &Settings) -> Result<(), SimError> {
 /// been checked then.
 pub(super) fn market(settings: &Settings) -> Result<(Universe, Regimes), SimError> {
     check_numbers(settings)?;
+    if !(1..=MOST_ACCOUNTS).contains(&settings.accounts) {
+        return Err(SimError::Accounts);
+    }
     let universe = universe(settings)?;
     access::check(settings, &universe)?;
     check_control(settings, &universe)?;
@@ -80,8 +87,9 @@ fn check_control(settings: &Settings, universe: &Universe) -> Result<(), SimErro
     if let Some(address) = settings.control_addr.filter(open) {
         return Err(SimError::Control(address));
     }
-    for rule in &settings.status {
-        rule.steps(universe).map_err(SimError::Status)?;
+    for (position, rule) in settings.status.iter().enumerate() {
+        let never = |reason| SimError::Status { position, reason };
+        rule.steps(universe).map_err(never)?;
     }
     Ok(())
 }

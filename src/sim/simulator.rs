@@ -127,8 +127,9 @@ impl Simulator {
             skew,
             regimes,
         };
-        for rule in &settings.status {
-            controls.schedule(rule).map_err(SimError::Status)?;
+        for (position, rule) in settings.status.iter().enumerate() {
+            let never = |reason| SimError::Status { position, reason };
+            controls.schedule(rule).map_err(never)?;
         }
         let keys = accounts::api_keys(settings, &accounts)?;
         let rest = rest_state(settings, keys.clone(), &controls)?;

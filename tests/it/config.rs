@@ -145,6 +145,31 @@ const BAD: &[(&str, &str, &str)] = &[
         "tradingd.toml:1:12:",
         "a list in brackets belongs here",
     ),
+    (
+        "[[sim.faults]]\nkind = 'drop'\non = 'public'\n[[sim.faults]]\nkind = 'rest_drop'\non = 'AdOrder'\n",
+        "tradingd.toml:4:1:",
+        "\"AdOrder\" is no REST endpoint",
+    ),
+    (
+        "[[sim.faults]]\nkind = 'drop'\non = 'public'\n[[sim.faults]]\nkind = 'checksum'\non = 'FOO/USD'\n",
+        "tradingd.toml:4:1:",
+        "sim.faults.1: on: \"FOO/USD\" is not listed",
+    ),
+    (
+        "[[sim.status]]\nstatus = 'online'\n[[sim.status]]\nstatus = 'delisted'\n",
+        "tradingd.toml:3:1:",
+        "sim.status.1: ",
+    ),
+    (
+        "[sim]\naccounts = 20000\n",
+        "tradingd.toml:2:1:",
+        "must be from 1 to 10000",
+    ),
+    (
+        "[state]\ndir = ''\n",
+        "tradingd.toml:2:1:",
+        "must name a directory",
+    ),
     // Impossible values.
     (
         "[venue]\nkind = 'livee'\n",
@@ -618,6 +643,19 @@ fn live_without_anything_is_told_in_one_block() {
     let limits = "live trading needs risk.max_order_qty, risk.max_order_notional, risk.max_position for \"BTC/USD\", \"ETH/USD\", \
                   \"SOL/USD\"";
     assert!(told.contains(limits), "{told}");
+}
+
+#[test]
+fn check_warns_of_a_file_that_would_not_be_written() {
+    let signed = "[sim]\ntls_ca = 'ca.pem'\n";
+    for (text, warned) in [
+        (signed.to_owned(), true),
+        (format!("{signed}tls = true\n"), false),
+    ] {
+        let (code, told) = check(written(&text).path(), &[], &[]);
+        assert_eq!(code, 0, "{told}");
+        assert_eq!(told.contains("warning: sim.tls_ca"), warned, "{told}");
+    }
 }
 
 #[test]

@@ -248,7 +248,8 @@ async fn what_cannot_be_followed_is_refused_with_what_is_allowed_and_changes_not
             400,
             "public, private and level3",
         ),
-        ("POST", "/faults", Value::Null, 400, "EOF"),
+        ("POST", "/faults", Value::Null, 400, "a JSON object"),
+        ("POST", "/faults", json!([]), 400, "a JSON object"),
         (
             "POST",
             "/status",

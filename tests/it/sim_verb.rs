@@ -274,7 +274,7 @@ fn an_address_in_use_is_named_and_ends_it() {
     assert_eq!(code, Some(1));
     assert!(
         told.contains(&format!(
-            "cannot listen on {address}: Address already in use"
+            "cannot listen on {address}, sim.ws_auth_addr: Address already in use"
         )),
         "{told}"
     );

@@ -202,6 +202,10 @@ fn fill(controls: &Controls, id: &str, body: &[u8]) -> Answer {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // A list would be taken for the members in order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::bad("body: a JSON object belongs here"));
+    }
     serde_json::from_slice(body).map_err(|error| Problem::bad(format!("body: {error}")))
 }
 

@@ -66,7 +66,9 @@ pub struct Tape {
 #[derive(Debug, Error)]
 pub enum TapeError {
     /// The file name or the text before `=` names no listed pair.
-    #[error("{argument}: no pair named {name}; write PAIR=FILE with a listed pair")]
+    #[error(
+        "{argument}: no pair named {name} is listed; write PAIR=FILE with one of sim.pairs, or add the pair there"
+    )]
     NoPair {
         /// What was given.
         argument: String,

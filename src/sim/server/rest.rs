@@ -9,6 +9,7 @@ mod books;
 mod call;
 mod changes;
 mod edit;
+mod endpoints;
 mod extras;
 mod fees;
 mod listener;
@@ -38,9 +39,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub use super::rest_limits::RestLimits;
+pub(crate) use endpoints::is_one as is_endpoint;
 
 use self::{
-    call::{Call, Endpoint},
+    call::Call,
     listener::{Established, Peer},
     params::Params,
     public::Query,
@@ -63,33 +65,6 @@ use crate::{
 
 /// Largest body that is read, in bytes; the API's own are a hundredth of it.
 const LARGEST_BODY: usize = 1 << 20;
-/// Private endpoints that the venue has and the simulator has not.
-const NOT_SIMULATED: [&str; 24] = [
-    "AccountTransfer",
-    "AddExport",
-    "CreateSubaccount",
-    "CreditLines",
-    "DepositAddresses",
-    "DepositMethods",
-    "DepositStatus",
-    "Earn/Allocate",
-    "Earn/AllocateStatus",
-    "Earn/Allocations",
-    "Earn/Deallocate",
-    "Earn/DeallocateStatus",
-    "Earn/Strategies",
-    "ExportStatus",
-    "ListWalletAccounts",
-    "RemoveExport",
-    "RetrieveExport",
-    "WalletTransfer",
-    "Withdraw",
-    "WithdrawAddresses",
-    "WithdrawCancel",
-    "WithdrawInfo",
-    "WithdrawMethods",
-    "WithdrawStatus",
-];
 /// How long calls may take to end after the server was told to.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -332,22 +307,7 @@ impl RestState {
     }
 
     fn public(&self, endpoint: &str, parts: &Parts, body: &Bytes) -> Answer {
-        let ask = match endpoint {
-            "Time" => public::time,
-            "SystemStatus" => public::system_status,
-            "MaintenanceSchedule" => public::maintenance_schedule,
-            "Assets" => public::assets,
-            "AssetPairs" => public::asset_pairs,
-            "Ticker" => market::ticker,
-            "OHLC" => market::ohlc,
-            "Depth" => market::depth,
-            "Trades" => market::trades,
-            "Spread" => market::spread,
-            "GroupedBook" => books::grouped,
-            "PreTrade" => transparency::pre_trade,
-            "PostTrade" => transparency::post_trade,
-            _ => return Err(Failure::UNKNOWN_METHOD),
-        };
+        let ask = endpoints::public(endpoint).ok_or(Failure::UNKNOWN_METHOD)?;
         let mut params = Params::from_form(parts.uri.query().unwrap_or_default().as_bytes());
         params.extend(read_body(&parts.headers, body)?);
         ask(&Query {
@@ -360,7 +320,7 @@ impl RestState {
     fn private(&self, sent: &Sent<'_>, horizon: Option<Horizon>) -> Answer {
         let (endpoint, peer) = (sent.route.endpoint, sent.peer.ip);
         let (parts, body) = (sent.parts, sent.body);
-        let carry_out = private_endpoint(endpoint)?;
+        let carry_out = endpoints::private(endpoint)?;
         let params = read_body(&parts.headers, body)?;
         let now = self.clock.now();
         let signed = SignedCall {
@@ -401,37 +361,6 @@ fn header<'a>(parts: &'a Parts, name: &str) -> &'a str {
 fn throttled(now: Timestamp) -> Failure {
     let until = now.after(THROTTLE).as_secs() + 1;
     Failure(format!("EService:Throttled: {until}").into())
-}
-
-fn private_endpoint(name: &str) -> Result<Endpoint, Failure> {
-    Ok(match name {
-        "Balance" => account::balance,
-        "BalanceEx" => account::balance_ex,
-        "TradeBalance" => account::trade_balance,
-        "TradeVolume" => fees::trade_volume,
-        "GetWebSocketsToken" => account::websockets_token,
-        "GetApiKeyInfo" => account::api_key_info,
-        "OpenOrders" => lists::open_orders,
-        "ClosedOrders" => lists::closed_orders,
-        "QueryOrders" => lists::query_orders,
-        "TradesHistory" => lists::trades_history,
-        "QueryTrades" => lists::query_trades,
-        "OpenPositions" => lists::open_positions,
-        "Level3" => books::level3,
-        "Ledgers" => lists::ledgers,
-        "QueryLedgers" => lists::query_ledgers,
-        "AddOrder" => orders::add,
-        "AddOrderBatch" => orders::add_batch,
-        "AmendOrder" => changes::amend,
-        "CancelOrder" => changes::cancel,
-        "CancelOrderBatch" => changes::cancel_batch,
-        "CancelAll" => changes::cancel_all,
-        "CancelAllOrdersAfter" => changes::cancel_all_after,
-        "EditOrder" => edit::edit,
-        "OrderAmends" => revisions::order_amends,
-        name if NOT_SIMULATED.contains(&name) => return Err(Failure::FEATURE),
-        _ => return Err(Failure::UNKNOWN_METHOD),
-    })
 }
 
 /// A body in whichever of the two forms it comes. Some clients send JSON without saying so.

@@ -1,7 +1,7 @@
 //! Names that a rule may be armed on.
 
 use super::super::kind::ANY;
-use crate::sim::server::METHODS;
+use crate::sim::server::{METHODS, rest::is_endpoint};
 
 const PUBLIC: [&str; 8] = [
     "ticker",
@@ -73,16 +73,13 @@ pub(super) fn lagging(on: &str) -> Result<String, String> {
     known(on, "endpoint that can lag", &LAGGING)
 }
 
-/// An endpoint of REST, or any. Whether the venue has it is not looked up: what it has not can be called too.
+/// An endpoint of REST, or any.
 pub(super) fn endpoint(on: &str) -> Result<String, String> {
-    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '/';
-    let looks =
-        on.starts_with(|first: char| first.is_ascii_uppercase()) && on.chars().all(is_letter);
-    if looks || on == ANY {
+    if on == ANY || is_endpoint(on) {
         return Ok(on.to_owned());
     }
     Err(format!(
-        "on: {on:?} is no REST endpoint; they are written as \"AddOrder\", or \"{ANY}\" for any"
+        "on: {on:?} is no REST endpoint; it is the last part of its path, as in \"AddOrder\", or \"{ANY}\" for any"
     ))
 }
 

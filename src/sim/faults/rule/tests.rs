@@ -87,6 +87,7 @@ fn a_rule_that_could_never_happen_is_refused_with_what_would_be_right() {
         ),
         ("kind = 'checksum'\non = 'XBTUSD'", "BTC/USD"),
         ("kind = 'rest_drop'\non = 'add_order'", "AddOrder"),
+        ("kind = 'rest_ignore'\non = 'AdOrder'", "no REST endpoint"),
         ("kind = 'unreported'\non = 'cancel_order'", "amend_order"),
         ("kind = 'close'\non = 'public'\ncode = 1006", "code: "),
         (

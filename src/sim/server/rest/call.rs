@@ -2,12 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use super::{
-    RestState,
-    params::Params,
-    reply::{Answer, Failure},
-    stale::Horizon,
-};
+use super::{RestState, params::Params, reply::Failure, stale::Horizon};
 use crate::{
     sim::{
         faults::Part,
@@ -103,6 +98,3 @@ pub(super) fn seconds(text: &str) -> Option<Timestamp> {
     let nanos = seconds.rounded_toward_zero(9).ok()?.mantissa();
     i64::try_from(nanos).ok().map(Timestamp::from_nanos)
 }
-
-/// An endpoint.
-pub(super) type Endpoint = fn(&Call<'_>) -> Answer;
