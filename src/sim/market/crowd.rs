@@ -3,7 +3,8 @@
 use super::{
     dice::Dice,
     listing::Step,
-    scene::{Orders, Resting, Scene, cancel},
+    profile::Profile,
+    scene::{Orders, Scene, cancel},
 };
 use crate::{sim::matching::AccountId, types::Side};
 
@@ -11,32 +12,61 @@ use crate::{sim::matching::AccountId, types::Side};
 const NEAR: f64 = 0.35;
 /// How far beyond the ladders the deep orders reach.
 const REACH: f64 = 1.6;
+/// How far beyond the ladders those behind all others reach, and how many steps at least.
+const BEHIND: (f64, f64) = (4.0, 4_000.0);
 
 /// A crowd of one pair.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Crowd {
     pub(super) account: AccountId,
+    pub(super) place: Place,
     /// Orders open on average, on both sides together.
     pub(super) target: usize,
+}
+
+/// Where in the book a crowd is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// From the touch to beyond the ladders.
+    Spread,
+    /// Behind all others.
+    Behind,
+}
+
+impl Place {
+    /// So many orders a crowd has there.
+    pub(super) const fn of(self, profile: &Profile) -> usize {
+        match self {
+            Self::Spread => profile.crowd,
+            Self::Behind => profile.sleepers,
+        }
+    }
 }
 
 impl Crowd {
     /// One order more or less.
     pub(super) fn stir(&self, scene: Scene<'_>, dice: &mut Dice, orders: &mut Orders) {
-        let own: Vec<Resting> = scene.own(self.account).collect();
-        let leaves = own.len() > self.target || (own.len() * 2 > self.target && dice.chance(0.5));
+        let open = scene.own(self.account).count();
+        let leaves = open > self.target || (open * 2 > self.target && dice.chance(0.5));
         if !leaves {
-            self.place(scene, &own, dice, orders);
-        } else if let Some(order) = own.get(dice.below(own.len())) {
+            let bids = scene.own(self.account);
+            let bids = bids.filter(|order| order.side == Side::Buy).count();
+            let side = match (bids * 2).cmp(&open) {
+                std::cmp::Ordering::Less => Side::Buy,
+                std::cmp::Ordering::Equal => dice.side(),
+                std::cmp::Ordering::Greater => Side::Sell,
+            };
+            self.place(scene, side, dice, orders);
+        } else if let Some(order) = scene.own(self.account).nth(dice.below(open)) {
             orders.push((self.account, cancel(order.id)));
         }
     }
 
     /// As many orders as there are on average.
     pub(super) fn gather(&self, scene: Scene<'_>, dice: &mut Dice, orders: &mut Orders) {
-        let own: Vec<Resting> = scene.own(self.account).collect();
-        for _ in own.len()..self.target {
-            self.place(scene, &[], dice, orders);
+        for _ in scene.own(self.account).count()..self.target {
+            let side = dice.side();
+            self.place(scene, side, dice, orders);
         }
     }
 
@@ -54,19 +84,16 @@ impl Crowd {
         orders.extend(exposed.map(|order| (self.account, cancel(order.id))));
     }
 
-    fn place(&self, scene: Scene<'_>, own: &[Resting], dice: &mut Dice, orders: &mut Orders) {
-        let bids = own.iter().filter(|order| order.side == Side::Buy).count();
-        let side = match (bids * 2).cmp(&own.len()) {
-            std::cmp::Ordering::Less => Side::Buy,
-            std::cmp::Ordering::Equal => dice.side(),
-            std::cmp::Ordering::Greater => Side::Sell,
-        };
+    fn place(&self, scene: Scene<'_>, side: Side, dice: &mut Dice, orders: &mut Orders) {
         let depth = scene.listing.depth(scene.center);
-        let near = dice.chance(NEAR);
-        let away = if near {
-            depth / 160.0 * dice.unit() * 6.0
-        } else {
-            depth * REACH * dice.unit().powf(1.5)
+        let near = matches!(self.place, Place::Spread) && dice.chance(NEAR);
+        let away = match self.place {
+            Place::Spread if near => depth / 160.0 * dice.unit() * 6.0,
+            Place::Spread => depth * REACH * dice.unit().powf(1.5),
+            Place::Behind => {
+                let reach = (depth * BEHIND.0).max(BEHIND.1);
+                (reach - depth).mul_add(dice.unit().powf(1.5), depth)
+            }
         };
         let typical = scene.listing.profile.touch_usd * if near { 0.15 } else { 1.0 };
         let qty = scene.listing.size(dice.lognormal(typical, 1.2), dice);

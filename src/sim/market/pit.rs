@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    crowd::Crowd,
+    crowd::{Crowd, Place},
     dice::Dice,
     listing::{Listing, Step},
     maker::{Effort, Maker},
@@ -21,7 +21,8 @@ use crate::{
 pub(super) const FIRST_AGENT: u32 = 1_000_000;
 /// Accounts set aside for each pair.
 const ACCOUNTS: u32 = 100;
-const CROWDS: u32 = 3;
+/// Where a pair's crowds are, one each.
+const PLACES: [Place; 4] = [Place::Spread, Place::Spread, Place::Spread, Place::Behind];
 const TAKERS: u32 = 8;
 /// Changes that a maker makes at once while the pair is over its budget.
 const THRIFTY: usize = 3;
@@ -73,11 +74,13 @@ impl Pit {
             rungs: profile.rungs,
         };
         let makers = (0..profile.makers).zip(&mut accounts).map(maker).collect();
-        let crowd = |(_, account)| Crowd {
+        let crowd = |(place, account)| Crowd {
             account,
-            target: profile.crowd,
+            place,
+            target: place.of(&profile),
         };
-        let crowds = (0..CROWDS).zip(&mut accounts).map(crowd).collect();
+        let places = PLACES.into_iter().filter(|place| place.of(&profile) > 0);
+        let crowds = places.zip(&mut accounts).map(crowd).collect();
         let takers = Takers {
             sniper: accounts.next()?,
             accounts: (0..TAKERS).zip(&mut accounts).map(|(_, a)| a).collect(),
@@ -108,7 +111,7 @@ impl Pit {
             maker.rungs = profile.rungs;
         }
         for crowd in &mut self.crowds {
-            crowd.target = profile.crowd;
+            crowd.target = crowd.place.of(&profile);
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Profile {
     pub(super) rungs: u16,
     /// Orders that each crowd of small traders has open on average, on both sides together.
     pub(super) crowd: usize,
+    /// Orders that lie behind all others, on both sides together: what fills a book of 1000 levels.
+    pub(super) sleepers: usize,
 }
 
 /// A market that few care for: what a pair has whose name says nothing.
@@ -27,6 +29,7 @@ const OBSCURE: Profile = Profile {
     makers: 2,
     rungs: 10,
     crowd: 10,
+    sleepers: 0,
 };
 
 const fn profile(weight: f64, touch_usd: f64, spread_bp: f64) -> Profile {
@@ -38,6 +41,7 @@ const fn profile(weight: f64, touch_usd: f64, spread_bp: f64) -> Profile {
         makers: if busy { 6 } else { 4 },
         rungs: if busy { 24 } else { 20 },
         crowd: 44,
+        sleepers: if busy { 2_600 } else { 0 },
     }
 }
 

@@ -73,6 +73,7 @@ impl Regime {
                 spread_bp: usual.spread_bp.mul_add(6.0, 12.0),
                 rungs: (usual.rungs / 4).max(3),
                 crowd: usual.crowd / 4,
+                sleepers: usual.sleepers / 4,
                 ..usual
             },
         }
