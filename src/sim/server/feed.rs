@@ -241,7 +241,7 @@ impl State {
             let status = view.exchange.pair_status(PairId(position));
             if status != feed.status {
                 feed.status = status;
-                let frame = market_frames::instrument(&spec.instrument, status);
+                let frame = market_frames::instrument(spec, status);
                 self.instruments.send(&frame.into());
             }
         }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     sim::{
         history::{Candle, Ticker},
-        matching::{AssetSpec, TradeFact, Universe},
+        matching::{AssetSpec, PairSpec, TradeFact, Universe},
     },
     types::{Decimal, Instrument, Price, Quantity, Timestamp, TradingStatus},
 };
@@ -202,14 +202,14 @@ pub(super) fn instruments(universe: &Universe, status: impl Fn(usize) -> Trading
     }
     json.close_array().open_array("pairs");
     for (position, pair) in universe.pairs.iter().enumerate() {
-        push_pair(&mut json, &pair.instrument, status(position));
+        push_pair(&mut json, pair, status(position));
     }
     json.close_array().close();
     json.finish()
 }
 
 /// `instrument` with one pair whose status changed.
-pub(super) fn instrument(of: &Instrument, status: TradingStatus) -> String {
+pub(super) fn instrument(of: &PairSpec, status: TradingStatus) -> String {
     let mut json = frame("instrument", Kind::Update);
     json.open_object("data");
     json.open_array("assets").close_array().open_array("pairs");
@@ -230,7 +230,8 @@ fn push_asset(json: &mut Json, asset: &AssetSpec) {
         .close();
 }
 
-fn push_pair(json: &mut Json, of: &Instrument, status: TradingStatus) {
+fn push_pair(json: &mut Json, pair: &PairSpec, status: TradingStatus) {
+    let of = &pair.instrument;
     let tick = of.price_decimal(of.tick).normalized();
     json.item()
         .text("symbol", &of.symbol)
@@ -246,6 +247,6 @@ fn push_pair(json: &mut Json, of: &Instrument, status: TradingStatus) {
         .plain("cost_precision", of.cost_precision)
         .plain("cost_min", of.cost_min)
         .plain("marginable", false)
-        .plain("has_index", false)
+        .plain("has_index", pair.has_index())
         .close();
 }
