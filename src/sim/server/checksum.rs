@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_ten_level_book_gives_its_documented_sum() {
+    fn s1_7_the_documented_ten_level_book_gives_its_documented_sum() {
         let asks = side(
             "45285.2x0.00100000,45286.4x1.54571953,45286.6x1.54571109,45289.6x1.54560911,45290.2x0.15890660,\
              45291.8x1.54553491,45294.7x0.04454749,45296.1x0.35380000,45297.5x0.09945542,45299.5x0.18772827",
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_that_a_page_cut_off_are_padded_back() {
+    fn s1_7_digits_that_a_page_cut_off_are_padded_back() {
         let mut bids = side(
             "0.5666x4831.75496356,0.5665x6658.22734739,0.5664x18724.91513344,0.5663x11563.92544914,\
              0.5662x14006.65365711,0.5661x17454.85679807,0.566x18097.1547,0.5659x33644.89175666,\
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn short_and_empty_books_use_what_is_there() {
+    fn s1_7_short_and_empty_books_use_what_is_there() {
         let (asks, bids) = (
             side("30001.0x0.50000000", (1, 8)),
             side("29999.9x1.25000000,29999.5x0.00012000", (1, 8)),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_queues_give_their_documented_sum_and_another_order_does_not() {
+    fn s1_8_the_documented_queues_give_their_documented_sum_and_another_order_does_not() {
         let asks = queues(
             "44939.5: 4.52308393, 0.00111261, 0.00100000, 0.01000000; 44950.0: 0.10334926; 44953.0: 0.00064537; \
              44955.0: 0.00250000; 44959.6: 0.35630000, 0.35630000; 44960.1: 0.00338072; 44960.2: 0.88967575; \

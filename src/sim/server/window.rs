@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_moves_into_view_is_sent_and_one_pushed_out_is_not() {
+    fn s1_7_a_level_that_moves_into_view_is_sent_and_one_pushed_out_is_not() {
         let deep = levels(&[(10, 1), (11, 1), (12, 1), (13, 1)]);
         let mut window = Window::new(Side::Sell, 3, deep.iter().copied());
         let without_best = deep[1..].iter().copied();

@@ -71,7 +71,7 @@ async fn a_lost_frame_is_a_gap_and_a_duplicate_comes_twice() {
 }
 
 #[tokio::test]
-async fn a_greeting_can_come_twice() {
+async fn s1_5_a_greeting_can_come_twice() {
     let rig = Rig::start(&quiet()).await;
     arm(&rig, Role::Public, "status", FrameFault::Duplicate);
     // The client took the first one for its greeting.
@@ -135,7 +135,7 @@ async fn frames_change_places_only_across_subscriptions() {
 }
 
 #[tokio::test]
-async fn numbers_come_with_exponents_and_mean_the_same() {
+async fn s1_3_numbers_come_with_exponents_and_mean_the_same() {
     let rig = Rig::start(&quiet()).await;
     let mut client = trades(&rig).await;
     trade(&rig);
@@ -166,7 +166,7 @@ async fn members_that_nobody_knows_come_with_the_known_ones() {
 }
 
 #[tokio::test]
-async fn a_sparse_report_names_its_order_only() {
+async fn s2_2_a_sparse_report_names_its_order_only() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;
@@ -196,7 +196,7 @@ fn rows_are(frame: &Value, kind: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_number_is_left_out_of_a_sequence_and_no_report_is() {
+async fn s2_2_a_number_is_left_out_of_a_sequence_and_no_report_is() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;
@@ -215,7 +215,7 @@ async fn a_number_is_left_out_of_a_sequence_and_no_report_is() {
 }
 
 #[tokio::test]
-async fn a_snapshot_of_orders_comes_in_two_frames() {
+async fn s2_2_a_snapshot_of_orders_comes_in_two_frames() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut trader, token) = rig.trader().await;

@@ -81,7 +81,7 @@ async fn a_new_order_is_filled_in_part_on_demand() {
 }
 
 #[tokio::test]
-async fn a_trade_arrives_between_a_cancel_and_its_outcome() {
+async fn s2_7_a_trade_arrives_between_a_cancel_and_its_outcome() {
     let (rig, mut client, token) = trading().await;
     add(&mut client, "raced", &token).await;
     reports(&mut client, "new").await;
@@ -95,7 +95,7 @@ async fn a_trade_arrives_between_a_cancel_and_its_outcome() {
 }
 
 #[tokio::test]
-async fn a_cancel_finds_its_order_filled() {
+async fn s2_7_a_cancel_finds_its_order_filled() {
     let (rig, mut client, token) = trading().await;
     add(&mut client, "gone", &token).await;
     fill(&rig, "cancel_order", "1");
@@ -105,7 +105,7 @@ async fn a_cancel_finds_its_order_filled() {
 }
 
 #[tokio::test]
-async fn a_late_answer_comes_after_its_reports() {
+async fn s2_4_a_late_answer_comes_after_its_reports() {
     let (rig, mut client, token) = trading().await;
     let late = Duration::from_millis(400);
     arm(&rig, "add_order", RequestFault::Late(late.into()));
@@ -126,7 +126,7 @@ async fn a_late_answer_comes_after_its_reports() {
 }
 
 #[tokio::test]
-async fn a_token_is_void_from_one_request_to_the_next() {
+async fn s2_1_a_token_is_void_from_one_request_to_the_next() {
     let (rig, mut client, token) = trading().await;
     assert_eq!(add(&mut client, "before", &token).await["success"], true);
     let void = Fault::VoidTokens("add_order".to_owned());
@@ -138,7 +138,7 @@ async fn a_token_is_void_from_one_request_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_batch_that_fails_in_part_is_answered_in_three_shapes() {
+async fn s2_9_a_batch_that_fails_in_part_is_answered_in_three_shapes() {
     let (rig, mut client, token) = trading().await;
     let refusal = || Some("EOrder:Insufficient funds".to_owned());
     let mut number = 0;
@@ -175,7 +175,7 @@ async fn a_batch_that_fails_in_part_is_answered_in_three_shapes() {
 }
 
 #[tokio::test]
-async fn canceled_batches_are_counted_in_both_shapes() {
+async fn s2_9_canceled_batches_are_counted_in_both_shapes() {
     let (rig, mut client, token) = trading().await;
     let cancel = |name: &str| {
         let ids = json!({"orders": [], "cl_ord_id": [name, "none-of-it"]});

@@ -37,7 +37,7 @@ async fn a_reset_socket_ends_with_a_reset() {
 }
 
 #[tokio::test]
-async fn a_socket_is_closed_with_the_code_and_reason_that_were_asked_for() {
+async fn s1_2_a_socket_is_closed_with_the_code_and_reason_that_were_asked_for() {
     let rig = Rig::start(&quiet()).await;
     let mut client = rig.public().await;
     let close = SocketFault::Close(1013, "Market data unavailable".to_owned());
@@ -95,7 +95,7 @@ async fn a_client_that_connects_is_refused_with_a_status_and_then_let_in() {
 }
 
 #[tokio::test]
-async fn the_dead_mans_switch_goes_off_while_the_client_is_away() {
+async fn s2_8_the_dead_mans_switch_goes_off_while_the_client_is_away() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;

@@ -11,7 +11,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn an_iceberg_tells_what_it_shows_and_when_it_shows_more() {
+async fn s2_2_an_iceberg_tells_what_it_shows_and_when_it_shows_more() {
     let rig = Rig::start(&quiet()).await;
     let pair = rig.pair("BTC/USD");
     rig.two_sided(pair);

@@ -179,7 +179,7 @@ async fn a_batch_that_the_market_takes_nothing_of_is_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_switch_that_is_due_under_maintenance_goes_off_on_return() {
+async fn s2_8_a_switch_that_is_due_under_maintenance_goes_off_on_return() {
     let (rig, mut client, token) = trading().await;
     assert_eq!(client.ask(&order(json!({}), &token)).await["success"], true);
     let wind =
@@ -273,7 +273,7 @@ async fn a_planned_restart_is_announced_ends_sockets_and_tokens_and_passes_every
 }
 
 #[tokio::test]
-async fn announcements_are_told_when_they_are_made_and_taken_back() {
+async fn s1_5_announcements_are_told_when_they_are_made_and_taken_back() {
     let rig = Rig::start(&quiet()).await;
     let mut client = rig.public().await;
     let controls = rig.sim.controls();

@@ -27,7 +27,7 @@ fn row(frame: &Value) -> &Value {
 }
 
 #[tokio::test]
-async fn a_stop_is_reported_untriggered_then_triggered_then_filled() {
+async fn s2_2_a_stop_is_reported_untriggered_then_triggered_then_filled() {
     let rig = Rig::start(&quiet()).await;
     let pair = rig.pair("BTC/USD");
     rig.two_sided(pair);
@@ -53,7 +53,7 @@ async fn a_stop_is_reported_untriggered_then_triggered_then_filled() {
 }
 
 #[tokio::test]
-async fn a_trailing_stop_with_a_limit_takes_distances() {
+async fn s2_4_a_trailing_stop_with_a_limit_takes_distances() {
     let rig = Rig::start(&quiet()).await;
     let pair = rig.pair("BTC/USD");
     rig.two_sided(pair);
@@ -85,7 +85,7 @@ async fn a_trailing_stop_with_a_limit_takes_distances() {
 }
 
 #[tokio::test]
-async fn what_is_waited_for_can_be_amended() {
+async fn s2_5_what_is_waited_for_can_be_amended() {
     let rig = Rig::start(&quiet()).await;
     let pair = rig.pair("BTC/USD");
     rig.two_sided(pair);
@@ -119,7 +119,7 @@ async fn what_is_waited_for_can_be_amended() {
 }
 
 #[tokio::test]
-async fn triggers_are_checked_as_strictly_as_everything_else() {
+async fn s2_4_triggers_are_checked_as_strictly_as_everything_else() {
     let rig = Rig::start(&quiet()).await;
     let (mut client, token) = rig.trader().await;
     for (kind, more, error) in [

@@ -349,7 +349,7 @@ fn frames(drain: &mut Drain) -> Vec<String> {
 }
 
 #[test]
-fn a_copy_is_right_after_every_frame_and_sums_up_to_the_levels_of_the_book() {
+fn s1_8_a_copy_is_right_after_every_frame_and_sums_up_to_the_levels_of_the_book() {
     let mut updates = BTreeMap::new();
     for seed in 0..60 {
         let mut dice = rng::stream(seed, 0x13);
@@ -424,7 +424,7 @@ fn told(drain: &mut Drain, ids: &[String]) -> Vec<(usize, String)> {
 }
 
 #[test]
-fn the_next_part_of_an_iceberg_goes_to_the_back_with_a_time_of_its_own() {
+fn s1_8_the_next_part_of_an_iceberg_goes_to_the_back_with_a_time_of_its_own() {
     let mut stand = Stand::new();
     let iceberg = NewOrder {
         display: Some(qty(1_000_000)),
@@ -464,7 +464,7 @@ fn the_next_part_of_an_iceberg_goes_to_the_back_with_a_time_of_its_own() {
 }
 
 #[test]
-fn an_order_is_told_of_once_it_has_met_the_other_side_and_with_what_is_left() {
+fn s1_8_an_order_is_told_of_once_it_has_met_the_other_side_and_with_what_is_left() {
     let mut stand = Stand::new();
     let ask = |at| limit(Side::Sell, at, 100_000);
     let mut ids: Vec<String> = [610_000, 610_010]
