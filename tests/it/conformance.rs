@@ -10,6 +10,7 @@ mod shape;
 
 mod s1_10_trade;
 mod s1_11_instrument;
+mod s1_1_endpoints;
 mod s1_2_connection;
 mod s1_3_formats;
 mod s1_4_envelopes;

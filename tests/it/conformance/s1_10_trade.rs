@@ -1,4 +1,4 @@
-//! §1.10 trade. Elsewhere: the taker's side and rising numbers → `sim_ws/feed.rs`.
+//! §1.10 trade.
 
 use serde_json::{Value, json};
 use tradingd::{
@@ -77,4 +77,31 @@ async fn s1_10_a_sweep_is_one_frame_of_entries_with_one_timestamp() {
         second["trade_id"],
         sweep[1]["trade_id"].as_u64().unwrap() + 1
     );
+}
+
+#[tokio::test]
+async fn s1_10_each_book_numbers_its_trades_and_goes_on_from_the_snapshot() {
+    let desk = Desk::two_sided().await;
+    let (btc, eth) = (desk.pair("BTC/USD"), desk.pair("ETH/USD"));
+    desk.two_sided(eth);
+    for pair in [btc, eth, eth] {
+        desk.hand(pair, Side::Buy, OrderKind::Market, 1_000_000);
+    }
+    let mut client = desk.public().await;
+    let both = subscribe(r#","snapshot":true"#).replace(']', r#","ETH/USD"]"#);
+    let mut frames = ask(&mut client, &both).await;
+    for pair in [btc, eth, eth, btc] {
+        desk.hand(pair, Side::Buy, OrderKind::Market, 1_000_000);
+    }
+    frames.extend(fence(&mut client).await);
+    for symbol in ["BTC/USD", "ETH/USD"] {
+        let numbers: Vec<u64> = of(&frames, "trade")
+            .into_iter()
+            .flat_map(|frame| read(frame)["data"].as_array().unwrap().clone())
+            .filter(|row| row["symbol"] == symbol)
+            .map(|row| row["trade_id"].as_u64().unwrap())
+            .collect();
+        assert!(numbers.len() >= 3, "{symbol} {numbers:?}");
+        assert!(numbers.windows(2).all(|two| two[0] + 1 == two[1]));
+    }
 }

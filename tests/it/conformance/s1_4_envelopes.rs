@@ -86,6 +86,14 @@ async fn s1_4_a_req_id_is_any_integer_echoed_as_written_or_absent() {
             "{pong}"
         );
     }
+    for _ in 0..2 {
+        // That it came before matters to nobody.
+        let pong = read(&reply(&mut client, r#"{"method":"ping","req_id":0}"#).await);
+        assert_eq!(
+            (&pong["method"], &pong["req_id"]),
+            (&json!("pong"), &json!(0))
+        );
+    }
     let pong = read(&reply(&mut client, r#"{"method":"ping"}"#).await);
     assert!(pong.get("req_id").is_none(), "{pong}");
     for id in ["\"1\"", "1.5", "true", "[1]", "{}", "18446744073709551616"] {

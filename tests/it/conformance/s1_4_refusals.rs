@@ -1,6 +1,15 @@
 //! §1.4 The words of refusals, and that validation is strict. More of them → `sim_ws/errors.rs`, and for orders `s2_4` to `s2_9`.
 
+use std::time::Duration;
+
+use serde_json::json;
+use tradingd::sim::{
+    Settings,
+    server::{auth::Permission, tokens::Grant},
+};
+
 use super::desk::{Desk, read, refusal, reply};
+use crate::sim_ws::rig::quiet;
 
 /// A request and the venue's words.
 type Case = (&'static str, &'static str);
@@ -210,4 +219,64 @@ async fn s1_4_one_ohlc_interval_stands_a_symbol() {
         "Already subscribed to one ohlc interval on this symbol"
     );
     assert_eq!(refusal(&mut client, &ohlc(1)).await, "Already subscribed");
+}
+
+#[tokio::test]
+async fn s1_4_a_session_that_is_over_is_an_error_twice() {
+    let desk = Desk::open().await;
+    let (mut client, token) = desk.private().await;
+    desk.hands.advance(Duration::from_secs(901));
+    let request =
+        format!(r#"{{"method":"subscribe","params":{{"channel":"balances","token":"{token}"}}}}"#);
+    let answer = read(&reply(&mut client, &request).await);
+    assert_eq!(
+        (&answer["error"], &answer["status"]),
+        (&json!("ESession:Invalid session"), &json!("error"))
+    );
+    assert_eq!(answer["success"], false);
+    assert!(answer.get("result").is_none());
+}
+
+#[tokio::test]
+async fn s1_4_a_key_without_the_permission_is_denied() {
+    let desk = Desk::open().await;
+    let (mut client, _) = desk.private().await;
+    let grant = Grant {
+        account: desk.sim.accounts()[0].id,
+        permissions: [Permission::QueryOpenTrades].into(),
+    };
+    let now = desk.sim.venue().clock().now();
+    let token = desk.sim.tokens().issue_for(now, grant);
+    let subscribe = |channel: &str| {
+        format!(r#"{{"method":"subscribe","params":{{"channel":"{channel}","token":"{token}"}}}}"#)
+    };
+    let all = format!(r#"{{"method":"cancel_all","params":{{"token":"{token}"}}}}"#);
+    for denied in [subscribe("balances"), all] {
+        let words = refusal(&mut client, &denied).await;
+        assert_eq!(words, "EGeneral:Permission denied", "{denied}");
+    }
+    let orders = reply(&mut client, &subscribe("executions")).await;
+    assert_eq!(read(&orders)["success"], true);
+}
+
+#[tokio::test]
+async fn s1_4_a_flood_is_told_off_without_a_method() {
+    let settings = Settings {
+        messages_per_second: 5,
+        ..quiet()
+    };
+    let desk = Desk::with(settings).await;
+    let mut client = desk.public().await;
+    for answered in [true, true, true, true, true, false] {
+        client.send(r#"{"method":"ping"}"#).await;
+        let answer = client.next().await;
+        if answered {
+            assert_eq!(answer["method"], "pong");
+        } else {
+            assert_eq!(answer, json!({"Error": "Exceeded msg rate"}));
+        }
+    }
+    desk.hands.advance(Duration::from_secs(1));
+    client.send(r#"{"method":"ping"}"#).await;
+    assert_eq!(client.next().await["method"], "pong");
 }

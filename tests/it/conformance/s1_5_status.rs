@@ -1,10 +1,11 @@
-//! §1.5 status, heartbeat, ping. Elsewhere: when heartbeats come → `sim_ws/life.rs`; announcements of maintenance → with their faults.
+//! §1.5 status, heartbeat, ping. Elsewhere: when heartbeats come → `s1_2_connection`; planned changes and announcements that are taken
+//! back → `sim_ws/statuses.rs`.
 
 use serde_json::json;
 use tradingd::{io::net::Stream, types::TradingStatus};
 
 use super::{
-    desk::{Desk, fence, of, read, refusal, reply},
+    desk::{Desk, fence, of, read, refusal, reply, row},
     shape::like,
 };
 use crate::{sim_rest::rig::exchange, support::ws::Client};
@@ -33,8 +34,31 @@ async fn s1_5_status_is_pushed_on_connect_and_on_every_change() {
             .lacking(&["connection_id"])
             .more(&announced)
             .check(told[0]);
-        assert_eq!(read(told[0])["data"][0]["system"], name);
+        let row = row(told[0]);
+        assert_eq!(row["system"], name);
+        assert_eq!(
+            row.get("connection_id").is_none(),
+            status == TradingStatus::Maintenance
+        );
     }
+}
+
+#[tokio::test]
+async fn s1_5_both_kinds_of_announcements_are_there_and_empty_when_there_is_nothing_to_say() {
+    let desk = Desk::open().await;
+    let mut client = Client::open(desk.sim.addresses().ws, "/v2").await.unwrap();
+    let greeting = row(&client.text().await);
+    assert_eq!(
+        (&greeting["upcoming_maintenance"], &greeting["emergency"]),
+        (&json!([]), &json!([]))
+    );
+    desk.sim.set_system_status(TradingStatus::PostOnly);
+    let frames = fence(&mut client).await;
+    let changed = row(of(&frames, "status")[0]);
+    assert_eq!(
+        (&changed["upcoming_maintenance"], &changed["emergency"]),
+        (&json!([]), &json!([]))
+    );
 }
 
 #[tokio::test]
@@ -90,6 +114,24 @@ async fn s1_5_a_heartbeat_is_a_channel_without_data() {
         .send(r#"{"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USD"]}}"#)
         .await;
     assert_eq!(read(&client.text().await)["method"], "subscribe");
+    assert_eq!(client.next().await, json!({"channel": "heartbeat"}));
+}
+
+#[tokio::test]
+async fn s1_5_heartbeats_can_be_asked_for_by_name() {
+    let desk = Desk::with(tradingd::sim::Settings {
+        heartbeat: std::time::Duration::from_millis(5),
+        ..crate::sim_ws::rig::quiet()
+    })
+    .await;
+    let mut client = desk.public().await;
+    let request = r#"{"method":"subscribe","params":{"channel":"heartbeat"},"req_id":3}"#;
+    client.send(request).await;
+    let ack = client.next().await;
+    assert_eq!(
+        (&ack["success"], &ack["result"]),
+        (&json!(true), &json!({"channel": "heartbeat"}))
+    );
     assert_eq!(client.next().await, json!({"channel": "heartbeat"}));
 }
 

@@ -115,3 +115,47 @@ async fn s1_7_a_resubscription_begins_with_a_fresh_snapshot() {
     let bids = row(of(&frames, "book")[0])["bids"].clone();
     assert_eq!(bids, json!([{"price": 60_000.0, "qty": 0.5}]));
 }
+
+#[tokio::test]
+async fn s1_7_an_entry_is_the_new_total_of_its_price() {
+    let desk = Desk::two_sided().await;
+    let pair = desk.pair("BTC/USD");
+    let mut client = desk.public().await;
+    ask(&mut client, &book("")).await;
+    let bid = OrderKind::Limit(Price::new(600_000).unwrap());
+    for (side, kind, qty, total) in [
+        (Side::Buy, bid, 50_000_000, 1.5),
+        (Side::Sell, OrderKind::Market, 25_000_000, 1.25),
+    ] {
+        desk.hand(pair, side, kind, qty);
+        let frames = fence(&mut client).await;
+        let update = row(of(&frames, "book")[0]);
+        assert_eq!(update["bids"], json!([{"price": 60_000.0, "qty": total}]));
+        assert_eq!(update["asks"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn s1_7_a_short_book_is_summed_as_it_is_and_an_empty_one_to_zero() {
+    let desk = Desk::two_sided().await;
+    let pair = desk.pair("BTC/USD");
+    let mut client = desk.public().await;
+    ask(&mut client, &book("")).await;
+    for side in [Side::Buy, Side::Sell] {
+        desk.hand(pair, side, OrderKind::Market, 100_000_000);
+    }
+    let frames = fence(&mut client).await;
+    let empty = of(&frames, "book").pop().map(row).unwrap();
+    assert_eq!(empty["checksum"], 0);
+    let at = |units| OrderKind::Limit(Price::new(units).unwrap());
+    desk.hand(pair, Side::Buy, at(299_999), 125_000_000);
+    desk.hand(pair, Side::Buy, at(299_995), 12_000);
+    desk.hand(pair, Side::Sell, at(300_010), 50_000_000);
+    let frames = fence(&mut client).await;
+    let short = of(&frames, "book").pop().map(row).unwrap();
+    assert_eq!(short["checksum"], 1_871_965_336);
+    let mut late = desk.public().await;
+    let frames = ask(&mut late, &book("")).await;
+    let snapshot = row(of(&frames, "book")[0]);
+    assert_eq!(snapshot["checksum"], 1_871_965_336);
+}

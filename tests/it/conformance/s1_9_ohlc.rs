@@ -1,4 +1,6 @@
-//! §1.9 ohlc. Elsewhere: one interval a symbol → `s1_4_refusals`; updates that follow trades → `sim_ws/feed.rs`.
+//! §1.9 ohlc. Elsewhere: one interval a symbol → `s1_4_refusals`.
+
+use std::time::Duration;
 
 use serde_json::json;
 use tradingd::{sim::matching::OrderKind, types::Side};
@@ -50,7 +52,9 @@ async fn s1_9_an_update_comes_with_a_trade_and_its_timestamp_is_the_end() {
     let desk = Desk::two_sided().await;
     desk.two_sided(desk.pair("ETH/USD"));
     let mut client = desk.public().await;
-    ask(&mut client, &ohlc(5)).await;
+    let frames = ask(&mut client, &ohlc(5)).await;
+    let snapshot = read(of(&frames, "ohlc")[0]);
+    let before = snapshot["data"].as_array().unwrap().last().unwrap().clone();
     assert!(fence(&mut client).await.is_empty());
     desk.hand(
         desk.pair("ETH/USD"),
@@ -68,4 +72,35 @@ async fn s1_9_an_update_comes_with_a_trade_and_its_timestamp_is_the_end() {
         (&row["interval"], &row["close"]),
         (&json!(5), &json!(6_001.0))
     );
+    // The last of the snapshot goes on.
+    assert_eq!(row["interval_begin"], before["interval_begin"]);
+    assert_eq!(
+        row["trades"].as_u64(),
+        before["trades"].as_u64().map(|trades| trades + 1)
+    );
+}
+
+#[tokio::test]
+async fn s1_9_a_candle_without_trades_is_not_told_and_a_later_one_ends_it() {
+    let desk = Desk::two_sided().await;
+    let pair = desk.pair("ETH/USD");
+    desk.two_sided(pair);
+    let mut client = desk.public().await;
+    ask(&mut client, &ohlc(5)).await;
+    // No word of 08:05, in which nobody trades, nor of the end of anything.
+    desk.hands.advance(Duration::from_secs(660));
+    desk.sim.venue().elapse();
+    assert!(fence(&mut client).await.is_empty());
+    desk.hand(pair, Side::Buy, OrderKind::Market, 1_000_000);
+    let frames = fence(&mut client).await;
+    let updates = of(&frames, "ohlc");
+    assert_eq!(updates.len(), 1, "{frames:?}");
+    let update = read(updates[0]);
+    let row = &update["data"][0];
+    assert_eq!(row["interval_begin"], "2026-09-01T08:10:00.000000000Z");
+    assert_eq!(
+        (&row["trades"], &row["open"], &row["low"], &row["high"]),
+        (&json!(1), &json!(6_001.0), &json!(6_001.0), &json!(6_001.0))
+    );
+    assert_eq!(update["timestamp"], "2026-09-01T08:11:00.000000000Z");
 }

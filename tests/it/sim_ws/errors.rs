@@ -1,7 +1,6 @@
 //! Refusals, word for word as clients of the real venue have captured them.
 
 use serde_json::Value;
-use tokio_tungstenite::tungstenite::Message;
 use tradingd::sim::{Settings, matching::Tier};
 
 use super::rig::{Rig, quiet};
@@ -13,7 +12,7 @@ fn error(answer: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn the_public_socket_refuses_in_the_venues_words() {
+async fn s1_4_the_public_socket_refuses_in_the_venues_words() {
     let rig = Rig::start(&quiet()).await;
     let mut client = rig.public().await;
     for (request, want) in [
@@ -73,7 +72,7 @@ async fn the_public_socket_refuses_in_the_venues_words() {
 }
 
 #[tokio::test]
-async fn the_private_socket_refuses_in_the_venues_words() {
+async fn s2_4_the_private_socket_refuses_in_the_venues_words() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;
@@ -194,59 +193,6 @@ async fn the_private_socket_refuses_in_the_venues_words() {
         let request = request.replace("TOKEN", &token);
         assert_eq!(error(&client.ask(&request).await), want, "{request}");
     }
-}
-
-#[tokio::test]
-async fn an_expired_session_says_so_twice() {
-    let rig = Rig::start(&quiet()).await;
-    let (mut client, _) = rig.private().await;
-    let account = rig.sim.accounts()[0].id;
-    let old = rig
-        .sim
-        .venue()
-        .clock()
-        .now()
-        .before(std::time::Duration::from_secs(901));
-    let token = rig.sim.tokens().issue(old, account);
-    let request =
-        format!(r#"{{"method":"subscribe","params":{{"channel":"balances","token":"{token}"}}}}"#);
-    let answer = client.ask(&request).await;
-    assert_eq!(error(&answer), "ESession:Invalid session");
-    assert_eq!(answer["status"], "error");
-}
-
-#[tokio::test]
-async fn binary_frames_are_requests_too() {
-    let rig = Rig::start(&quiet()).await;
-    let mut client = rig.public().await;
-    client
-        .message(Message::binary(
-            br#"{"method":"ping","req_id":55}"#.to_vec(),
-        ))
-        .await;
-    let pong = client.next().await;
-    assert_eq!(
-        (&pong["method"], &pong["req_id"]),
-        (&"pong".into(), &55.into())
-    );
-    assert!(pong.get("success").is_none());
-    client.message(Message::binary(vec![0xFF, 0xFE])).await;
-    assert_eq!(error(&client.next().await), "Malformed request");
-}
-
-#[tokio::test]
-async fn a_flood_of_requests_is_told_off_without_a_method() {
-    let settings = Settings {
-        messages_per_second: 5,
-        ..quiet()
-    };
-    let rig = Rig::start(&settings).await;
-    let mut client = rig.public().await;
-    for _ in 0..20 {
-        client.send("{\"method\":\"ping\"}").await;
-    }
-    let flooded = client.until(|frame| frame.get("Error").is_some()).await;
-    assert_eq!(flooded, serde_json::json!({"Error": "Exceeded msg rate"}));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tradingd::{
     sim::{
         Settings,
         faults::Fault,
-        matching::{OrderKind, PairId, Tier},
+        matching::{OrderKind, PairId},
     },
     types::{Price, Side},
 };
@@ -158,7 +158,7 @@ fn error(answer: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn every_checksum_of_every_depth_is_right_and_clients_orders_are_in_it() {
+async fn s1_8_every_checksum_of_every_depth_is_right_and_clients_orders_are_in_it() {
     let rig = Rig::start(&quiet()).await;
     let pair = rig.pair("BTC/USD");
     rig.two_sided(pair);
@@ -210,7 +210,7 @@ async fn every_checksum_of_every_depth_is_right_and_clients_orders_are_in_it() {
 }
 
 #[tokio::test]
-async fn a_busy_market_never_shows_a_wrong_checksum() {
+async fn s1_8_a_busy_market_never_shows_a_wrong_checksum_and_is_never_crossed() {
     let settings = Settings {
         rate: 3_000.0,
         ..Settings::default()
@@ -235,7 +235,7 @@ async fn a_busy_market_never_shows_a_wrong_checksum() {
 }
 
 #[tokio::test]
-async fn a_token_opens_it_and_lives_as_long_as_the_subscription() {
+async fn s1_8_a_token_opens_it_and_lives_as_long_as_the_subscription() {
     let rig = Rig::start(&quiet()).await;
     let (account, now) = (rig.sim.accounts()[0].id, rig.sim.venue().clock().now());
     let long_ago = now.before(Duration::from_secs(901));
@@ -275,39 +275,7 @@ async fn a_token_opens_it_and_lives_as_long_as_the_subscription() {
 }
 
 #[tokio::test]
-async fn each_socket_names_the_one_that_serves_what_it_does_not() {
-    let rig = Rig::start(&quiet()).await;
-    let token = rig.token();
-    let (public, here) = (rig.public().await, connect(&rig).await);
-    let (private, _) = rig.private().await;
-    let elsewhere = "Public market data subscriptions are unavailable on this endpoint. Try ws";
-    for mut client in [public, private] {
-        let params = r#""symbol":["BTC/USD"],"token":"TOKEN""#;
-        let answer = ask(&mut client, "subscribe", params, &token).await;
-        assert_eq!(error(&answer), format!("{elsewhere}-l3.kraken.com"));
-    }
-    let mut client = here;
-    for (channel, want) in [
-        (
-            r#""book","symbol":["BTC/USD"]"#,
-            format!("{elsewhere}.kraken.com"),
-        ),
-        (r#""instrument""#, format!("{elsewhere}.kraken.com")),
-        (
-            r#""executions","token":"TOKEN""#,
-            "Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com"
-                .to_owned(),
-        ),
-    ] {
-        let params = channel.replace("TOKEN", &token);
-        let request = format!(r#"{{"method":"subscribe","params":{{"channel":{params}}}}}"#);
-        assert_eq!(error(&client.ask(&request).await), want);
-    }
-    assert_eq!(client.ask("{\"method\":\"ping\"}").await["method"], "pong");
-}
-
-#[tokio::test]
-async fn a_symbol_has_one_depth_and_is_left_at_that() {
+async fn s1_8_a_symbol_has_one_depth_and_is_left_at_that() {
     let rig = Rig::start(&quiet()).await;
     let pair = rig.pair("BTC/USD");
     rig.two_sided(pair);
@@ -361,44 +329,6 @@ async fn a_symbol_has_one_depth_and_is_left_at_that() {
         (&"add".into(), &60_005.0.into())
     );
     assert_eq!(rows(&update)[0]["asks"], serde_json::json!([]));
-}
-
-#[tokio::test]
-async fn what_is_too_much_for_a_second_is_refused_symbol_by_symbol() {
-    let settings = Settings {
-        tier: Tier::Starter,
-        ..quiet()
-    };
-    let rig = Rig::start(&settings).await;
-    let mut client = connect(&rig).await;
-    let params = r#""symbol":["BTC/USD","XBT/USD","ETH/USD","SOL/USD"],"depth":1000"#;
-    client
-        .send(&format!(
-            r#"{{"method":"subscribe","params":{{"channel":"level3",{params},"token":"{}"}}}}"#,
-            rig.token()
-        ))
-        .await;
-    let frames = client.drain().await;
-    let answers: Vec<&Value> = frames
-        .iter()
-        .filter(|frame| frame.get("method").is_some())
-        .collect();
-    let shown: Vec<_> = answers
-        .iter()
-        .map(|answer| answer["error"].as_str().unwrap_or("taken"))
-        .collect();
-    assert_eq!(
-        shown,
-        [
-            "taken",
-            "Currency pair not supported XBT/USD",
-            "taken",
-            "EAPI:Rate limit exceeded"
-        ]
-    );
-    assert_eq!(answers[3]["symbol"], "SOL/USD");
-    let snapshots = frames.iter().filter(|frame| frame["type"] == "snapshot");
-    assert_eq!(snapshots.count(), 2);
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! The life of sockets: greeting, heartbeats, idleness, slowness, the end, and what a restart finds.
+//! The life of sockets: slowness, the end, TLS, and what a restart finds. The rest of it → `conformance/s1_2_connection.rs`.
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{Error, protocol::frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tradingd::{
     io::net::Connector,
     sim::{Settings, SimError, server::Role},
@@ -16,89 +16,11 @@ use crate::support::{
     ws::{Client, Ended},
 };
 
-const TRADE: &str = r#"{"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USD"]}}"#;
-
 fn code(ended: Ended) -> CloseCode {
     match ended {
         Ended::Closed(Some(frame)) => frame.code,
         Ended::Closed(None) | Ended::Broken => panic!("no close frame: {ended:?}"),
     }
-}
-
-#[tokio::test]
-async fn a_connection_is_greeted_with_the_status_on_v2_only() {
-    let rig = Rig::start(&quiet()).await;
-    let address = rig.sim.addresses().ws;
-    let mut client = Client::open(address, "/v2").await.unwrap();
-    let status = client.next().await;
-    let row = &rows(&status)[0];
-    assert_eq!(
-        (&row["api_version"], &row["system"]),
-        (&"v2".into(), &"online".into())
-    );
-    let id = row["connection_id"].as_u64().unwrap();
-    assert!(i64::try_from(id).is_err(), "beyond the signed range");
-    match Client::open(address, "/v1").await {
-        Err(Error::Http(response)) => assert_eq!(response.status(), 404),
-        Err(other) => panic!("{other}"),
-        Ok(_) => panic!("upgraded"),
-    }
-}
-
-#[tokio::test]
-async fn heartbeats_begin_with_the_first_subscription() {
-    let settings = Settings {
-        heartbeat: Duration::from_millis(40),
-        ..quiet()
-    };
-    let rig = Rig::start(&settings).await;
-    let mut client = rig.public().await;
-    tokio::time::sleep(Duration::from_millis(120)).await;
-    assert_eq!(client.ask("{\"method\":\"ping\"}").await["method"], "pong");
-    client.ask(TRADE).await;
-    for _ in 0..3 {
-        assert_eq!(
-            client.next().await,
-            serde_json::json!({"channel": "heartbeat"})
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_client_that_says_nothing_is_closed_and_one_that_pings_is_not() {
-    let settings = Settings {
-        idle_timeout: Duration::from_millis(250),
-        heartbeat: Duration::from_millis(50),
-        ..quiet()
-    };
-    let rig = Rig::start(&settings).await;
-    let (mut idle, mut lively) = (rig.public().await, rig.public().await);
-    idle.ask(TRADE).await;
-    let pings = async {
-        for _ in 0..10 {
-            lively.ask("{\"method\":\"ping\"}").await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let (ended, ()) = tokio::join!(idle.end(), pings);
-    assert_eq!(code(ended), CloseCode::Normal);
-    assert_eq!(rig.sim.connections(), 1);
-}
-
-#[tokio::test]
-async fn a_private_socket_without_subscription_closes_after_an_order() {
-    let settings = Settings {
-        unsubscribed_timeout: Duration::from_millis(50),
-        ..quiet()
-    };
-    let rig = Rig::start(&settings).await;
-    let (mut lonely, token) = rig.private().await;
-    let (mut trader, own) = rig.trader().await;
-    let all = |token: &str| format!(r#"{{"method":"cancel_all","params":{{"token":"{token}"}}}}"#);
-    assert_eq!(lonely.ask(&all(&token)).await["success"], true);
-    assert_eq!(trader.ask(&all(&own)).await["success"], true);
-    assert_eq!(code(lonely.end().await), CloseCode::Normal);
-    assert_eq!(trader.ask(&all(&own)).await["success"], true);
 }
 
 #[tokio::test]
