@@ -14,7 +14,6 @@ mod frame;
 mod icebergs;
 mod level3;
 mod life;
-mod lifetimes;
 mod orders;
 mod permissions;
 mod rates;

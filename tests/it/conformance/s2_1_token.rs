@@ -1,12 +1,23 @@
-//! §2.1 Tokens. Elsewhere: whose they are → `sim_rest/access.rs`.
+//! §2.1 Tokens. Elsewhere: whose they are, and which permission fetches one → `sim_rest/access.rs`; each request that carries one →
+//! `s1_1_endpoints`.
 
 use std::time::Duration;
 
+use serde_json::json;
+use tokio::net::TcpStream;
+use tradingd::{
+    io::net::Stream,
+    sim::{Settings, faults::Fault},
+};
+
 use super::{
-    desk::{Desk, fence, read, refusal, reply},
+    desk::{Desk, ask, fence, of, read, refusal, reply},
     shape::like,
 };
-use crate::support::ws::Client;
+use crate::{
+    sim_rest::rig::{FORM, SECRET, exchange, sign},
+    support::ws::Client,
+};
 
 fn balances(token: &str) -> String {
     format!(r#"{{"method":"subscribe","params":{{"channel":"balances","token":"{token}"}}}}"#)
@@ -68,4 +79,59 @@ async fn s2_1_a_stale_token_fails_its_request_and_leaves_the_socket_open() {
         read(&reply(&mut client, &balances(&token)).await)["success"],
         true
     );
+}
+
+#[tokio::test]
+async fn s2_1_an_order_with_a_token_that_was_voided_is_not_placed_and_a_new_token_places_it() {
+    let desk = Desk::two_sided().await;
+    let (mut client, token) = desk.trader().await;
+    let add = |token: &str| {
+        format!(
+            r#"{{"method":"add_order","params":{{"order_type":"limit","side":"buy","symbol":"BTC/USD","order_qty":0.01,"limit_price":50000.0,"token":"{token}"}}}}"#
+        )
+    };
+    let void = Fault::VoidTokens("add_order".to_owned());
+    desk.sim.faults().arm(void, 1);
+    let frames = ask(&mut client, &add(&token)).await;
+    assert_eq!(read(&frames[0])["error"], "EAPI:Invalid token");
+    assert!(of(&frames, "executions").is_empty(), "{frames:?}");
+    let frames = ask(&mut client, &add(&fetched(&desk).await)).await;
+    assert_eq!(read(&frames[0])["success"], true);
+    // The subscription that the old one opened goes on.
+    assert_eq!(of(&frames, "executions").len(), 2);
+}
+
+#[tokio::test]
+async fn s2_1_the_password_of_a_key_is_asked_for_its_token_and_not_on_the_socket() {
+    let settings: Settings = toml::from_str(&format!(
+        r#"speed = 0.000001
+        [[keys]]
+        name = "guarded"
+        key = "GUARDED"
+        secret = "{SECRET}"
+        otp_password = "play""#
+    ))
+    .unwrap();
+    let desk = Desk::with(settings).await;
+    let call = async |body: &str| {
+        let path = "/0/private/GetWebSocketsToken";
+        let nonce = body.trim_start_matches("nonce=");
+        let nonce = nonce.split('&').next().unwrap();
+        let signature = sign(path, nonce, body);
+        let headers = [
+            ("API-Key", "GUARDED"),
+            ("API-Sign", signature.as_str()),
+            ("Content-Type", FORM),
+        ];
+        let stream = TcpStream::connect(desk.sim.addresses().rest).await.unwrap();
+        let answer = exchange(Stream::Plain(stream), "POST", path, &headers, body).await;
+        answer.json()
+    };
+    let refused = call("nonce=1").await;
+    assert_eq!(refused["error"], json!(["EGeneral:Permission denied"]));
+    let fetched = call("nonce=2&otp=play").await;
+    let token = fetched["result"]["token"].as_str().unwrap();
+    let mut client = socket(&desk).await;
+    let ack = read(&reply(&mut client, &balances(token)).await);
+    assert_eq!(ack["success"], true, "{ack}");
 }

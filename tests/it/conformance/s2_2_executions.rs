@@ -1,14 +1,23 @@
-//! §2.2 executions. Elsewhere: reply and reports in every order, several connections → `sim_ws/orders.rs`; reports of triggers,
-//! icebergs and edits → `sim_ws/triggers.rs`, `icebergs.rs`, `edits.rs`; expiry → `sim_ws/lifetimes.rs`.
+//! §2.2 executions. Elsewhere: the counter, several connections → `sim_ws/orders.rs`; reports of stops and icebergs →
+//! `sim_ws/triggers.rs`, `icebergs.rs`; of amends and edits → `s2_5_amend_order`, `s2_6_edit_order`; a snapshot in two frames, a gap in
+//! the numbers → `sim_ws/bad_frames.rs`.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use tradingd::{sim::matching::OrderKind, types::Side};
+use tradingd::{
+    sim::{
+        Settings,
+        matching::{OrderKind, PostOnlyRule},
+    },
+    types::{Price, Side},
+};
 
 use super::{
     desk::{Desk, ask, fence, of, read, refusal, row, with_token},
     shape::like,
 };
-use crate::support::ws::Client;
+use crate::{sim_ws::rig::quiet, support::ws::Client};
 
 const SUBSCRIBE: &str = r#"{"method":"subscribe","params":{"channel":"executions","snap_orders":true,"snap_trades":true,"order_status":true,"ratecounter":true,"token":"TOKEN"},"req_id":9001}"#;
 const ACK: &str = r#"{"method":"subscribe","req_id":9001,"result":{"channel":"executions","maxratecount":180,"snap_orders":true,"snap_trades":true,"warnings":["cancel_reason is deprecated, use reason","stop_price is deprecated, use triggers.price","trigger is deprecated use triggers.reference","triggered_price is deprecated use triggers.last_price"]},"success":true,"time_in":"2026-09-01T08:00:08.000001Z","time_out":"2026-09-01T08:00:08.008001Z"}"#;
@@ -62,16 +71,13 @@ async fn s2_2_a_subscription_is_acknowledged_with_the_limit_the_flags_and_every_
 
 #[tokio::test]
 async fn s2_2_the_limit_is_the_tiers_whether_or_not_the_counter_was_asked_for() {
-    use tradingd::sim::{Settings, matching::Tier};
+    use tradingd::sim::matching::Tier;
     for (tier, threshold) in [
         (Tier::Starter, 60),
         (Tier::Intermediate, 125),
         (Tier::Pro, 180),
     ] {
-        let settings = Settings {
-            tier,
-            ..crate::sim_ws::rig::quiet()
-        };
+        let settings = Settings { tier, ..quiet() };
         let desk = Desk::with(settings).await;
         let (_, _, frames) = subscribed(&desk, "").await;
         assert_eq!(read(&frames[0])["result"]["maxratecount"], threshold);
@@ -169,6 +175,12 @@ async fn s2_2_snapshots_hold_open_orders_and_the_last_fifty_fills_as_they_are_as
         );
         for (position, frame) in of(&frames, "executions").into_iter().enumerate() {
             let frame = read(frame);
+            let mut rows = frame["data"].as_array().unwrap().iter();
+            let trades = rows.clone().any(|row| row["exec_type"] == "trade");
+            assert!(
+                rows.all(|row| (row["exec_type"] == "trade") == trades),
+                "fills and orders never share a frame"
+            );
             assert_eq!(
                 (&frame["type"], &frame["sequence"]),
                 (&json!("snapshot"), &json!(position + 1))
@@ -244,4 +256,238 @@ async fn s2_2_an_unsubscribed_stream_is_silent_and_a_new_one_counts_from_one() {
     assert!(of(&frames, "executions").is_empty(), "{frames:?}");
     let again = ask(&mut client, &with_token(SUBSCRIBE, &token)).await;
     assert_eq!(read(of(&again, "executions")[0])["sequence"], 1);
+}
+
+fn at(units: i64) -> OrderKind {
+    OrderKind::Limit(Price::new(units).unwrap())
+}
+
+fn add(params: &str, token: &str) -> String {
+    format!(
+        r#"{{"method":"add_order","params":{{"symbol":"BTC/USD",{params},"token":"{token}"}}}}"#
+    )
+}
+
+/// The rows of all reports among these frames.
+fn rows(frames: &[String]) -> Vec<Value> {
+    of(frames, "executions").into_iter().map(row).collect()
+}
+
+#[tokio::test]
+async fn s2_2_each_fill_tells_itself_and_the_totals_so_far() {
+    let desk = Desk::two_sided().await;
+    desk.hand(desk.pair("BTC/USD"), Side::Sell, at(600_050), 1_000_000);
+    let (mut client, token, _) = subscribed(&desk, "").await;
+    let buy = r#""order_type":"limit","side":"buy","order_qty":0.02,"limit_price":60010.0"#;
+    let frames = ask(&mut client, &add(buy, &token)).await;
+    let told: Vec<Value> = rows(&frames)
+        .iter()
+        .filter(|row| row["exec_type"] == "trade")
+        .map(|row| {
+            json!([
+                [row["last_qty"], row["last_price"], row["cost"]],
+                [row["cum_qty"], row["cum_cost"], row["avg_price"]],
+                [row["fees"][0]["qty"], row["fee_usd_equiv"]],
+                row["liquidity_ind"],
+            ])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            json!([
+                [0.01, 60_005.0, 600.05],
+                [0.01, 600.05, 60_005.0],
+                [2.400_2, 2.400_2],
+                "t"
+            ]),
+            json!([
+                [0.01, 60_010.0, 600.1],
+                [0.02, 1_200.15, 60_007.5],
+                [2.400_4, 4.800_6],
+                "t"
+            ]),
+        ]
+    );
+    let ids: Vec<_> = rows(&frames)
+        .iter()
+        .filter_map(|row| row["exec_id"].as_str().map(str::to_owned))
+        .collect();
+    assert!(ids[0].starts_with('T') && ids[0] != ids[1], "{ids:?}");
+}
+
+#[tokio::test]
+async fn s2_2_a_trailing_stop_tells_each_move_of_what_it_waits_for_and_that_it_came() {
+    let desk = Desk::two_sided().await;
+    let pair = desk.pair("BTC/USD");
+    desk.hand(pair, Side::Buy, OrderKind::Market, 1_000_000);
+    let (mut client, token, _) = subscribed(&desk, "").await;
+    let stop = r#""order_type":"trailing-stop","side":"sell","order_qty":0.1,"triggers":{"price":100.0,"price_type":"quote"}"#;
+    let frames = ask(&mut client, &add(stop, &token)).await;
+    let triggers = |row: &Value| {
+        let of = &row["triggers"];
+        json!([of["status"], of["peak_price"], of["actual_price"]])
+    };
+    assert_eq!(
+        triggers(&rows(&frames)[0]),
+        json!(["untriggered", 60_010.0, 59_910.0])
+    );
+    // Up to 60,020.0.
+    desk.hand(pair, Side::Sell, at(600_200), 1_000_000);
+    desk.hand(pair, Side::Buy, at(600_200), 100_000_000);
+    let frames = fence(&mut client).await;
+    assert_eq!(told(&frames), [json!(["status", "new", 4])]);
+    let moved = &rows(&frames)[0];
+    assert_eq!(triggers(moved), json!(["untriggered", 60_020.0, 59_920.0]));
+    assert!(moved.get("symbol").is_none() && moved.get("order_qty").is_none());
+    // Down to 59,910.0.
+    desk.hand(pair, Side::Buy, at(599_100), 100_000_000);
+    desk.hand(pair, Side::Sell, OrderKind::Market, 101_000_000);
+    let frames = fence(&mut client).await;
+    assert_eq!(
+        told(&frames),
+        [
+            json!(["status", "new", 5]),
+            json!(["trade", "partially_filled", 6]),
+            json!(["filled", "filled", 7]),
+        ]
+    );
+    let fired = &rows(&frames)[0]["triggers"];
+    assert_eq!(
+        (&fired["status"], &fired["last_price"]),
+        (&json!("triggered"), &json!(59_910.0))
+    );
+}
+
+#[tokio::test]
+async fn s2_2_an_amount_of_quote_that_is_worth_something_else_at_its_start_is_restated() {
+    let desk = Desk::two_sided().await;
+    let pair = desk.pair("BTC/USD");
+    let (mut client, token, _) = subscribed(&desk, "").await;
+    let buy = r#""order_type":"market","side":"buy","cash_order_qty":600.1,"effective_time":"2026-09-01T08:01:00Z""#;
+    let frames = ask(&mut client, &add(buy, &token)).await;
+    assert_eq!(
+        told(&frames),
+        [json!(["pending_new", "pending_new", 2])],
+        "{frames:?}"
+    );
+    assert_eq!(rows(&frames)[0]["order_qty"], 0.01);
+    desk.hand(pair, Side::Buy, OrderKind::Market, 100_000_000);
+    desk.hand(pair, Side::Sell, at(625_000), 100_000_000);
+    desk.hands.advance(Duration::from_secs(60));
+    desk.sim.venue().elapse();
+    let frames = fence(&mut client).await;
+    assert_eq!(
+        told(&frames),
+        [
+            json!(["restated", "pending_new", 3]),
+            json!(["new", "new", 4]),
+            json!(["trade", "partially_filled", 5]),
+            json!(["filled", "filled", 6]),
+        ]
+    );
+    let mut restated = rows(&frames)[0].as_object().unwrap().clone();
+    assert!(!restated["reason"].as_str().unwrap().is_empty());
+    for gone in ["order_id", "timestamp", "reason"] {
+        restated.remove(gone).unwrap();
+    }
+    assert_eq!(
+        Value::from(restated),
+        json!({
+            "exec_type": "restated", "order_status": "pending_new", "order_userref": 0, "amended": true,
+            // What 600.1 is good for at 62,500.0.
+            "order_qty": 0.009_601_6, "cum_qty": 0.0,
+        })
+    );
+}
+
+#[tokio::test]
+async fn s2_2_whatever_ends_an_order_is_its_reason() {
+    let desk = Desk::with(Settings {
+        post_only: PostOnlyRule::Cancel,
+        ..quiet()
+    })
+    .await;
+    desk.two_sided(desk.pair("BTC/USD"));
+    let (mut client, token, _) = subscribed(&desk, "").await;
+    let own = r#""order_type":"limit","side":"sell","order_qty":0.1,"limit_price":60005.0"#;
+    ask(&mut client, &add(own, &token)).await;
+    let buy = r#""order_type":"limit","side":"buy""#;
+    for (more, reason, filled) in [
+        (
+            r#","order_qty":0.1,"limit_price":60005.0"#,
+            "Cannot trade with self",
+            0.0,
+        ),
+        (
+            r#","order_qty":0.1,"limit_price":60005.0,"post_only":true"#,
+            "Post only order",
+            0.0,
+        ),
+        (
+            r#","order_qty":1.5,"limit_price":60010.0,"time_in_force":"fok","stp_type":"cancel_oldest""#,
+            "Fill or kill",
+            0.0,
+        ),
+        (
+            r#","order_qty":1.5,"limit_price":60010.0,"time_in_force":"ioc","stp_type":"cancel_oldest""#,
+            "Immediate or cancel",
+            1.0,
+        ),
+    ] {
+        let frames = ask(&mut client, &add(&format!("{buy}{more}"), &token)).await;
+        let last = *of(&frames, "executions").last().unwrap();
+        like(CANCELED).lacking(&["cl_ord_id"]).check(last);
+        let last = row(last);
+        assert_eq!(
+            (&last["order_status"], &last["reason"], &last["cum_qty"]),
+            (&json!("canceled"), &json!(reason), &json!(filled)),
+            "{more}"
+        );
+        assert_eq!(last["cancel_reason"], reason);
+        for absent in ["symbol", "side", "order_qty"] {
+            assert!(last.get(absent).is_none(), "{last}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn s2_2_times_in_force_are_in_capitals_and_an_expired_order_says_so() {
+    let desk = Desk::two_sided().await;
+    let (mut client, token, _) = subscribed(&desk, "").await;
+    let buy = r#""order_type":"limit","side":"buy","order_qty":0.1,"limit_price":50000.0"#;
+    for (asked, told) in [
+        ("", "GTC"),
+        (r#","time_in_force":"gtc""#, "GTC"),
+        (r#","time_in_force":"ioc""#, "IOC"),
+        (r#","time_in_force":"fok""#, "FOK"),
+        (
+            r#","time_in_force":"gtd","expire_time":"2026-09-01T08:00:30Z""#,
+            "GTD",
+        ),
+    ] {
+        let frames = ask(&mut client, &add(&format!("{buy}{asked}"), &token)).await;
+        assert_eq!(rows(&frames)[0]["time_in_force"], told);
+        if told == "GTD" {
+            assert_eq!(
+                rows(&frames)[0]["expire_time"],
+                "2026-09-01T08:00:30.000000Z"
+            );
+        }
+    }
+    desk.hands.advance(Duration::from_millis(29_999));
+    desk.sim.venue().elapse();
+    assert!(fence(&mut client).await.is_empty());
+    desk.hands.advance(Duration::from_millis(1));
+    desk.sim.venue().elapse();
+    let frames = fence(&mut client).await;
+    let expired = &rows(&frames)[0];
+    assert_eq!(
+        (&expired["exec_type"], &expired["order_status"]),
+        (&json!("expired"), &json!("expired"))
+    );
+    assert_eq!(
+        (&expired["cum_qty"], &expired["cum_cost"]),
+        (&json!(0.0), &json!(0.0))
+    );
 }

@@ -1,4 +1,4 @@
-//! §2.3 balances.
+//! §2.3 balances. Elsewhere: those of a taker → `sim_ws/orders.rs`; fees in base → `sim_ws/extras.rs`.
 
 use serde_json::{Value, json};
 use tradingd::{sim::matching::OrderKind, types::Side};

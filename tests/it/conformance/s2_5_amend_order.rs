@@ -1,4 +1,5 @@
-//! §2.5 amend_order. Elsewhere: the queue's rules → `sim/matching`; triggers → `sim_ws/triggers.rs`.
+//! §2.5 amend_order. Elsewhere: triggers → `sim_ws/triggers.rs`; distances, and orders with a close → `sim_ws/extras.rs`; what it costs →
+//! `sim_ws/rates.rs`.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use serde_json::json;
 use tradingd::{sim::matching::OrderKind, types::Side};
 
 use super::{
-    desk::{Desk, ask, of, read, refusal, reply, row, with_token},
+    desk::{Desk, ask, fence, of, read, refusal, reply, row, with_token},
     shape::like,
 };
 
@@ -159,4 +160,106 @@ async fn s2_5_amends_are_refused_in_the_venues_words() {
             "{params}"
         );
     }
+}
+
+#[tokio::test]
+async fn s2_5_more_and_another_price_go_to_the_back_and_less_keeps_its_place() {
+    let desk = Desk::two_sided().await;
+    let pair = desk.pair("BTC/USD");
+    let (mut client, token) = desk.trader().await;
+    let add = |name: &str, more: &str| {
+        format!(
+            r#"{{"method":"add_order","params":{{"side":"buy","symbol":"BTC/USD","limit_price":60005.0,"cl_ord_id":"{name}",{more},"token":"{token}"}}}}"#
+        )
+    };
+    let plain = r#""order_type":"limit","order_qty":0.1"#;
+    let iceberg = r#""order_type":"iceberg","order_qty":0.5,"display_qty":0.1"#;
+    for (order, changes, filled) in [
+        (plain, vec![r#""order_qty":0.2"#], "second"),
+        (plain, vec![r#""order_qty":0.06"#], "first"),
+        (
+            plain,
+            vec![r#""limit_price":60004.0"#, r#""limit_price":60005.0"#],
+            "second",
+        ),
+        (iceberg, vec![r#""display_qty":0.2"#], "first"),
+        (iceberg, vec![r#""display_qty":0.06"#], "first"),
+    ] {
+        for (name, order) in [("first", order), ("second", plain)] {
+            let answer = read(&reply(&mut client, &add(name, order)).await);
+            assert_eq!(answer["success"], true, "{answer}");
+        }
+        for change in &changes {
+            let request = amend(&format!(r#""cl_ord_id":"first",{change}"#), &token);
+            let answer = read(&reply(&mut client, &request).await);
+            assert_eq!(answer["success"], true, "{answer}");
+        }
+        desk.hand(pair, Side::Sell, OrderKind::Market, 5_000_000);
+        let frames = fence(&mut client).await;
+        let trade = row(of(&frames, "executions")[0]);
+        assert_eq!(
+            (&trade["exec_type"], &trade["cl_ord_id"]),
+            (&json!("trade"), &json!(filled)),
+            "{changes:?}"
+        );
+        let all = format!(r#"{{"method":"cancel_all","params":{{"token":"{token}"}}}}"#);
+        ask(&mut client, &all).await;
+        // The counter falls.
+        desk.hands.advance(Duration::from_secs(60));
+    }
+}
+
+#[tokio::test]
+async fn s2_5_more_of_an_iceberg_shows_with_its_next_part_and_a_fifteenth_of_what_is_left_is_least()
+{
+    let desk = Desk::two_sided().await;
+    let pair = desk.pair("BTC/USD");
+    let (mut client, token) = desk.trader().await;
+    let iceberg = r#"{"method":"add_order","params":{"order_type":"iceberg","side":"buy","symbol":"BTC/USD","order_qty":0.5,"display_qty":0.2,"limit_price":60005.0,"cl_ord_id":"ice","token":"TOKEN"}}"#;
+    ask(&mut client, &with_token(iceberg, &token)).await;
+    let show = |display: &str| {
+        amend(
+            &format!(r#""cl_ord_id":"ice","display_qty":{display}"#),
+            &token,
+        )
+    };
+    assert_eq!(
+        refusal(&mut client, &show("0.03")).await,
+        "EGeneral:Invalid arguments:display_qty"
+    );
+    let shown = || {
+        let best = desk
+            .sim
+            .venue()
+            .read(|view| view.exchange.best(pair, Side::Buy));
+        best.unwrap().1.units()
+    };
+    ask(&mut client, &show("0.25")).await;
+    assert_eq!(shown(), 20_000_000);
+    desk.hand(pair, Side::Sell, OrderKind::Market, 20_000_000);
+    assert_eq!(shown(), 25_000_000);
+    // 0.3 are left.
+    fence(&mut client).await;
+    let answer = read(&reply(&mut client, &show("0.03")).await);
+    assert_eq!(answer["success"], true, "{answer}");
+    assert_eq!(shown(), 3_000_000);
+}
+
+#[tokio::test]
+async fn s2_5_an_amend_may_take_unless_it_says_post_only() {
+    let desk = Desk::two_sided().await;
+    let (mut client, token) = desk.trader().await;
+    let resting = ADD.replace("61000.0", "60000.0");
+    ask(&mut client, &with_token(&resting, &token)).await;
+    let cross = r#""cl_ord_id":"mm-0001","limit_price":60010.0"#;
+    let careful = amend(&format!(r#"{cross},"post_only":true"#), &token);
+    assert_eq!(
+        refusal(&mut client, &careful).await,
+        "EOrder:Post only order"
+    );
+    let frames = ask(&mut client, &amend(cross, &token)).await;
+    assert_eq!(read(&frames[0])["success"], true);
+    let reports = of(&frames, "executions").into_iter().map(row);
+    let kinds: Vec<_> = reports.map(|row| row["exec_type"].clone()).collect();
+    assert_eq!(kinds, ["amended", "trade", "filled"]);
 }

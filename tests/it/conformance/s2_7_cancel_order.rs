@@ -1,4 +1,4 @@
-//! §2.7 cancel_order. Elsewhere: a cancel that overtakes its create → `sim_ws/faults.rs`.
+//! §2.7 cancel_order. Elsewhere: a cancel that meets a fill → `sim_ws/bad_requests.rs`; one that overtakes its create → `sim_ws/orders.rs`.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,13 @@
-//! §2.8 cancel_all, cancel_all_orders_after. Elsewhere: what happens when it fires → `sim_ws/lifetimes.rs`; one for both wires → `sim_rest/lifetimes.rs`.
+//! §2.8 cancel_all, cancel_all_orders_after. Elsewhere: under maintenance → `sim_ws/statuses.rs`; orders that have not begun →
+//! `sim_ws/extras.rs`; its rules on REST → `sim_rest/lifetimes.rs`.
 
 use std::time::Duration;
 
+use serde_json::json;
+use tradingd::{sim::matching::OrderKind, types::Side};
+
 use super::{
-    desk::{Desk, ask, read, refusal, reply, with_token},
+    desk::{Desk, ask, fence, of, read, refusal, reply, row, with_token},
     shape::like,
 };
 
@@ -25,6 +29,9 @@ async fn s2_8_cancel_all_counts_every_order_of_every_pair_and_kind() {
         let order = format!(r#"{{"method":"add_order","params":{{{order},"token":"{token}"}}}}"#);
         assert_eq!(read(&reply(&mut client, &order).await)["success"], true);
     }
+    // One of them is partially filled.
+    let pair = desk.pair("BTC/USD");
+    desk.hand(pair, Side::Sell, OrderKind::Market, 1_000_000);
     let answer = reply(&mut client, &with_token(ALL, &token)).await;
     like(COUNT).check(&answer);
     assert_eq!(read(&answer)["result"]["count"], 3);
@@ -78,4 +85,80 @@ async fn s2_8_timeouts_are_whole_seconds_of_less_than_a_day() {
         "Timeout(s) not found"
     );
     ask(&mut client, &with_token(&AFTER.replace("60", "0"), &token)).await;
+}
+
+const REST: &str = r#"{"method":"add_order","params":{"order_type":"limit","side":"buy","symbol":"BTC/USD","order_qty":0.02,"limit_price":50000.0,"token":"TOKEN"}}"#;
+const STOP: &str = r#"{"method":"add_order","params":{"order_type":"stop-loss","side":"sell","symbol":"BTC/USD","order_qty":0.02,"triggers":{"price":40000.0},"token":"TOKEN"}}"#;
+
+/// Lets so much time pass.
+fn wait(desk: &Desk, seconds: u64) {
+    desk.hands.advance(Duration::from_secs(seconds));
+    desk.sim.venue().elapse();
+}
+
+fn open(desk: &Desk) -> usize {
+    let account = desk.sim.accounts()[0].id;
+    let venue = desk.sim.venue();
+    venue.read(|view| view.exchange.open_orders(account).count())
+}
+
+#[tokio::test]
+async fn s2_8_the_account_has_one_switch_which_each_call_of_either_wire_winds_anew() {
+    let desk = Desk::two_sided().await;
+    let (mut client, token) = desk.trader().await;
+    for order in [REST, STOP] {
+        ask(&mut client, &with_token(order, &token)).await;
+    }
+    ask(&mut client, &with_token(AFTER, &token)).await;
+    wait(&desk, 30);
+    ask(&mut client, &with_token(AFTER, &token)).await;
+    wait(&desk, 40);
+    assert_eq!(open(&desk), 2, "the first time is forgotten");
+    desk.call("CancelAllOrdersAfter", "timeout=100").await;
+    wait(&desk, 99);
+    assert_eq!(open(&desk), 2, "the second too");
+    assert!(fence(&mut client).await.is_empty());
+    wait(&desk, 1);
+    let frames = fence(&mut client).await;
+    let reports = of(&frames, "executions").into_iter().map(row);
+    let told: Vec<_> = reports
+        .map(|row| json!([row["exec_type"], row["reason"]]))
+        .collect();
+    let gone = json!(["canceled", "Cancel all orders after"]);
+    assert_eq!(told, [gone.clone(), gone]);
+    // It is off until it is wound again.
+    ask(&mut client, &with_token(REST, &token)).await;
+    wait(&desk, 86_400);
+    assert_eq!(open(&desk), 1);
+}
+
+#[tokio::test]
+async fn s2_8_zero_takes_the_switch_off() {
+    let desk = Desk::two_sided().await;
+    let (mut client, token) = desk.trader().await;
+    ask(&mut client, &with_token(REST, &token)).await;
+    ask(&mut client, &with_token(AFTER, &token)).await;
+    let off = AFTER.replace("60", "0");
+    ask(&mut client, &with_token(&off, &token)).await;
+    wait(&desk, 3_600);
+    assert_eq!(open(&desk), 1);
+}
+
+#[tokio::test]
+async fn s2_8_the_end_of_a_connection_neither_cancels_nor_stops_the_switch() {
+    let desk = Desk::two_sided().await;
+    let (mut client, token) = desk.trader().await;
+    ask(&mut client, &with_token(REST, &token)).await;
+    ask(&mut client, &with_token(AFTER, &token)).await;
+    drop(client);
+    crate::support::within(async {
+        while desk.sim.connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    wait(&desk, 59);
+    assert_eq!(open(&desk), 1);
+    wait(&desk, 1);
+    assert_eq!(open(&desk), 0);
 }

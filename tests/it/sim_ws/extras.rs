@@ -35,7 +35,7 @@ fn error(frames: &[Value]) -> &Value {
 }
 
 #[tokio::test]
-async fn every_fill_of_an_order_with_a_close_is_followed_by_an_order_of_its_own() {
+async fn s2_4_every_fill_of_an_order_with_a_close_is_followed_by_an_order_of_its_own() {
     let (rig, pair) = two_sided(&quiet()).await;
     let (mut client, token) = rig.trader().await;
     let order = limit("buy", "60010.0", "1.5", STOP);
@@ -79,7 +79,7 @@ async fn every_fill_of_an_order_with_a_close_is_followed_by_an_order_of_its_own(
 }
 
 #[tokio::test]
-async fn an_order_with_a_close_is_neither_amended_nor_edited_nor_named() {
+async fn s2_5_an_order_with_a_close_is_neither_amended_nor_edited_nor_named() {
     let (rig, _) = two_sided(&quiet()).await;
     let (mut client, token) = rig.trader().await;
     let add = request("add_order", &limit("buy", "50000.0", "0.5", STOP), &token);
@@ -109,7 +109,7 @@ async fn an_order_with_a_close_is_neither_amended_nor_edited_nor_named() {
 }
 
 #[tokio::test]
-async fn a_batch_may_have_closes_and_a_snapshot_tells_them() {
+async fn s2_9_a_batch_may_have_closes_and_a_snapshot_tells_them() {
     let (rig, _) = two_sided(&quiet()).await;
     let (mut client, token) = rig.private().await;
     let entry =
@@ -131,44 +131,7 @@ async fn a_batch_may_have_closes_and_a_snapshot_tells_them() {
 }
 
 #[tokio::test]
-async fn an_order_with_a_start_is_pending_until_then() {
-    let (rig, _) = two_sided(&quiet()).await;
-    let (mut client, token) = rig.trader().await;
-    let now = rig.sim.venue().clock().now().as_secs();
-    let at = |seconds: i64| Timestamp::from_secs(now + seconds).rfc3339(0).to_string();
-    let start = |seconds| format!(r#","effective_time":"{}""#, at(seconds));
-    let expiry = format!(
-        r#"{},"time_in_force":"gtd","expire_time":"{}""#,
-        start(60),
-        at(60)
-    );
-    for (more, want) in [
-        (
-            start(40 * 86_400),
-            "EGeneral:Invalid arguments:effective_time",
-        ),
-        (expiry, "EGeneral:Invalid arguments:expire_time"),
-    ] {
-        let order = limit("buy", "60010.0", "0.5", &more);
-        let frames = exchange(&mut client, &request("add_order", &order, &token)).await;
-        assert_eq!(error(&frames), want);
-    }
-    let order = limit("buy", "60010.0", "0.5", &start(3));
-    client.send(&request("add_order", &order, &token)).await;
-    let report = client.until(|frame| frame["channel"] == "executions").await;
-    let row = &report["data"][0];
-    assert_eq!(row["exec_type"], "pending_new");
-    let told = Timestamp::parse(row["effective_time"].as_str().unwrap()).unwrap();
-    assert_eq!(told, Timestamp::from_secs(now + 3));
-    for kind in ["new", "trade", "filled"] {
-        let report = client.until(|frame| frame["channel"] == "executions").await;
-        assert_eq!(report["data"][0]["exec_type"], kind);
-        assert!(rig.sim.venue().clock().now() >= told);
-    }
-}
-
-#[tokio::test]
-async fn an_order_that_has_not_begun_goes_with_all_others() {
+async fn s2_8_an_order_that_has_not_begun_goes_with_all_others() {
     let (rig, _) = two_sided(&quiet()).await;
     let (mut client, token) = rig.trader().await;
     let now = rig.sim.venue().clock().now().as_secs();
@@ -191,7 +154,7 @@ async fn an_order_that_has_not_begun_goes_with_all_others() {
 }
 
 #[tokio::test]
-async fn orders_for_different_names_trade_with_each_other() {
+async fn s2_4_orders_for_different_names_trade_with_each_other() {
     let (rig, _) = two_sided(&quiet()).await;
     let (mut client, token) = rig.trader().await;
     let order = |side, name: &str| {
@@ -213,7 +176,7 @@ async fn orders_for_different_names_trade_with_each_other() {
 }
 
 #[tokio::test]
-async fn fees_are_taken_in_the_currency_that_is_preferred() {
+async fn s2_4_fees_are_taken_in_the_currency_that_is_preferred() {
     let (rig, _) = two_sided(&quiet()).await;
     let (mut client, token) = rig.trader().await;
     let balances = format!(
@@ -242,7 +205,7 @@ async fn fees_are_taken_in_the_currency_that_is_preferred() {
 }
 
 #[tokio::test]
-async fn limits_at_a_distance_need_a_trigger_and_indexes_a_pair_that_has_one() {
+async fn s2_4_limits_at_a_distance_need_a_trigger_and_indexes_a_pair_that_has_one() {
     let settings = Settings {
         pairs: vec!["BTC/USD".to_owned(), "ETH/BTC".to_owned()],
         ..quiet()
@@ -273,7 +236,7 @@ async fn limits_at_a_distance_need_a_trigger_and_indexes_a_pair_that_has_one() {
 }
 
 #[tokio::test]
-async fn a_trailing_stop_is_amended_in_distances() {
+async fn s2_5_a_trailing_stop_is_amended_in_distances() {
     let (rig, pair) = two_sided(&quiet()).await;
     rig.hand(pair, Side::Buy, OrderKind::Market, 1_000);
     let (mut client, token) = rig.trader().await;

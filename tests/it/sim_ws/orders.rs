@@ -163,22 +163,22 @@ async fn life_of_an_order(order: ReplyOrder) {
 }
 
 #[tokio::test]
-async fn an_order_lives_with_the_reply_first() {
+async fn s2_4_an_order_lives_with_the_reply_first() {
     life_of_an_order(ReplyOrder::ReplyFirst).await;
 }
 
 #[tokio::test]
-async fn an_order_lives_with_the_reports_first() {
+async fn s2_4_an_order_lives_with_the_reports_first() {
     life_of_an_order(ReplyOrder::ReportFirst).await;
 }
 
 #[tokio::test]
-async fn an_order_lives_with_either_first() {
+async fn s2_4_an_order_lives_with_either_first() {
     life_of_an_order(ReplyOrder::Random).await;
 }
 
 #[tokio::test]
-async fn a_taker_is_filled_and_its_balances_move_twice_a_fill() {
+async fn s2_3_a_taker_is_filled_and_its_balances_move_twice_a_fill() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;
@@ -255,7 +255,7 @@ async fn a_taker_is_filled_and_its_balances_move_twice_a_fill() {
 }
 
 #[tokio::test]
-async fn every_connection_of_the_account_hears_the_reports() {
+async fn s2_2_every_connection_of_the_account_hears_the_reports() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut first, token) = rig.trader().await;
@@ -283,50 +283,7 @@ async fn every_connection_of_the_account_hears_the_reports() {
 }
 
 #[tokio::test]
-async fn each_canceled_order_gets_its_own_reply() {
-    let rig = Rig::start(&quiet()).await;
-    rig.two_sided(rig.pair("BTC/USD"));
-    let (mut client, token) = rig.trader().await;
-    for (name, price) in [("a", "50000.0"), ("b", "50001.0")] {
-        let more = format!(r#","cl_ord_id":"{name}""#);
-        let add = request("add_order", &limit("buy", price, "0.01", &more), &token);
-        assert_eq!(client.ask(&add).await["success"], true);
-    }
-    let more = r#","cl_ord_id":"a""#;
-    let duplicate = request("add_order", &limit("buy", "50000.0", "0.01", more), &token);
-    assert_eq!(
-        client.ask(&duplicate).await["error"],
-        "EGeneral:Invalid arguments:cl_ord_id not unique"
-    );
-    for price in ["50002.0", "50003.0"] {
-        let add = request(
-            "add_order",
-            &limit("buy", price, "0.01", r#","order_userref":42"#),
-            &token,
-        );
-        assert_eq!(client.ask(&add).await["result"]["order_userref"], 42);
-    }
-    client.drain().await;
-    let cancel = r#""cl_ord_id":["a","nobody","b"],"order_userref":[42]"#;
-    let frames = exchange(&mut client, &request("cancel_order", cancel, &token)).await;
-    let replies: Vec<&Value> = frames
-        .iter()
-        .filter(|frame| frame["method"] == "cancel_order")
-        .collect();
-    assert_eq!(replies.len(), 5);
-    assert_eq!(replies[0]["result"]["cl_ord_id"], "a");
-    assert_eq!(replies[1]["error"], "EOrder:Invalid order");
-    assert_eq!(replies[2]["result"]["cl_ord_id"], "b");
-    assert!(replies[3]["result"]["order_id"].is_string());
-    assert!(replies.iter().all(|reply| reply["req_id"] == 1));
-    let reports = frames
-        .iter()
-        .filter(|frame| frame["channel"] == "executions");
-    assert_eq!(reports.count(), 4);
-}
-
-#[tokio::test]
-async fn batches_add_and_cancel_and_cancel_all_counts() {
+async fn s2_9_batches_add_and_cancel_and_cancel_all_counts() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;
@@ -384,25 +341,7 @@ async fn batches_add_and_cancel_and_cancel_all_counts() {
 }
 
 #[tokio::test]
-async fn validating_answers_without_an_order() {
-    let rig = Rig::start(&quiet()).await;
-    rig.two_sided(rig.pair("BTC/USD"));
-    let (mut client, token) = rig.trader().await;
-    let add = request(
-        "add_order",
-        &limit("buy", "50000.0", "0.01", r#","validate":true"#),
-        &token,
-    );
-    let frames = exchange(&mut client, &add).await;
-    assert_eq!(frames.len(), 1);
-    assert_eq!(
-        (&frames[0]["success"], &frames[0]["result"]["order_id"]),
-        (&true.into(), &"".into())
-    );
-}
-
-#[tokio::test]
-async fn a_market_order_takes_and_an_ioc_rest_is_canceled() {
+async fn s2_4_a_market_order_takes_and_an_ioc_rest_is_canceled() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;
@@ -421,7 +360,7 @@ async fn a_market_order_takes_and_an_ioc_rest_is_canceled() {
 }
 
 #[tokio::test]
-async fn a_delay_holds_the_reply_and_a_cancel_may_overtake_its_create() {
+async fn s2_7_a_delay_holds_the_reply_and_a_cancel_may_overtake_its_create() {
     let settings = Settings {
         reply_delay: std::time::Duration::from_millis(200),
         reply_order: ReplyOrder::ReportFirst,
