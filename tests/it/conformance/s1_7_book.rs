@@ -1,8 +1,9 @@
-//! §1.7 book. Elsewhere: checksums of every depth against a book kept as the documents say → `sim_ws/feed.rs`; the vectors → `sim/server/checksum.rs`.
+//! §1.7 book. Elsewhere: checksums of every depth against a book kept as the documents say → `sim_ws/feed.rs`; the vectors →
+//! `sim/server/checksum.rs`; depths that are none, and one that is not told → `s1_4_refusals`, `s1_4_envelopes`.
 
 use serde_json::{Value, json};
 use tradingd::{
-    sim::matching::OrderKind,
+    sim::{Settings, matching::OrderKind},
     types::{Price, Side},
 };
 
@@ -10,6 +11,7 @@ use super::{
     desk::{Desk, ask, fence, of, read, row},
     shape::like,
 };
+use crate::sim_ws::rig::quiet;
 
 const SNAPSHOT: &str = r#"{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":[{"price":29999.9,"qty":1.25000000}],"asks":[{"price":30001.0,"qty":0.50000000}],"checksum":1871965336,"timestamp":"2026-09-01T08:00:04.000001Z"}]}"#;
 const UPDATE: &str = r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[{"price":29999.9,"qty":0.00000000}],"asks":[],"checksum":123456789,"timestamp":"2026-09-01T08:00:04.250000Z"}]}"#;
@@ -158,4 +160,25 @@ async fn s1_7_a_short_book_is_summed_as_it_is_and_an_empty_one_to_zero() {
     let frames = ask(&mut late, &book("")).await;
     let snapshot = row(of(&frames, "book")[0]);
     assert_eq!(snapshot["checksum"], 1_871_965_336);
+}
+
+#[tokio::test]
+async fn s1_7_digits_are_those_of_the_precision_though_the_tick_is_coarser() {
+    let directory = tempfile::tempdir().unwrap();
+    let universe = directory.path().join("instruments.json");
+    let listed = r#"{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":"BTC/USD","base":"BTC","quote":"USD","status":"online","qty_precision":8,"qty_increment":0.00000001,"qty_min":0.00005,"price_precision":2,"price_increment":0.1,"tick_size":0.1,"cost_precision":5,"cost_min":0.5,"marginable":false}]}}"#;
+    std::fs::write(&universe, listed).unwrap();
+    let desk = Desk::with(Settings {
+        universe,
+        pairs: vec!["BTC/USD".to_owned()],
+        ..quiet()
+    })
+    .await;
+    desk.two_sided(desk.pair("BTC/USD"));
+    let mut client = desk.public().await;
+    let frames = ask(&mut client, &book("")).await;
+    let snapshot = of(&frames, "book")[0];
+    assert!(snapshot.contains(r#""price":6000.00,"#), "{snapshot}");
+    let text = "600100100000000600000100000000";
+    assert_eq!(row(snapshot)["checksum"], crc32fast::hash(text.as_bytes()));
 }

@@ -96,7 +96,7 @@ async fn a_restart_finds_orders_keys_and_balances_again() {
 }
 
 #[tokio::test]
-async fn the_listeners_speak_tls_when_they_are_given_a_certificate() {
+async fn s1_2_the_listeners_speak_tls_when_they_are_given_a_certificate() {
     let directory = tempfile::tempdir().unwrap();
     let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (cert, key) = (
