@@ -26,7 +26,8 @@
 //! * [`cli`]: one file per verb; arguments in, exit code out.
 //!
 //! Three ways through it: a frame becomes an order in [`app::driver`]; SIGTERM is [`app::daemon`]; a fill that comes twice
-//! counts once in [`engine`]. What the async parts promise, and how each promise is tested, is in `ASYNC_IMPROVEMENTS.md`.
+//! counts once in [`engine`]. What the async parts promise, and how each promise is tested, is in `ASYNC_IMPROVEMENTS.md`. A `§` is a section of the reference
+//! of Kraken's wire; `tests/it/conformance.rs` names the sections, and tests are named after their statements: `s2_4_…`.
 
 pub mod app;
 pub mod cli;

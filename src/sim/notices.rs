@@ -1,4 +1,4 @@
-//! What the venue announces: planned maintenance and emergencies (`kraken-api.md` §1.5, §3.2).
+//! What the venue announces: planned maintenance and emergencies (§1.5, §3.2).
 //!
 //! For: `status` frames, `SystemStatus`, `MaintenanceSchedule`. Left out: what happens to the market then (`plan`).
 //! Always true: an announcement changes no status; a window leaves `upcoming_maintenance` when it begins.

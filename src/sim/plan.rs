@@ -1,4 +1,4 @@
-//! Statuses to come: what the venue and its pairs will let clients do, and when (`kraken-api.md` §6.2).
+//! Statuses to come: what the venue and its pairs will let clients do, and when (§6.2).
 //!
 //! For: maintenance, restarts and delistings at a time. Left out: carrying them out (`controls`); announcing them (`notices`).
 //! Always true: steps happen in the order of their times, and of their planning where the times are equal.

@@ -3,7 +3,8 @@
 //! The sections are those of the reference that the simulator is written from: 1 WebSocket market data, 2 private
 //! WebSocket, 3 REST, 4 authentication, 5 limits, 6 errors, 7 names and precisions, 8 ids and visibility.
 //! Every documented request is sent as it stands, every documented answer is compared by its shape (`shape`).
-//! Left out: statements whose test stands elsewhere; the head of each file says where.
+//! Left out: statements whose test stands elsewhere, beside others of its kind; they begin with their section as well (`s1_4_…`), and the
+//! head of each file here says where.
 
 mod desk;
 mod shape;

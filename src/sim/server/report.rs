@@ -1,6 +1,6 @@
 //! Rows of `executions` and `balances`: each kind of report with its own set of fields.
 //!
-//! For: what the venue tells an account (`kraken-api.md` §2.2, §2.3). Left out: who subscribed, sequence numbers.
+//! For: what the venue tells an account (§2.2, §2.3). Left out: who subscribed, sequence numbers.
 //! Always true: rows are sparse as the venue's are; follow-up reports leave out symbol, side and quantity.
 
 use super::{

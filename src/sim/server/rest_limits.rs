@@ -53,7 +53,7 @@ impl CallCounter {
     }
 }
 
-/// What a private call costs (`kraken-api.md` §5.1).
+/// What a private call costs (§5.1).
 pub(super) fn cost(endpoint: &str) -> u32 {
     match endpoint {
         "Ledgers" | "TradesHistory" => 2,

@@ -1,4 +1,4 @@
-//! What the dead man's switch is asked and answers, on both wires (`kraken-api.md` §2.8).
+//! What the dead man's switch is asked and answers, on both wires (§2.8).
 
 use std::time::Duration;
 

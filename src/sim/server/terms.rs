@@ -1,4 +1,4 @@
-//! What both wires ask of an order's ids and times (`kraken-api.md` §2.4, §3.4).
+//! What both wires ask of an order's ids and times (§2.4, §3.4).
 
 use std::time::Duration;
 

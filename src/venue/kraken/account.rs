@@ -228,7 +228,7 @@ impl Account {
         })
     }
 
-    /// The fee is booked in the pair's quote: rows do not name its asset, and the daemon never asks for another (`kraken-api.md` §7.4).
+    /// The fee is booked in the pair's quote: rows do not name its asset, and the daemon never asks for another (§7.4).
     fn fill(&self, id: &str, row: &TradeRow) -> Result<(OrderId, Fill), AccountError> {
         let order = OrderId::new(&row.ordertxid);
         let order = order.map_err(|error| unreadable(id, "order id", error))?;

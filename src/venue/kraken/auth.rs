@@ -50,7 +50,7 @@ impl Credentials {
 
     /// The `API-Sign` header of a call: HMAC-SHA-512 of `path ‖ SHA-256(nonce ‖ body)`, in base64.
     ///
-    /// `body` must be the exact bytes that are sent, the nonce among them (`kraken-api.md` §4.1).
+    /// `body` must be the exact bytes that are sent, the nonce among them (§4.1).
     #[must_use]
     pub fn sign(&self, path: &str, nonce: u64, body: &str) -> String {
         let mut inner = Sha256::new();

@@ -156,7 +156,7 @@ impl Catalog {
             fees: self
                 .fees_of(symbol, row, volume)
                 .ok_or_else(|| rule("fees"))?,
-            // One that is missing is unknown, and unknown is not open (`kraken-api.md` §6.2).
+            // One that is missing is unknown, and unknown is not open (§6.2).
             status: row
                 .status
                 .as_deref()

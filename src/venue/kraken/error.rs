@@ -1,6 +1,6 @@
 //! What a call's failure means, and what is safe next.
 //!
-//! For: the one place that reads Kraken's error texts (`kraken-api.md` §6.1). Everyone else asks for a [`Class`], a
+//! For: the one place that reads Kraken's error texts (§6.1). Everyone else asks for a [`Class`], a
 //! [`Remedy`] or an [`Answer`]. Left out: waiting and repeating. Always true: a text that is not known is ambiguous, never a refusal;
 //! only a refusal that is certain may let an order be forgotten.
 
@@ -273,7 +273,7 @@ pub enum Remedy {
     Stop,
 }
 
-/// How long to leave a limited API alone (`kraken-api.md` §6.1: 5 to 15 s).
+/// How long to leave a limited API alone (§6.1: 5 to 15 s).
 const LIMITED_PAUSE: Duration = Duration::from_secs(5);
 /// Retrying prolongs a lockout, which lasts some minutes to a quarter of an hour.
 pub const AFTER_LOCKOUT: Duration = Duration::from_secs(900);

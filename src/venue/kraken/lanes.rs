@@ -91,7 +91,7 @@ pub enum Jammed {
     Ended(&'static str),
 }
 
-/// Most orders that the venue lets rest in one pair, on its highest tier (`kraken-api.md` §5.3).
+/// Most orders that the venue lets rest in one pair, on its highest tier (§5.3).
 const MOST_OPEN: usize = 225;
 /// Room beside the orders: reconciliations, and orders in pairs that are no longer configured.
 const BESIDE: usize = 256;

@@ -1,6 +1,6 @@
 //! Kraken's several spellings of one asset or pair, resolved from its own lists.
 //!
-//! For: `XXBT`, `XBT` and `BTC`; `XXBTZUSD`, `XBTUSD`, `XBT/USD` and `BTC/USD` (`kraken-api.md` §7.1). Left out: rules about
+//! For: `XXBT`, `XBT` and `BTC`; `XXBTZUSD`, `XBTUSD`, `XBT/USD` and `BTC/USD` (§7.1). Left out: rules about
 //! leading letters; they are wrong for `XTZ`, `ZEC` and others. Always true: inside the daemon only modern spellings exist.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Our own copy of the venue's REST counter, so that its limit is not met.
 //!
-//! For: how long a call must wait for its turn (`kraken-api.md` §5.1). Left out: the trading counter per pair, which is the
+//! For: how long a call must wait for its turn (§5.1). Left out: the trading counter per pair, which is the
 //! engine's. Always true: reads leave `HEADROOM` unused, so that a call that cannot wait still passes.
 
 use std::time::Duration;

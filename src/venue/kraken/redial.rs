@@ -13,7 +13,7 @@ use crate::{
     resilience::{Backoff, budget},
 };
 
-/// There is no benefit in being early after a maintenance (`kraken-api.md` §1.2).
+/// There is no benefit in being early after a maintenance (§1.2).
 pub(super) const AFTER_MAINTENANCE: Duration = Duration::from_secs(5);
 
 /// Paces the connections of one socket.

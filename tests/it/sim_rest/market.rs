@@ -1,4 +1,4 @@
-//! Public endpoints: shapes, types and keys of `kraken-api.md` §3.2.
+//! Public endpoints: shapes, types and keys of §3.2.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `EditOrder`: an order replaced by a new one (`kraken-api.md` §2.6, §3.4).
+//! `EditOrder`: an order replaced by a new one (§2.6, §3.4).
 
 use serde::Serialize;
 

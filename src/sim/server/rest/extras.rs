@@ -1,4 +1,4 @@
-//! What few orders ask for over REST: `close[…]`, `starttm`, `sender_sub_id` (`kraken-api.md` §3.4).
+//! What few orders ask for over REST: `close[…]`, `starttm`, `sender_sub_id` (§3.4).
 
 use super::{
     call::instant,

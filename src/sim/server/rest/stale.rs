@@ -1,4 +1,4 @@
-//! An account as it was a while ago, for answers that lag on purpose (`kraken-api.md` §8.2).
+//! An account as it was a while ago, for answers that lag on purpose (§8.2).
 //!
 //! For: orders, fills, ledger and balances of stale calls. Left out: which calls are stale.
 //! Always true: without a fault, nothing is copied. What came last comes out first: an older answer is one that was given before.

@@ -1,4 +1,4 @@
-//! What few orders ask for: `conditional`, `effective_time`, `sender_sub_id`, `fee_preference` (`kraken-api.md` §2.4).
+//! What few orders ask for: `conditional`, `effective_time`, `sender_sub_id`, `fee_preference` (§2.4).
 
 use super::{Asked, Fields, PriceType, VenueError, orders::client_id, required};
 use crate::{

@@ -1,7 +1,7 @@
 //! Requests: from the text of a frame to something that can be done, or to the venue's words of refusal.
 //!
 //! For: strictness. Unknown members, wrong types and missing values are refused in the texts that Kraken uses
-//! (`kraken-api.md` §1.4; client captures of 2023–2026). Where no capture is known, the text follows the known pattern.
+//! (§1.4; client captures of 2023–2026). Where no capture is known, the text follows the known pattern.
 //! Left out: tokens, funds, limits; everything that needs the state of the venue.
 
 mod changes;

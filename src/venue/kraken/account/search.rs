@@ -1,4 +1,4 @@
-//! What became of orders that nobody answered for (`kraken-api.md` §8.3, steps 4 to 6).
+//! What became of orders that nobody answered for (§8.3, steps 4 to 6).
 //!
 //! For: all that are in doubt at once. After an outage they come together, and the venue's rate limit has room for one search, not for
 //! one each. Always true: an order is absent only if every place was asked, more than once, and none knows it.
@@ -198,7 +198,7 @@ fn latest<'a>(orders: &'a [OrderRecord], look_up: &LookUp) -> Option<&'a OrderRe
     ours.max_by_key(|order| order.opened)
 }
 
-/// UUIDs may come back in another spelling (`kraken-api.md` §8.1).
+/// UUIDs may come back in another spelling (§8.1).
 fn same_id(left: &ClOrdId, right: &ClOrdId) -> bool {
     let digits = |id: &ClOrdId| id.replace('-', "").to_ascii_lowercase();
     left == right || (digits(left).len() == 32 && digits(left) == digits(right))

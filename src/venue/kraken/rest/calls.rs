@@ -1,4 +1,4 @@
-//! The calls, typed: what goes out and what comes back (`kraken-api.md` §3).
+//! The calls, typed: what goes out and what comes back (§3).
 //!
 //! Left out: fields that nothing reads. Always true: what kind of call something is, is its type. A [`Read`] may be repeated, an
 //! [`Order`] is consumed by its one send, a [`CancelOrder`] goes past every queue.
@@ -33,7 +33,7 @@ pub trait Public: Call {}
 
 /// A call with a key that changes nothing. May be repeated.
 pub trait Read: Call {
-    /// Points on the REST counter (`kraken-api.md` §5.1).
+    /// Points on the REST counter (§5.1).
     const COST: u32 = 1;
 }
 
@@ -131,7 +131,7 @@ pub struct PairRow {
     pub costmin: Option<Amount>,
     /// Step of prices.
     pub tick_size: Option<Amount>,
-    /// What is allowed. Missing means unknown (`kraken-api.md` §6.2).
+    /// What is allowed. Missing means unknown (§6.2).
     pub status: Option<String>,
     /// Taker fees: 30-day volume and percent.
     #[serde(default)]
