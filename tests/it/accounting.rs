@@ -327,20 +327,26 @@ impl Trader {
 
 /// What the market printed since the beginning, by number: price and quantity.
 async fn printed(rig: &Rig, pair: &str) -> BTreeMap<u64, [Decimal; 2]> {
-    let since = START.as_nanos() - 1;
-    let path = format!("/0/public/Trades?pair={pair}&since={since}&count=1000");
-    let stream = TcpStream::connect(rig.sim.addresses().rest).await.unwrap();
-    let answer = exchange(Stream::Plain(stream), "GET", &path, &[], "").await;
-    let answer = answer.json();
-    let rows = answer["result"][pair].as_array().expect("trades");
-    assert!(rows.len() < 1_000, "more trades than one page has");
-    let row = |row: &Value| {
-        (
-            row[6].as_u64().unwrap(),
-            [decimal(&row[0]), decimal(&row[1])],
-        )
-    };
-    rows.iter().map(row).collect()
+    let mut since = (START.as_nanos() - 1).to_string();
+    let mut found = BTreeMap::new();
+    loop {
+        let path = format!("/0/public/Trades?pair={pair}&since={since}&count=1000");
+        let stream = TcpStream::connect(rig.sim.addresses().rest).await.unwrap();
+        let answer = exchange(Stream::Plain(stream), "GET", &path, &[], "").await;
+        let answer = answer.json();
+        let rows = answer["result"][pair].as_array().expect("trades");
+        for row in rows {
+            let number = row[6].as_u64().unwrap();
+            found.insert(number, [decimal(&row[0]), decimal(&row[1])]);
+        }
+        if rows.len() < 1_000 {
+            return found;
+        }
+        answer["result"]["last"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut since);
+    }
 }
 
 fn decimal(value: &Value) -> Decimal {
