@@ -3,15 +3,5 @@
 mod access;
 mod bad_answers;
 mod books;
-mod edits;
-mod extras;
-mod fees;
-mod keys;
-mod life;
-mod lifetimes;
-mod market;
-mod rates;
 pub(crate) mod rig;
-mod stale;
 mod thousand;
-mod triggers;

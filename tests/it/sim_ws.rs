@@ -1,7 +1,6 @@
 //! WebSocket v2 of the simulated Kraken, over real sockets, as other people's clients speak it.
 
 mod accounts;
-mod attempts;
 mod bad_frames;
 mod bad_requests;
 mod bad_sockets;
@@ -15,8 +14,6 @@ mod icebergs;
 mod level3;
 mod life;
 mod orders;
-mod permissions;
-mod rates;
 pub(crate) mod rig;
 mod statuses;
 mod triggers;

@@ -1,10 +1,12 @@
-//! §3.1 How REST is spoken. Elsewhere: forgeries → `sim_rest/access.rs`; foreign paths, posted public calls → `sim_rest/market.rs`.
+//! §3.1 How REST is spoken. Elsewhere: pages of the network instead of answers → `sim_rest/access.rs`.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::sim_rest::rig::{FORM, JSON, Rig, bad, good, sign};
+
+const ORDER: &str = "pair=XBTUSD&type=buy&ordertype=limit&price=61000.0&volume=0.02";
 
 /// Every private endpoint with parameters that it takes: as a form, and as the members of a JSON object.
 const ENDPOINTS: &[(&str, &str, &str)] = &[
@@ -196,6 +198,8 @@ async fn s3_1_an_unknown_endpoint_is_an_unknown_method_with_status_200() {
             answer.head
         );
     }
+    // What is not below the API's path is not the API's.
+    assert_eq!(rig.send("GET", "/", &[], "").await.status, 404);
 }
 
 #[tokio::test]
@@ -243,4 +247,21 @@ async fn s3_1_amounts_are_texts_and_times_are_numbers() {
         assert!(row[amount].is_string(), "{amount}");
     }
     assert!(row["starttm"].is_u64() && row["expiretm"].is_u64());
+}
+
+#[tokio::test]
+async fn s3_1_a_text_that_is_no_boolean_places_nothing() {
+    let rig = Rig::start().await;
+    for (text, placed) in [("TRUE", false), ("1", false), ("False", true), ("0", true)] {
+        let added = rig
+            .call("AddOrder", &format!("{ORDER}&validate={text}"))
+            .await;
+        assert_eq!(added.get("txid").is_some(), placed, "{text}");
+    }
+    let error = "EGeneral:Invalid arguments:validate";
+    assert_eq!(
+        rig.refused("AddOrder", &format!("{ORDER}&validate=yes"))
+            .await,
+        error
+    );
 }

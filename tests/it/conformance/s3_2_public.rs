@@ -1,5 +1,4 @@
-//! §3.2 Public endpoints. Elsewhere: keys by the spelling that was asked for, candles without gaps, paging of trades, sweeps that stay
-//! whole → `sim_rest/market.rs`; maintenance that is announced → with its faults.
+//! §3.2 The shapes of public answers, and the ranges of their parameters. Elsewhere: values → `s3_2_market`; status → `s3_2_status`.
 
 use std::time::Duration;
 

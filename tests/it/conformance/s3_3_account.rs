@@ -1,5 +1,5 @@
-//! §3.3 Account endpoints. Elsewhere: every field of an order, a trade and a ledger entry by value, consolidated trades, pages and
-//! ranges of `ClosedOrders` → `sim_rest/life.rs`; triggers → `sim_rest/triggers.rs`; key info → `sim_rest/access.rs`.
+//! §3.3 The shapes of account answers, filters and pages. Elsewhere: values → `s3_3_orders`, `s3_3_trades`, `s3_3_amends`,
+//! `s3_3_level3`; triggers → `s3_4_triggers`; key info → `s4_5_keys`.
 
 use std::time::Duration;
 
@@ -329,5 +329,27 @@ async fn s3_3_trades_and_ledgers_page_by_fifty_and_take_times_and_ids_as_ends() 
     ] {
         rig.hands.advance(Duration::from_secs(2));
         assert_eq!(rig.refused(endpoint, fields).await, words);
+    }
+}
+
+#[tokio::test]
+async fn s3_3_there_are_no_positions_and_what_is_not_built_says_so() {
+    let rig = Rig::start().await;
+    assert_eq!(rig.call("OpenPositions", "docalcs=true").await, json!({}));
+    assert_eq!(
+        rig.call("OpenPositions", "consolidation=market").await,
+        json!([])
+    );
+    for endpoint in [
+        "AddExport",
+        "DepositAddresses",
+        "WithdrawStatus",
+        "Earn/Strategies",
+        "CreateSubaccount",
+    ] {
+        assert_eq!(
+            rig.refused(endpoint, "timeout=60").await,
+            "EAPI:Feature disabled"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! §3.4 Trading endpoints. Elsewhere: what `AddOrder` refuses, amends and cancels by either id, batches → `sim_rest/life.rs`; the grammar
-//! of `descr.order`, relative prices → `sim_rest/triggers.rs`; edits and cost orders → `sim_rest/edits.rs`; lifetimes → `lifetimes.rs`.
+//! §3.4 The shapes of trading answers, and how orders are named. Elsewhere: refusals → `s3_4_refusals`; amends, cancels and batches →
+//! `s3_4_changes`; the grammar of `descr.order`, relative prices → `s3_4_triggers`; edits and cost orders → `s3_4_edits`; closes and
+//! starts → `s3_4_extras`; expiry, the dead man's switch → `s3_4_lifetimes`.
 
 use serde_json::{Value, json};
 use tradingd::types::Side;

@@ -1,9 +1,7 @@
-//! §4 Authentication. Elsewhere: forgeries, nonce windows, permissions, one-time passwords, lockouts → `sim_rest/access.rs` and with their limits.
+//! §4.1 and §4.2 Signatures and nonces. Elsewhere: lockouts → `s4_2_lockouts`; passwords → `s4_3_passwords`; keys → `s4_5_keys`;
+//! a call that another one overtakes → `sim_rest/bad_answers.rs`.
 
-use serde_json::{Value, json};
-
-use super::shape::like;
-use crate::sim_rest::rig::{FORM, JSON, Rig, bad, good, sign};
+use crate::sim_rest::rig::{FORM, JSON, Rig, Setup, bad, good, sign};
 
 /// Path, body, kind of body and signature of the vectors.
 const VECTORS: [(&str, &str, &str, &str); 4] = [
@@ -32,7 +30,6 @@ const VECTORS: [(&str, &str, &str, &str); 4] = [
         "9+sByJ+GoGcsG24mbEPvXhxunYLRQw1QCR9Y9Cq+7ZKUbYPOvacooUSLgu56t/gXR+hpWD3RrgSUxfDB6rsBkQ==",
     ),
 ];
-const KEY_INFO: &str = r#"{"error":[],"result":{"apiKeyName":"engine-1","apiKey":"PUBLICKEYPUBLICKEY","nonce":"1788249600123456789","nonceWindow":0,"permissions":["query-funds","create-ws-token"],"iban":"AA00 N84G XXXX XXXX","validUntil":"0","queryFrom":"0","queryTo":"0","createdTime":"1719000000","modifiedTime":"1719000000","ipAllowlist":[],"lastUsed":"1788249600","api_key_name":"engine-1","api_key":"PUBLICKEYPUBLICKEY","nonce_window":"0","valid_until":"0","query_from":"0","query_to":"0","created_time":"1719000000","modified_time":"1719000000","ip_allowlist":[],"last_used":"1788249600"}}"#;
 
 #[tokio::test]
 async fn s4_1_the_vectors_are_good_signatures() {
@@ -112,31 +109,76 @@ async fn s4_2_a_call_that_is_refused_for_its_key_or_signature_takes_no_nonce() {
 }
 
 #[tokio::test]
-async fn s4_5_key_info_has_both_spellings_and_the_last_nonce() {
+async fn s4_1_every_way_to_sign_is_accepted_and_every_forgery_refused() {
     let rig = Rig::start().await;
-    let text = rig.signed_text("GetApiKeyInfo", "").await;
-    like(KEY_INFO).check(&text);
-    let info: Value = serde_json::from_str(&text).unwrap();
-    let info = &info["result"];
-    assert_eq!(info["nonce"], "1001");
-    assert_eq!(
-        (&info["nonceWindow"], &info["nonce_window"]),
-        (&json!(0), &json!("0"))
-    );
-    for permission in [
-        "query-funds",
-        "query-open-trades",
-        "query-closed-trades",
-        "modify-trades",
-        "close-trades",
-        "create-ws-token",
+    let bodies = [
+        (FORM, "nonce=1&a=b"),
+        (FORM, "a=b&nonce=2"),
+        (JSON, r#"{"nonce":3}"#),
+        (JSON, r#"{"a":null,"nonce":"4"}"#),
+        ("text/plain", r#" {"nonce":"5"}"#),
+    ];
+    for (nonce, (kind, body)) in (1..).zip(bodies) {
+        good(rig.signed("Balance", body, nonce, kind).await.json());
+    }
+    let path = "/0/private/Balance";
+    let signature = sign(path, "6", "nonce=6");
+    for (key, signature, body, error) in [
+        (
+            "KEY",
+            signature.as_str(),
+            "nonce=6&x=1",
+            "EAPI:Invalid signature",
+        ),
+        ("KEY", "", "nonce=6", "EAPI:Invalid signature"),
+        ("OTHER", &signature, "nonce=6", "EAPI:Invalid key"),
+        ("", &signature, "nonce=6", "EAPI:Invalid key"),
+        ("KEY", &sign(path, "", "a=b"), "a=b", "EAPI:Invalid nonce"),
+        (
+            "KEY",
+            &sign(path, "x", "nonce=x"),
+            "nonce=x",
+            "EAPI:Invalid nonce",
+        ),
+        (
+            "KEY",
+            &sign(path, "5", "nonce=5"),
+            "nonce=5",
+            "EAPI:Invalid nonce",
+        ),
+        ("KEY", &sign(path, "7", "{"), "{", "EAPI:Bad request"),
     ] {
-        assert!(
-            info["permissions"]
-                .as_array()
-                .unwrap()
-                .contains(&json!(permission)),
-            "{permission}"
-        );
+        let headers = [("API-Key", key), ("API-Sign", signature)];
+        let answer = rig.send("POST", path, &headers, body).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(bad(&answer.json()), error, "{key} {body}");
+    }
+    let headers = [("API-Key", "KEY"), ("API-Sign", signature.as_str())];
+    let answer = rig.send("POST", path, &headers, "nonce=6").await;
+    good(answer.json());
+}
+
+#[tokio::test]
+async fn s4_2_a_nonce_window_lets_calls_overtake_each_other_once() {
+    let rig = Rig::with(Setup {
+        nonce_window: 10,
+        ..Setup::default()
+    })
+    .await;
+    for (nonce, accepted) in [
+        (100, true),
+        (95, true),
+        (95, false),
+        (90, false),
+        (91, true),
+        (100, false),
+    ] {
+        let body = format!("nonce={nonce}");
+        let answer = rig.signed("Balance", &body, nonce, FORM).await.json();
+        if accepted {
+            good(answer);
+        } else {
+            assert_eq!(bad(&answer), "EAPI:Invalid nonce", "{nonce}");
+        }
     }
 }

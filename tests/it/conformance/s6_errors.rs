@@ -1,5 +1,6 @@
 //! §6 The words of refusals that the state of the venue leads to, on both wires. Elsewhere: words for wrong members, types and values →
-//! `s1_4_refusals`, `s2_4` to `s2_9`, `s3_2` to `s3_4`; for keys and nonces → `s4_authentication`; for limits → `s5_limits`.
+//! `s1_4_refusals`, `s2_4` to `s2_9`, `s3_2` to `s3_4`; for keys and nonces → `s4_authentication`; for limits → `s5_1` to `s5_4`;
+//! outcomes that stay unknown → `sim_rest/bad_answers.rs`, `sim_ws/faults.rs`; restarts and delistings → `sim_ws/statuses.rs`.
 
 use serde_json::Value;
 use tradingd::types::TradingStatus;

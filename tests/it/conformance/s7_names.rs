@@ -1,15 +1,13 @@
-//! §7 Names, precisions, the object of a pair. Elsewhere: keys by spelling → `sim_rest/market.rs`; fees by volume → with their tests.
+//! §7.1 to §7.3 Names, precisions, the object of a pair. Elsewhere: keys by spelling → `s3_2_market`; fees → `s7_4_fees`.
 
 use serde_json::{Value, json};
 use tradingd::sim::Settings;
 
-use super::{
-    desk::{Desk, ask, of, read, refusal, replies, reply},
-    shape::like,
+use super::desk::{Desk, ask, of, read, refusal, replies, reply};
+use crate::{
+    sim_rest::rig::{Rig, bad, good},
+    sim_ws::rig::quiet,
 };
-use crate::{sim_rest::rig::Rig, sim_ws::rig::quiet};
-
-const PAIR: &str = r#"{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","aclass_base":"currency","base":"XXBT","aclass_quote":"currency","quote":"ZUSD","execution_venue":"international","lot":"unit","cost_decimals":5,"pair_decimals":1,"lot_decimals":8,"lot_multiplier":1,"leverage_buy":[],"leverage_sell":[],"fees":[[0,0.40],[10000,0.35]],"fees_maker":[[0,0.25],[10000,0.20]],"fee_volume_currency":"ZUSD","margin_call":80,"margin_stop":40,"ordermin":"0.00005","costmin":"0.5","tick_size":"0.1","status":"online"}}}"#;
 
 #[tokio::test]
 async fn s7_1_the_socket_knows_modern_names_alone() {
@@ -207,15 +205,47 @@ async fn s7_2_rest_and_socket_tell_one_set_of_precisions() {
 }
 
 #[tokio::test]
-async fn s7_3_a_pair_has_its_documented_shape() {
+async fn s7_3_a_pair_carries_every_field_that_clients_read() {
     let rig = Rig::start().await;
     let answer = rig
-        .send("GET", "/0/public/AssetPairs?pair=XBTUSD", &[], "")
+        .send("GET", "/0/public/AssetPairs?pair=XBTUSD&info=info", &[], "")
         .await;
-    like(PAIR)
-        .loose(&["fees", "fees_maker"])
-        .check(&answer.body);
-    let pair = answer.json()["result"]["XXBTZUSD"].clone();
-    assert_eq!(pair["fees"][0], json!([0, 0.4]));
-    assert_eq!(pair["fees_maker"][0], json!([0, 0.25]));
+    let fees = r#""fees":[[0,0.4],[10000,0.35],[50000,0.24],"#;
+    assert!(answer.body.contains(fees), "{}", answer.body);
+    let pairs = good(answer.json());
+    let mut pair = pairs["XXBTZUSD"].clone();
+    for schedule in ["fees", "fees_maker"] {
+        let steps = pair.as_object_mut().unwrap().remove(schedule).unwrap();
+        assert!(
+            steps
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|step| step[0].is_number() && step[1].is_number())
+        );
+    }
+    assert_eq!(
+        pair,
+        json!({
+            "altname": "XBTUSD", "wsname": "XBT/USD", "aclass_base": "currency", "base": "XXBT",
+            "aclass_quote": "currency", "quote": "ZUSD", "execution_venue": "international", "lot": "unit",
+            "cost_decimals": 5, "pair_decimals": 1, "lot_decimals": 8, "lot_multiplier": 1,
+            "leverage_buy": [], "leverage_sell": [], "fee_volume_currency": "ZUSD",
+            "margin_call": 80, "margin_stop": 40, "ordermin": "0.00005", "costmin": "0.5",
+            "tick_size": "0.1", "status": "online",
+        })
+    );
+    let modern = rig.ask("AssetPairs?assetVersion=1").await;
+    assert_eq!(modern["BTC/USD"]["base"], "BTC");
+    assert_eq!(modern["BTC/USD"]["quote"], "USD");
+    for empty in [
+        "aclass_base=tokenized_asset",
+        "execution_venue=bitnomial_exchange",
+    ] {
+        assert_eq!(rig.ask(&format!("AssetPairs?{empty}")).await, json!({}));
+    }
+    assert_eq!(
+        bad(&rig.public("AssetPairs?pair=NOPE").await),
+        "EQuery:Unknown asset pair"
+    );
 }

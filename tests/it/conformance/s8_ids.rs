@@ -1,4 +1,5 @@
-//! §8 Ids of clients, and what is visible where. Elsewhere: orders that outlive the restart of the venue → `sim_ws/life.rs`.
+//! §8 Ids of clients, and what is visible where. Elsewhere: answers that lag → `s8_2_lag`; orders that outlive the restart of the
+//! venue → `sim_ws/life.rs`.
 
 use serde_json::{Value, json};
 use tradingd::{sim::matching::OrderKind, types::Side};

@@ -39,7 +39,7 @@ async fn open(rig: &Rig) -> usize {
 }
 
 #[tokio::test]
-async fn a_connection_ends_instead_of_an_answer_with_or_without_the_order() {
+async fn s6_1_a_connection_ends_instead_of_an_answer_with_or_without_the_order() {
     let rig = Rig::start().await;
     let mut placed = 0;
     for reset in [false, true] {
@@ -60,7 +60,7 @@ async fn a_connection_ends_instead_of_an_answer_with_or_without_the_order() {
 }
 
 #[tokio::test]
-async fn an_error_or_a_page_hides_that_the_order_was_placed() {
+async fn s6_1_an_error_or_a_page_hides_that_the_order_was_placed() {
     let rig = Rig::start().await;
     let error = "EService:Unavailable".to_owned();
     rig.faults
@@ -96,7 +96,7 @@ async fn bytes_closed(rig: &Rig, endpoint: &str, fields: &str) -> String {
 }
 
 #[tokio::test]
-async fn half_an_answer_comes_and_then_the_end() {
+async fn s6_1_half_an_answer_comes_and_then_the_end() {
     let rig = Rig::start().await;
     rig.faults.arm_rest("Balance", RestFault::Cut, 1);
     let answer = bytes(&rig, "Balance", "").await.unwrap();
@@ -125,7 +125,7 @@ async fn an_answer_crawls_and_arrives_whole() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_overtaken_has_a_nonce_from_the_past() {
+async fn s4_2_a_call_that_is_overtaken_has_a_nonce_from_the_past() {
     let rig = Rig::start().await;
     let wait = RestFault::Overtaken(Duration::from_secs(20).into());
     rig.faults.arm_rest("TradeBalance", wait, 1);

@@ -1,7 +1,6 @@
 //! Refusals, word for word as clients of the real venue have captured them.
 
 use serde_json::Value;
-use tradingd::sim::{Settings, matching::Tier};
 
 use super::rig::{Rig, quiet};
 
@@ -193,24 +192,4 @@ async fn s2_4_the_private_socket_refuses_in_the_venues_words() {
         let request = request.replace("TOKEN", &token);
         assert_eq!(error(&client.ask(&request).await), want, "{request}");
     }
-}
-
-#[tokio::test]
-async fn orders_beyond_the_rate_are_refused() {
-    let settings = Settings {
-        tier: Tier::Starter,
-        ..quiet()
-    };
-    let rig = Rig::start(&settings).await;
-    rig.two_sided(rig.pair("BTC/USD"));
-    let (mut client, token) = rig.trader().await;
-    let request = format!(
-        r#"{{"method":"add_order","params":{{"order_type":"limit","side":"buy","symbol":"BTC/USD","order_qty":0.0001,"limit_price":50000.0,"token":"{token}"}}}}"#
-    );
-    for _ in 0..70 {
-        client.send(&request).await;
-    }
-    let refused = client.until(|frame| frame["success"] == false).await;
-    let limits = ["EOrder:Rate limit exceeded", "EOrder:Orders limit exceeded"];
-    assert!(limits.contains(&error(&refused)), "{refused}");
 }

@@ -91,7 +91,7 @@ async fn a_silent_subscription_is_acknowledged_and_never_served() {
 }
 
 #[tokio::test]
-async fn a_create_whose_answer_is_lost_was_carried_out() {
+async fn s8_3_a_create_whose_answer_is_lost_was_carried_out() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;
@@ -128,7 +128,7 @@ async fn a_create_whose_answer_is_lost_was_carried_out() {
 }
 
 #[tokio::test]
-async fn any_error_is_answered_with_or_without_the_order_placed() {
+async fn s6_1_any_error_is_answered_with_or_without_the_order_placed() {
     let rig = Rig::start(&quiet()).await;
     rig.two_sided(rig.pair("BTC/USD"));
     let (mut client, token) = rig.trader().await;

@@ -51,7 +51,7 @@ fn cancel(id: &Value, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_status_lets_through_what_it_should_on_the_whole_venue_and_on_a_pair() {
+async fn s6_2_each_status_lets_through_what_it_should_on_the_whole_venue_and_on_a_pair() {
     let unavailable = "EService:Unavailable";
     let cancel_only = "EService:Market in cancel_only mode";
     let reduce_only = "EOrder:Reduce only:No position exists";
@@ -144,7 +144,7 @@ async fn each_status_lets_through_what_it_should_on_the_whole_venue_and_on_a_pai
 }
 
 #[tokio::test]
-async fn a_batch_that_the_market_takes_nothing_of_is_refused_as_a_whole() {
+async fn s6_2_a_batch_that_the_market_takes_nothing_of_is_refused_as_a_whole() {
     let (rig, mut client, token) = trading().await;
     let limit = |post_only: bool| {
         json!({
@@ -209,7 +209,7 @@ async fn s2_8_a_switch_that_is_due_under_maintenance_goes_off_on_return() {
 }
 
 #[tokio::test]
-async fn a_delisted_pair_leaves_with_its_orders_and_tells_it() {
+async fn s6_2_a_delisted_pair_leaves_with_its_orders_and_tells_it() {
     let (rig, mut client, token) = trading().await;
     let mut public = rig.public().await;
     let subscribe = r#"{"method":"subscribe","params":{"channel":"instrument","snapshot":false}}"#;
@@ -239,7 +239,7 @@ async fn a_delisted_pair_leaves_with_its_orders_and_tells_it() {
 }
 
 #[tokio::test]
-async fn a_planned_restart_is_announced_ends_sockets_and_tokens_and_passes_every_phase() {
+async fn s6_2_a_planned_restart_is_announced_ends_sockets_and_tokens_and_passes_every_phase() {
     let settings = Settings {
         status: vec![rule(
             json!({"at": "400ms", "status": "restart", "lasts": "200ms", "drop_sockets": true, "void_tokens": true, "title": "Order entry upgrade"}),

@@ -1,11 +1,11 @@
-//! Public endpoints: shapes, types and keys of §3.2.
+//! §3.2 Market data by value: tickers, candles, depth, trades, spreads, and the key that each is told under.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tradingd::types::{Side, TradingStatus};
+use tradingd::types::Side;
 
-use super::rig::{Rig, bad, good};
+use crate::sim_rest::rig::{Rig, bad};
 
 /// Two trades: 0.3 at 61234.6 at 08:00:07, 0.1 at 61234.7 three minutes later; a book around them.
 async fn busy() -> Rig {
@@ -21,89 +21,7 @@ async fn busy() -> Rig {
 }
 
 #[tokio::test]
-async fn time_and_status_have_their_types() {
-    let rig = Rig::start().await;
-    assert_eq!(
-        rig.ask("Time").await,
-        json!({"unixtime": 1_788_249_600, "rfc1123": "Tue, 01 Sep 26 08:00:00 +0000"})
-    );
-    assert_eq!(
-        rig.ask("SystemStatus").await,
-        json!({"status": "online", "timestamp": "2026-09-01T08:00:00Z", "upcoming_maintenance": [], "emergency": []})
-    );
-    assert_eq!(rig.ask("MaintenanceSchedule").await, json!({"events": []}));
-    rig.venue
-        .change(|exchange| exchange.set_system_status(TradingStatus::CancelOnly));
-    assert_eq!(rig.ask("SystemStatus").await["status"], "cancel_only");
-}
-
-#[tokio::test]
-async fn assets_are_listed_under_the_names_that_were_asked_for() {
-    let rig = Rig::start().await;
-    let row = json!({"aclass": "currency", "altname": "XBT", "decimals": 10, "display_decimals": 5, "status": "enabled"});
-    let usd = json!({"aclass": "currency", "altname": "USD", "decimals": 4, "display_decimals": 2, "status": "enabled"});
-    for names in ["XXBT,ZUSD", "XBT,USD", "BTC,USD"] {
-        let some = rig.ask(&format!("Assets?asset={names}")).await;
-        assert_eq!(some, json!({"XXBT": row, "ZUSD": usd}), "{names}");
-    }
-    let modern = rig.ask("Assets?assetVersion=1").await;
-    assert_eq!(modern["BTC"], row);
-    assert!(modern.get("XXBT").is_none());
-    assert_eq!(rig.ask("Assets?aclass=tokenized_asset").await, json!({}));
-    assert_eq!(
-        bad(&rig.public("Assets?asset=NOPE").await),
-        "EQuery:Unknown asset"
-    );
-}
-
-#[tokio::test]
-async fn pairs_carry_every_field_that_clients_read() {
-    let rig = Rig::start().await;
-    let answer = rig
-        .send("GET", "/0/public/AssetPairs?pair=XBTUSD&info=info", &[], "")
-        .await;
-    let fees = r#""fees":[[0,0.4],[10000,0.35],[50000,0.24],"#;
-    assert!(answer.body.contains(fees), "{}", answer.body);
-    let pairs = good(answer.json());
-    let mut pair = pairs["XXBTZUSD"].clone();
-    for schedule in ["fees", "fees_maker"] {
-        let steps = pair.as_object_mut().unwrap().remove(schedule).unwrap();
-        assert!(
-            steps
-                .as_array()
-                .unwrap()
-                .iter()
-                .all(|step| step[0].is_number() && step[1].is_number())
-        );
-    }
-    assert_eq!(
-        pair,
-        json!({
-            "altname": "XBTUSD", "wsname": "XBT/USD", "aclass_base": "currency", "base": "XXBT",
-            "aclass_quote": "currency", "quote": "ZUSD", "execution_venue": "international", "lot": "unit",
-            "cost_decimals": 5, "pair_decimals": 1, "lot_decimals": 8, "lot_multiplier": 1,
-            "leverage_buy": [], "leverage_sell": [], "fee_volume_currency": "ZUSD",
-            "margin_call": 80, "margin_stop": 40, "ordermin": "0.00005", "costmin": "0.5",
-            "tick_size": "0.1", "status": "online",
-        })
-    );
-    let modern = rig.ask("AssetPairs?assetVersion=1").await;
-    assert_eq!(modern["BTC/USD"]["base"], "BTC");
-    assert_eq!(modern["BTC/USD"]["quote"], "USD");
-    for empty in [
-        "aclass_base=tokenized_asset",
-        "execution_venue=bitnomial_exchange",
-    ] {
-        assert_eq!(rig.ask(&format!("AssetPairs?{empty}")).await, json!({}));
-    }
-    assert_eq!(
-        bad(&rig.public("AssetPairs?pair=NOPE").await),
-        "EQuery:Unknown asset pair"
-    );
-}
-
-#[tokio::test]
-async fn the_key_of_an_answer_is_the_id_or_the_slash_form_that_was_asked_for() {
+async fn s3_2_the_key_of_an_answer_is_the_id_or_the_slash_form_that_was_asked_for() {
     let rig = busy().await;
     for (asked, key) in [
         ("XBTUSD", "XXBTZUSD"),
@@ -130,7 +48,7 @@ async fn the_key_of_an_answer_is_the_id_or_the_slash_form_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_ticker_is_strings_but_for_the_counts() {
+async fn s3_2_a_ticker_is_strings_but_for_the_counts() {
     let rig = busy().await;
     assert_eq!(
         rig.ask("Ticker?pair=XBTUSD").await["XXBTZUSD"],
@@ -147,7 +65,7 @@ async fn a_ticker_is_strings_but_for_the_counts() {
 }
 
 #[tokio::test]
-async fn candles_have_no_gaps_and_the_running_one_is_last() {
+async fn s3_2_candles_have_no_gaps_and_the_running_one_is_last() {
     let rig = busy().await;
     let row = |time: i64, price: &str, vwap: &str, volume: &str, count: u32| {
         json!([time, price, price, price, price, vwap, volume, count])
@@ -180,7 +98,7 @@ async fn candles_have_no_gaps_and_the_running_one_is_last() {
 }
 
 #[tokio::test]
-async fn depth_is_prices_volumes_and_whole_seconds_best_first() {
+async fn s3_2_depth_is_prices_volumes_and_whole_seconds_best_first() {
     let rig = busy().await;
     rig.agent(Side::Sell, "BTC/USD", "61300.0", "2");
     let now = 1_788_249_787;
@@ -197,7 +115,7 @@ async fn depth_is_prices_volumes_and_whole_seconds_best_first() {
 }
 
 #[tokio::test]
-async fn trades_page_forward_by_their_last_nanosecond() {
+async fn s3_2_trades_page_forward_by_their_last_nanosecond() {
     let rig = busy().await;
     let answer = rig
         .send("GET", "/0/public/Trades?pair=XBTUSD", &[], "")
@@ -237,7 +155,7 @@ async fn trades_page_forward_by_their_last_nanosecond() {
 }
 
 #[tokio::test]
-async fn a_sweep_is_not_torn_apart_by_the_page() {
+async fn s3_2_a_sweep_is_not_torn_apart_by_the_page() {
     let rig = Rig::start().await;
     for price in ["100.0", "100.1", "100.2"] {
         rig.agent(Side::Sell, "BTC/USD", price, "1");
@@ -248,7 +166,7 @@ async fn a_sweep_is_not_torn_apart_by_the_page() {
 }
 
 #[tokio::test]
-async fn spreads_are_seconds_and_two_prices() {
+async fn s3_2_spreads_are_seconds_and_two_prices() {
     let rig = busy().await;
     let result = rig.ask("Spread?pair=XBTUSD").await;
     let rows = result["XXBTZUSD"].as_array().unwrap();
@@ -262,42 +180,25 @@ async fn spreads_are_seconds_and_two_prices() {
 }
 
 #[tokio::test]
-async fn public_calls_may_be_posted_and_carry_what_nobody_knows() {
-    let rig = busy().await;
-    for (kind, body) in [
-        (super::rig::FORM, "pair=XBTUSD&ascending=true"),
-        (super::rig::JSON, r#"{"pair":"XBTUSD","ascending":true}"#),
-    ] {
-        let answer = rig
-            .send("POST", "/0/public/Ticker", &[("Content-Type", kind)], body)
-            .await;
-        assert!(good(answer.json()).get("XXBTZUSD").is_some());
-        assert!(
-            answer
-                .head
-                .to_lowercase()
-                .contains("content-type: application/json")
-        );
-    }
-}
-
-#[tokio::test]
-async fn unknown_names_are_unknown_methods_and_foreign_paths_are_not_found() {
+async fn s3_2_trades_page_from_zero_to_the_last_one_without_a_gap() {
     let rig = Rig::start().await;
-    for path in [
-        "public/Tickers",
-        "public/ticker",
-        "private/Nope",
-        "nope",
-        "public",
-    ] {
-        let answer = rig.send("GET", &format!("/0/{path}"), &[], "").await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(bad(&answer.json()), "EGeneral:Unknown method", "{path}");
+    rig.agent(Side::Sell, "BTC/USD", "61230.0", "1000");
+    for nth in 0..6_200 {
+        if nth % 3 == 0 {
+            rig.hands.advance(Duration::from_nanos(1));
+        }
+        rig.agent(Side::Buy, "BTC/USD", "61230.0", "0.0001");
     }
-    assert_eq!(rig.send("GET", "/", &[], "").await.status, 404);
-    for path in ["public/OHLC", "public/Depth?count=5", "public/Trades"] {
-        let answer = rig.send("GET", &format!("/0/{path}"), &[], "").await.json();
-        assert_eq!(bad(&answer), "EGeneral:Invalid arguments:pair", "{path}");
+    let (mut since, mut met) = ("0".to_owned(), Vec::new());
+    loop {
+        let page = rig.ask(&format!("Trades?pair=XBTUSD&since={since}")).await;
+        let rows = page["XXBTZUSD"].as_array().unwrap();
+        assert!(rows.len() <= 1_002, "a page, and the rest of an instant");
+        met.extend(rows.iter().map(|row| row[6].as_u64().unwrap()));
+        page["last"].as_str().unwrap().clone_into(&mut since);
+        if rows.is_empty() {
+            break;
+        }
     }
+    assert_eq!(met, (1..=6_200).collect::<Vec<_>>());
 }

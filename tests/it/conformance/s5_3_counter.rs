@@ -1,4 +1,5 @@
-//! §5 Limits. Elsewhere: the counter of REST calls by tier → `sim_rest/access.rs`; flooding a socket → `sim_ws/errors.rs`; the worked
+//! §5.3 The trading counter and the cap of open orders. Elsewhere: what each request costs → `s5_3_costs`; the arithmetic →
+//! `sim/matching/limits.rs`.
 //! example, batches, what refused requests cost → `sim_ws/rates.rs`, `sim_rest/rates.rs`; the counter's arithmetic → `sim/matching/limits.rs`; the network's limits → with their own tests.
 
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use tradingd::sim::{Settings, matching::Tier};
 
 use super::desk::{Desk, ask, of, read, refusal, reply, row};
-use crate::{sim_rest::rig::Rig, sim_ws::rig::quiet, support::ws::Client};
+use crate::{sim_ws::rig::quiet, support::ws::Client};
 
 /// A trader whose reports tell the counter.
 async fn counted(desk: &Desk) -> (Client, String) {
@@ -126,21 +127,4 @@ async fn s5_3_open_orders_are_capped_by_tier_and_pair() {
             assert_eq!(words, expected, "{tier:?} {count}");
         }
     }
-}
-
-#[tokio::test]
-async fn s5_1_calls_beyond_the_keys_counter_are_refused_until_it_has_decayed() {
-    let rig = Rig::start().await;
-    for _ in 0..20 {
-        rig.call("GetWebSocketsToken", "").await;
-    }
-    for endpoint in ["Balance", "OpenOrders", "CancelAll", "GetApiKeyInfo"] {
-        assert_eq!(
-            rig.refused(endpoint, "").await,
-            "EAPI:Rate limit exceeded",
-            "{endpoint}"
-        );
-    }
-    rig.hands.advance(Duration::from_secs(2));
-    rig.call("Balance", "").await;
 }

@@ -1,11 +1,11 @@
-//! What few orders ask for, over REST: a close, a start, a name, a currency of fees; and what an order asked for over time.
+//! §3.4 What few orders ask for: a close, a start, a name, an index.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tradingd::{sim::server::auth::Permission, types::Side};
+use tradingd::types::Side;
 
-use super::rig::{Rig, START, Setup, bad, good};
+use crate::sim_rest::rig::{Rig, START, good};
 
 const BUY: &str = "pair=XBTUSD&type=buy&ordertype=limit&price=61000.0&volume=0.02";
 const STOP: &str = "close[ordertype]=stop-loss-limit&close[price]=-5%25&close[price2]=57000.0";
@@ -20,7 +20,7 @@ async fn order(rig: &Rig, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_close_reads_alike_in_forms_and_json_and_every_fill_leaves_an_order() {
+async fn s3_4_a_close_reads_alike_in_forms_and_json_and_every_fill_leaves_an_order() {
     let rig = Rig::start().await;
     let close = "close position @ stop loss -5.0000% -> limit 57000.0";
     let added = rig.call("AddOrder", &format!("{BUY}&{STOP}")).await;
@@ -69,7 +69,7 @@ async fn a_close_reads_alike_in_forms_and_json_and_every_fill_leaves_an_order() 
 }
 
 #[tokio::test]
-async fn a_batch_tells_closes_beside_the_description() {
+async fn s3_4_a_batch_tells_closes_beside_the_description() {
     let rig = Rig::start().await;
     let row = r#"{"type":"buy","ordertype":"limit","price":"50000.0","volume":"0.02""#;
     let orders = format!(r#"{row},"close":{{"ordertype":"limit","price":"55000.0"}}}},{row}}}"#);
@@ -84,7 +84,7 @@ async fn a_batch_tells_closes_beside_the_description() {
 }
 
 #[tokio::test]
-async fn a_close_that_is_none_is_refused() {
+async fn s3_4_a_close_that_is_none_is_refused() {
     let rig = Rig::start().await;
     for (fields, want) in [
         (
@@ -136,7 +136,7 @@ async fn a_close_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn an_order_with_a_start_is_pending_until_then() {
+async fn s3_4_an_order_with_a_start_is_pending_until_then() {
     let rig = Rig::start().await;
     rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.01");
     let seconds = START.as_secs() + 60;
@@ -183,97 +183,7 @@ async fn an_order_with_a_start_is_pending_until_then() {
 }
 
 #[tokio::test]
-async fn an_order_tells_what_it_asked_for_over_time() {
-    let rig = Rig::start().await;
-    let id = place(&rig, BUY).await;
-    rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.005");
-    rig.hands.advance(Duration::from_millis(20_500));
-    let change = format!("txid={id}&order_qty=0.03&limit_price=60000.0");
-    let amended = rig.call("AmendOrder", &change).await;
-    let told = rig.call("OrderAmends", &format!("order_id={id}")).await;
-    assert_eq!(told["count"], 2);
-    let original = &told["amends"][0];
-    assert!(original["amend_id"].as_str().unwrap().starts_with('T'));
-    let mut original = original.clone();
-    original.as_object_mut().unwrap().remove("amend_id");
-    assert_eq!(
-        original,
-        json!({
-            "amend_type": "original", "order_qty": "0.02000000", "remaining_qty": "0.02000000",
-            "limit_price": "61000.0", "post_only": false, "timestamp": 1_788_249_600_000_i64,
-        })
-    );
-    assert_eq!(
-        told["amends"][1],
-        json!({
-            "amend_id": amended["amend_id"], "amend_type": "user",
-            "order_qty": "0.03000000", "remaining_qty": "0.02500000",
-            "limit_price": "60000.0", "reason": "User requested", "post_only": false,
-            "timestamp": 1_788_249_620_500_i64,
-        })
-    );
-    for (fields, want) in [
-        ("", "EGeneral:Invalid arguments:order_id"),
-        ("order_id=OQQQQQ-AAAAA-BBBBB1", "EOrder:Unknown order"),
-    ] {
-        assert_eq!(rig.refused("OrderAmends", fields).await, want);
-    }
-}
-
-#[tokio::test]
-async fn changes_of_an_order_are_for_keys_that_may_see_it() {
-    for (may, open) in [
-        (Permission::QueryOpenTrades, true),
-        (Permission::QueryClosedTrades, false),
-    ] {
-        let rig = Rig::with(Setup {
-            permissions: [Permission::ModifyTrades, Permission::CloseTrades, may].into(),
-            ..Setup::default()
-        })
-        .await;
-        let id = place(&rig, BUY).await;
-        let ask = format!("order_id={id}");
-        let denied = "EGeneral:Permission denied";
-        let seen = |answer: &Value| {
-            let good = answer["error"] == json!([]);
-            assert!(good || bad(answer) == denied, "{answer}");
-            good
-        };
-        assert_eq!(seen(&rig.form("OrderAmends", &ask).await), open);
-        rig.call("CancelOrder", &format!("txid={id}")).await;
-        assert_eq!(seen(&rig.form("OrderAmends", &ask).await), !open);
-    }
-}
-
-#[tokio::test]
-async fn fees_in_base_are_told_by_the_flag_and_the_ledger() {
-    let rig = Rig::start().await;
-    rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.02");
-    let id = place(&rig, &format!("{BUY}&oflags=fcib")).await;
-    assert_eq!(order(&rig, &id).await["oflags"], "fcib");
-    let ledger = rig.call("Ledgers", "").await;
-    let rows = ledger["ledger"].as_object().unwrap();
-    for row in rows.values() {
-        let want = if row["asset"] == "XXBT" {
-            "0.0000800000"
-        } else {
-            "0.0000"
-        };
-        assert_eq!(row["fee"], want, "{row}");
-    }
-    // In trades a fee is what it is worth in quote.
-    let trades = rig.call("TradesHistory", "").await;
-    let trade = trades["trades"].as_object().unwrap().values().next();
-    assert_eq!(trade.unwrap()["fee"], "4.88000");
-    for both in ["fcib,fciq", "fciq,fcib"] {
-        let order = format!("{BUY}&oflags={both}");
-        let refused = rig.refused("AddOrder", &order).await;
-        assert_eq!(refused, "EGeneral:Invalid arguments:oflags");
-    }
-}
-
-#[tokio::test]
-async fn names_are_echoed_and_indexes_are_not_everywhere() {
+async fn s3_4_names_are_echoed_and_indexes_are_not_everywhere() {
     let rig = Rig::start().await;
     let id = place(&rig, &format!("{BUY}&sender_sub_id=desk-a")).await;
     assert_eq!(order(&rig, &id).await["sender_sub_id"], "desk-a");

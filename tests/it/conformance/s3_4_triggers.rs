@@ -1,9 +1,9 @@
-//! Orders that wait for a price, and prices told from the last trade's, over REST.
+//! §3.4 Orders that wait for a price, prices told from the last trade's, and the grammar of `descr.order`.
 
 use serde_json::json;
 use tradingd::types::Side;
 
-use super::rig::Rig;
+use crate::sim_rest::rig::Rig;
 
 const SELL: &str = "pair=XBTUSD&type=sell&volume=0.02";
 
@@ -17,7 +17,7 @@ async fn traded() -> Rig {
 }
 
 #[tokio::test]
-async fn every_kind_reads_in_the_grammar_that_clients_split() {
+async fn s3_4_every_kind_reads_in_the_grammar_that_clients_split() {
     let rig = traded().await;
     for (fields, order) in [
         ("ordertype=stop-loss&price=60000.0", "stop loss 60000.0"),
@@ -51,7 +51,7 @@ async fn every_kind_reads_in_the_grammar_that_clients_split() {
 }
 
 #[tokio::test]
-async fn an_order_tells_what_it_waits_for_and_that_it_came() {
+async fn s3_4_an_order_tells_what_it_waits_for_and_that_it_came() {
     let rig = traded().await;
     let fields = "ordertype=stop-loss-limit&price=60000.0&price2=59900.0&trigger=index";
     let added = rig.call("AddOrder", &format!("{SELL}&{fields}")).await;
@@ -103,7 +103,7 @@ async fn an_order_tells_what_it_waits_for_and_that_it_came() {
 }
 
 #[tokio::test]
-async fn triggers_are_amended_under_their_own_name() {
+async fn s3_4_triggers_are_amended_under_their_own_name() {
     let rig = traded().await;
     let added = rig
         .call(
@@ -123,7 +123,7 @@ async fn triggers_are_amended_under_their_own_name() {
 }
 
 #[tokio::test]
-async fn prices_that_lead_nowhere_are_refused() {
+async fn s3_4_prices_that_lead_nowhere_are_refused() {
     let rig = Rig::start().await;
     for (fields, error) in [
         ("ordertype=stop-loss", "EGeneral:Invalid arguments:price"),

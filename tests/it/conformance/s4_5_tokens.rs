@@ -1,4 +1,4 @@
-//! What a token opens: what the key that it came from may do.
+//! §4.5 What a token opens: what the key that it came from may do.
 
 use serde_json::Value;
 use tradingd::sim::server::{
@@ -6,8 +6,10 @@ use tradingd::sim::server::{
     tokens::Grant,
 };
 
-use super::rig::{Rig, quiet};
-use crate::support::ws::Client;
+use crate::{
+    sim_ws::rig::{Rig, quiet},
+    support::ws::Client,
+};
 
 struct Asker {
     rig: Rig,
@@ -47,7 +49,7 @@ impl Asker {
 const ORDER: &str = r#""order_type":"limit","side":"buy","order_qty":0.01,"limit_price":10000.0"#;
 
 #[tokio::test]
-async fn every_trading_method_asks_for_its_permissions() {
+async fn s4_5_every_trading_method_asks_for_its_permissions() {
     let mut asker = Asker::start().await;
     let order = format!(r#""symbol":"BTC/USD",{ORDER},"#);
     let batch = format!(r#""symbol":"BTC/USD","orders":[{{{ORDER}}},{{{ORDER}}}],"#);
@@ -88,7 +90,7 @@ async fn every_trading_method_asks_for_its_permissions() {
 }
 
 #[tokio::test]
-async fn channels_ask_for_what_they_tell() {
+async fn s4_5_channels_ask_for_what_they_tell() {
     let mut asker = Asker::start().await;
     let orders = r#""channel":"executions","#;
     let trades = r#""channel":"executions","snap_trades":true,"#;

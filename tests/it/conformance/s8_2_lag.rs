@@ -1,4 +1,4 @@
-//! Answers that lag behind what was reported.
+//! §8.2 Answers that lag behind what was reported.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tradingd::{
     types::Side,
 };
 
-use super::rig::Rig;
+use crate::sim_rest::rig::Rig;
 
 const LAG: Duration = Duration::from_secs(3);
 const FILL_LAG: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ async fn open(rig: &Rig) -> Value {
 }
 
 #[tokio::test]
-async fn a_new_order_is_missing_and_a_canceled_one_still_open_for_a_while() {
+async fn s8_2_a_new_order_is_missing_and_a_canceled_one_still_open_for_a_while() {
     let rig = Rig::start().await;
     place(&rig, "young").await;
     assert!(named(&open(&rig).await, "open", "young").is_none());
@@ -73,7 +73,7 @@ async fn a_new_order_is_missing_and_a_canceled_one_still_open_for_a_while() {
 }
 
 #[tokio::test]
-async fn an_amended_order_keeps_its_old_values_for_a_while() {
+async fn s8_2_an_amended_order_keeps_its_old_values_for_a_while() {
     let rig = Rig::start().await;
     let id = place(&rig, "moved").await;
     rig.hands.advance(LAG);
@@ -92,7 +92,7 @@ async fn an_amended_order_keeps_its_old_values_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_filled_order_is_open_and_its_fill_unknown_for_a_while() {
+async fn s8_2_a_filled_order_is_open_and_its_fill_unknown_for_a_while() {
     let rig = Rig::start().await;
     let id = place(&rig, "filled").await;
     rig.hands.advance(FILL_LAG);
@@ -127,7 +127,7 @@ async fn a_filled_order_is_open_and_its_fill_unknown_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_lag_is_drawn_between_its_ends() {
+async fn s8_2_a_lag_is_drawn_between_its_ends() {
     let rig = Rig::start().await;
     place(&rig, "now-and-then").await;
     rig.hands.advance(Duration::from_millis(1_500));

@@ -1,12 +1,13 @@
-//! Fees by what was traded in thirty days.
+//! §7.4 Fees by what was traded in thirty days, and their currency. Elsewhere: `fee_preference` on the socket → `sim_ws/extras.rs`.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tradingd::types::{Decimal, Side};
 
-use super::rig::{CLIENT, Rig};
+use crate::sim_rest::rig::{CLIENT, Rig};
 
+const BUY: &str = "pair=XBTUSD&type=buy&ordertype=limit&price=61000.0&volume=0.02";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn credit(rig: &Rig, usd: i64) {
@@ -31,7 +32,7 @@ async fn fee_of_a_fill(rig: &Rig) -> String {
 }
 
 #[tokio::test]
-async fn the_fee_told_is_the_fee_charged_at_every_step() {
+async fn s7_4_the_fee_told_is_the_fee_charged_at_every_step() {
     let rig = Rig::start().await;
     let listed = rig.ask("AssetPairs?pair=XBTUSD").await["XXBTZUSD"].clone();
     let steps = listed["fees"].as_array().unwrap();
@@ -67,7 +68,7 @@ async fn the_fee_told_is_the_fee_charged_at_every_step() {
 }
 
 #[tokio::test]
-async fn volume_is_in_dollars_and_leaves_after_thirty_days() {
+async fn s7_4_volume_is_in_dollars_and_leaves_after_thirty_days() {
     let rig = Rig::start().await;
     assert_eq!(volume(&rig).await["volume"], "0.0000");
     // Where nothing traded yet, the opening price counts: 97,000 USD.
@@ -85,7 +86,7 @@ async fn volume_is_in_dollars_and_leaves_after_thirty_days() {
 }
 
 #[tokio::test]
-async fn a_last_step_has_no_next_one_and_schedules_come_when_asked_for() {
+async fn s7_4_a_last_step_has_no_next_one_and_schedules_come_when_asked_for() {
     let rig = Rig::start().await;
     credit(&rig, 20_000_000);
     let told = volume(&rig).await;
@@ -117,4 +118,33 @@ async fn a_last_step_has_no_next_one_and_schedules_come_when_asked_for() {
     let trades = rig.call("TradesHistory", "").await;
     let trade = trades["trades"].as_object().unwrap().values().next();
     assert_eq!(trade.unwrap()["fee"], "0.00000");
+}
+
+#[tokio::test]
+async fn s7_4_fees_in_base_are_told_by_the_flag_and_the_ledger() {
+    let rig = Rig::start().await;
+    rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.02");
+    let added = rig.call("AddOrder", &format!("{BUY}&oflags=fcib")).await;
+    let id = added["txid"][0].as_str().unwrap();
+    let order = rig.call("QueryOrders", &format!("txid={id}")).await;
+    assert_eq!(order[id]["oflags"], "fcib");
+    let ledger = rig.call("Ledgers", "").await;
+    let rows = ledger["ledger"].as_object().unwrap();
+    for row in rows.values() {
+        let want = if row["asset"] == "XXBT" {
+            "0.0000800000"
+        } else {
+            "0.0000"
+        };
+        assert_eq!(row["fee"], want, "{row}");
+    }
+    // In trades a fee is what it is worth in quote.
+    let trades = rig.call("TradesHistory", "").await;
+    let trade = trades["trades"].as_object().unwrap().values().next();
+    assert_eq!(trade.unwrap()["fee"], "4.88000");
+    for both in ["fcib,fciq", "fciq,fcib"] {
+        let order = format!("{BUY}&oflags={both}");
+        let refused = rig.refused("AddOrder", &order).await;
+        assert_eq!(refused, "EGeneral:Invalid arguments:oflags");
+    }
 }

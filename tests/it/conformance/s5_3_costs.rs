@@ -1,19 +1,25 @@
-//! What trading costs in the rate counter, as the private socket tells it.
+//! §5.3 What each request costs in the trading counter, on both wires.
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tradingd::{
     io::{Clock, clock::ManualClock},
     sim::{Settings, matching::Tier, settings::ReplyOrder},
-    types::Timestamp,
+    types::{Decimal, Timestamp},
 };
 
-use super::{
-    orders::limit,
-    rig::{Rig, quiet},
+use crate::{
+    sim_rest::rig as rest,
+    sim_ws::rig::{Rig, quiet},
+    support::ws::Client,
 };
-use crate::support::ws::Client;
+
+fn limit(side: &str, price: &str, qty: &str, more: &str) -> String {
+    format!(
+        r#""order_type":"limit","side":"{side}","symbol":"BTC/USD","order_qty":{qty},"limit_price":{price}{more}"#
+    )
+}
 
 /// A simulator whose clock the test turns, and a client that is told the counter.
 struct Counted {
@@ -98,7 +104,7 @@ impl Counted {
 }
 
 #[tokio::test]
-async fn the_documents_example_costs_one_three_and_four() {
+async fn s5_3_the_documents_example_costs_one_three_and_four() {
     let mut counted = Counted::start(Tier::Starter).await;
     let order = limit("buy", "10000.0", "0.01", r#","cl_ord_id":"a""#);
     let added = counted.count("add_order", &order).await;
@@ -113,7 +119,7 @@ async fn the_documents_example_costs_one_three_and_four() {
 }
 
 #[tokio::test]
-async fn each_order_of_a_batch_costs_half_a_point_though_it_is_refused() {
+async fn s5_3_each_order_of_a_batch_costs_half_a_point_though_it_is_refused() {
     let mut counted = Counted::start(Tier::Starter).await;
     let orders = [r#""limit_price":10000.0"#; 5]
         .join(r#","side":"buy","order_type":"limit","order_qty":0.01},{"#);
@@ -135,7 +141,7 @@ async fn each_order_of_a_batch_costs_half_a_point_though_it_is_refused() {
 }
 
 #[tokio::test]
-async fn a_batch_cancel_goes_over_the_limit_where_a_cancel_is_refused() {
+async fn s5_3_a_batch_cancel_goes_over_the_limit_where_a_cancel_is_refused() {
     let mut counted = Counted::start(Tier::Starter).await;
     let mut ids = Vec::new();
     for _ in 0..10 {
@@ -161,7 +167,7 @@ async fn a_batch_cancel_goes_over_the_limit_where_a_cancel_is_refused() {
 }
 
 #[tokio::test]
-async fn an_amend_below_what_is_filled_pays_for_the_cancel_too() {
+async fn s5_3_an_amend_below_what_is_filled_pays_for_the_cancel_too() {
     let mut counted = Counted::start(Tier::Starter).await;
     let pair = counted.rig.pair("BTC/USD");
     counted.rig.two_sided(pair);
@@ -176,7 +182,7 @@ async fn an_amend_below_what_is_filled_pays_for_the_cancel_too() {
 }
 
 #[tokio::test]
-async fn a_refused_amend_costs_its_fixed_part_only() {
+async fn s5_3_a_refused_amend_costs_its_fixed_part_only() {
     let mut counted = Counted::start(Tier::Starter).await;
     let id = counted.add().await;
     let same = format!(r#""order_id":"{id}","order_qty":0.01"#);
@@ -189,7 +195,7 @@ async fn a_refused_amend_costs_its_fixed_part_only() {
 }
 
 #[tokio::test]
-async fn canceling_all_costs_a_point_in_each_pair_and_winding_the_switch_one_in_none() {
+async fn s5_3_canceling_all_costs_a_point_in_each_pair_and_winding_the_switch_one_in_none() {
     let mut counted = Counted::start(Tier::Starter).await;
     for _ in 0..3 {
         counted.add().await;
@@ -209,4 +215,59 @@ async fn canceling_all_costs_a_point_in_each_pair_and_winding_the_switch_one_in_
         count, 5,
         "the pair's own counter knows nothing of the switch"
     );
+}
+
+/// The counter of BTC/USD as it stands.
+fn counter(rig: &rest::Rig) -> Decimal {
+    rig.venue.read(|view| {
+        let pair = view.exchange.universe().find_pair("XBTUSD").unwrap();
+        view.exchange
+            .counter(rig.venue.clock().now(), rest::CLIENT, pair)
+    })
+}
+
+fn points(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn s5_3_batches_cost_half_a_point_an_order_and_cancel_whatever_the_counter_says() {
+    let rig = rest::Rig::start().await;
+    let order = r#"{"type":"buy","ordertype":"limit","price":"100","volume":"0.01"}"#;
+    let orders = [order; 3].join(",");
+    let fields = format!(r#""pair":"XBTUSD","orders":[{orders}]"#);
+    let mut ids = Vec::new();
+    for _ in 0..9 {
+        let rows = rest::good(rig.json("AddOrderBatch", &fields).await);
+        let rows = rows["orders"].as_array().unwrap().clone();
+        ids.extend(rows.into_iter().map(|row| row["txid"].clone()));
+    }
+    assert_eq!(counter(&rig), points("13.5"));
+    let batch = format!(r#""orders":{}"#, json!(ids));
+    let count = rest::good(rig.json("CancelOrderBatch", &batch).await);
+    assert_eq!(count, json!({"count": 27}));
+    // 27 × 8 are more than the 180 of the tier.
+    assert_eq!(counter(&rig), points("229.5"));
+    let more = "pair=XBTUSD&type=buy&ordertype=limit&price=100&volume=0.01";
+    assert_eq!(
+        rig.refused("AddOrder", more).await,
+        "EOrder:Rate limit exceeded"
+    );
+}
+
+#[tokio::test]
+async fn s5_3_a_refused_order_costs_its_point_and_one_that_is_only_checked_costs_none() {
+    let rig = rest::Rig::start().await;
+    let order = "pair=XBTUSD&type=buy&ordertype=limit&price=100&volume=";
+    let refused = rig.refused("AddOrder", &format!("{order}0.00001")).await;
+    assert!(refused.contains("minimum"), "{refused}");
+    assert_eq!(counter(&rig), points("1"));
+    rig.call("AddOrder", &format!("{order}0.01&validate=true"))
+        .await;
+    assert_eq!(counter(&rig), points("1"));
+    rig.call("AddOrder", &format!("{order}0.01")).await;
+    rig.call("CancelAll", "").await;
+    assert_eq!(counter(&rig), points("3"));
+    rig.call("CancelAll", "").await;
+    assert_eq!(counter(&rig), points("3"), "nothing was affected");
 }

@@ -1,12 +1,14 @@
-//! Too many attempts to connect, on all three sockets together.
+//! §5.4 Too many attempts to connect, on all three sockets together.
 
 use std::{net::SocketAddr, time::Duration};
 
 use tokio_tungstenite::tungstenite::{Error, http::StatusCode};
 use tradingd::{io::Clock, sim::Settings, types::Timestamp};
 
-use super::rig::{Rig, quiet};
-use crate::support::ws::Client;
+use crate::{
+    sim_ws::rig::{Rig, quiet},
+    support::ws::Client,
+};
 
 async fn status(address: SocketAddr) -> Result<(), StatusCode> {
     match Client::open(address, "/v2").await {
@@ -17,7 +19,7 @@ async fn status(address: SocketAddr) -> Result<(), StatusCode> {
 }
 
 #[tokio::test]
-async fn an_address_that_comes_too_often_is_banned_from_all_sockets_for_ten_minutes() {
+async fn s5_4_an_address_that_comes_too_often_is_banned_from_all_sockets_for_ten_minutes() {
     let (clock, hands) = Clock::manual(Timestamp::from_secs(1_788_249_600));
     let settings = Settings {
         connection_attempts: 4,
@@ -42,7 +44,7 @@ async fn an_address_that_comes_too_often_is_banned_from_all_sockets_for_ten_minu
 }
 
 #[tokio::test]
-async fn attempts_that_lead_nowhere_count_and_zero_is_no_limit() {
+async fn s5_4_attempts_that_lead_nowhere_count_and_zero_is_no_limit() {
     let settings = Settings {
         connection_attempts: 2,
         ..quiet()

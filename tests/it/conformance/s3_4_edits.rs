@@ -1,14 +1,14 @@
-//! `EditOrder` and cost orders (`viqc`), over REST.
+//! §3.4 `EditOrder` and cost orders (`viqc`).
 
 use serde_json::json;
 use tradingd::types::Side;
 
-use super::rig::Rig;
+use crate::sim_rest::rig::Rig;
 
 const BUY: &str = "pair=XBTUSD&type=buy&ordertype=limit&price=61000.0&volume=0.02";
 
 #[tokio::test]
-async fn an_edited_order_gets_a_new_id_and_the_old_one_says_replaced() {
+async fn s3_4_an_edited_order_gets_a_new_id_and_the_old_one_says_replaced() {
     let rig = Rig::start().await;
     let added = rig.call("AddOrder", &format!("{BUY}&userref=7")).await;
     let old = added["txid"][0].as_str().unwrap().to_owned();
@@ -74,7 +74,7 @@ async fn an_edited_order_gets_a_new_id_and_the_old_one_says_replaced() {
 }
 
 #[tokio::test]
-async fn a_change_that_names_another_pair_is_refused() {
+async fn s3_4_a_change_that_names_another_pair_is_refused() {
     let rig = Rig::start().await;
     let added = rig.call("AddOrder", BUY).await;
     let id = added["txid"][0].as_str().unwrap();
@@ -95,24 +95,7 @@ async fn a_change_that_names_another_pair_is_refused() {
 }
 
 #[tokio::test]
-async fn a_text_that_is_no_boolean_places_nothing() {
-    let rig = Rig::start().await;
-    for (text, placed) in [("TRUE", false), ("1", false), ("False", true), ("0", true)] {
-        let added = rig
-            .call("AddOrder", &format!("{BUY}&validate={text}"))
-            .await;
-        assert_eq!(added.get("txid").is_some(), placed, "{text}");
-    }
-    let error = "EGeneral:Invalid arguments:validate";
-    assert_eq!(
-        rig.refused("AddOrder", &format!("{BUY}&validate=yes"))
-            .await,
-        error
-    );
-}
-
-#[tokio::test]
-async fn a_cost_order_spends_what_it_names() {
+async fn s3_4_a_cost_order_spends_what_it_names() {
     let rig = Rig::start().await;
     rig.agent(Side::Sell, "BTC/USD", "61000.0", "1");
     let cost = "pair=XBTUSD&type=buy&ordertype=market&oflags=viqc&volume=610";
@@ -141,25 +124,4 @@ async fn a_cost_order_spends_what_it_names() {
         rig.refused("AddOrder", &sell).await,
         "EGeneral:Invalid arguments:volume"
     );
-}
-
-#[tokio::test]
-async fn fills_at_one_price_average_to_that_price() {
-    let rig = Rig::start().await;
-    for _ in 0..2 {
-        rig.agent(Side::Sell, "BTC/USD", "96963.0", "0.00051566");
-    }
-    let buy = "pair=XBTUSD&type=buy&ordertype=market&volume=0.00103132";
-    let added = rig.call("AddOrder", buy).await;
-    let id = added["txid"][0].as_str().unwrap();
-    // The ledger keeps four digits of the cost, and the average is not made of them.
-    let order = &rig.call("QueryOrders", &format!("txid={id}")).await[id];
-    assert_eq!(
-        (&order["cost"], &order["price"]),
-        (&json!("99.99988"), &json!("96963.0"))
-    );
-    let trades = rig.call("TradesHistory", "").await;
-    let trades = trades["trades"].as_object().unwrap();
-    let told: Vec<_> = trades.values().map(|trade| &trade["price"]).collect();
-    assert_eq!(told, ["96963.00000"], "consolidated");
 }

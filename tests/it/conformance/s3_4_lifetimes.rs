@@ -1,11 +1,11 @@
-//! How long orders work: fill or kill, expiry, self-trade modes, the dead man's switch.
+//! §3.4 How long orders work: fill or kill, expiry, self-trade modes, the dead man's switch.
 
 use std::time::Duration;
 
 use serde_json::json;
 use tradingd::types::Side;
 
-use super::rig::Rig;
+use crate::sim_rest::rig::Rig;
 
 const BUY: &str = "pair=XBTUSD&type=buy&ordertype=limit&price=61000.0&volume=0.02";
 
@@ -15,7 +15,7 @@ async fn place(rig: &Rig, fields: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_fill_or_kill_order_without_its_match_is_over_at_once() {
+async fn s3_4_a_fill_or_kill_order_without_its_match_is_over_at_once() {
     let rig = Rig::start().await;
     rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.01");
     let id = place(&rig, &format!("{BUY}&timeinforce=FOK")).await;
@@ -31,7 +31,7 @@ async fn a_fill_or_kill_order_without_its_match_is_over_at_once() {
 }
 
 #[tokio::test]
-async fn an_order_expires_by_the_venues_clock() {
+async fn s3_4_an_order_expires_by_the_venues_clock() {
     let rig = Rig::start().await;
     let seconds = 1_788_249_600 + 60;
     for expiry in ["%2b60", &seconds.to_string()] {
@@ -53,7 +53,7 @@ async fn an_order_expires_by_the_venues_clock() {
 }
 
 #[tokio::test]
-async fn the_older_of_two_own_orders_leaves_if_that_is_asked() {
+async fn s3_4_the_older_of_two_own_orders_leaves_if_that_is_asked() {
     let rig = Rig::start().await;
     let old = place(&rig, BUY).await;
     let sell = BUY.replace("buy", "sell");
@@ -66,7 +66,7 @@ async fn the_older_of_two_own_orders_leaves_if_that_is_asked() {
 }
 
 #[tokio::test]
-async fn a_dead_mans_switch_is_one_for_the_account() {
+async fn s3_4_a_dead_mans_switch_is_one_for_the_account() {
     let rig = Rig::start().await;
     place(&rig, BUY).await;
     let wound = rig.call("CancelAllOrdersAfter", "timeout=60").await;
