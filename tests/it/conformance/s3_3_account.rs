@@ -118,7 +118,14 @@ async fn s3_3_open_and_closed_orders_are_filtered_by_the_clients_marks() {
     assert_eq!(open("userref=1").await, 2);
     assert_eq!(open("cl_ord_id=own").await, 1);
     assert_eq!(open("cl_ord_id=other").await, 0);
+    let queried = rig.call("QueryOrders", "userref=1").await;
+    assert_eq!(ids(&queried).len(), 2);
     rig.call("CancelAll", "").await;
+    let uncounted = rig.call("ClosedOrders", "without_count=true").await;
+    assert_eq!(
+        (ids(&uncounted["closed"]).len(), uncounted.get("count")),
+        (4, None)
+    );
     let closed = async |fields: &str| rig.call("ClosedOrders", fields).await["count"].clone();
     assert_eq!(closed("").await, 4);
     assert_eq!(closed("userref=1").await, 2);
@@ -335,11 +342,10 @@ async fn s3_3_trades_and_ledgers_page_by_fifty_and_take_times_and_ids_as_ends() 
 #[tokio::test]
 async fn s3_3_there_are_no_positions_and_what_is_not_built_says_so() {
     let rig = Rig::start().await;
-    assert_eq!(rig.call("OpenPositions", "docalcs=true").await, json!({}));
-    assert_eq!(
-        rig.call("OpenPositions", "consolidation=market").await,
-        json!([])
-    );
+    for fields in ["", "docalcs=true", "consolidation=market"] {
+        let none = rig.call("OpenPositions", fields).await;
+        assert_eq!(none, json!([]), "a list where there is none: {fields}");
+    }
     for endpoint in [
         "AddExport",
         "DepositAddresses",
@@ -351,5 +357,62 @@ async fn s3_3_there_are_no_positions_and_what_is_not_built_says_so() {
             rig.refused(endpoint, "timeout=60").await,
             "EAPI:Feature disabled"
         );
+    }
+}
+
+#[tokio::test]
+async fn s3_3_an_order_tells_its_trades_if_they_are_asked_for() {
+    let rig = filled().await;
+    let id = ids(&rig.call("OpenOrders", "").await["open"])[0].to_owned();
+    for (fields, told) in [("", false), ("trades=false", false), ("trades=true", true)] {
+        let open = rig.call("OpenOrders", fields).await;
+        let trades = open["open"][&id].get("trades");
+        assert_eq!(trades.is_some(), told, "{fields}");
+        let trades = trades.and_then(Value::as_array).map(Vec::len);
+        assert_eq!(trades.unwrap_or(1), 1);
+    }
+}
+
+#[tokio::test]
+async fn s3_3_ledger_entries_come_by_list_and_by_every_kind_that_there_is() {
+    let rig = filled().await;
+    let ledger = rig.call("Ledgers", "").await;
+    let both = ids(&ledger["ledger"]);
+    assert_eq!(both.len(), 2);
+    let list = format!("id={}", both.join(","));
+    assert_eq!(rig.call("QueryLedgers", &list).await, ledger["ledger"]);
+    for kind in [
+        "all",
+        "trade",
+        "deposit",
+        "withdrawal",
+        "transfer",
+        "margin",
+        "adjustment",
+        "rollover",
+        "credit",
+        "settled",
+        "staking",
+        "dividend",
+        "sale",
+        "nft_rebate",
+    ] {
+        rig.hands.advance(Duration::from_secs(2));
+        let told = rig.call("Ledgers", &format!("type={kind}")).await;
+        let some = ["all", "trade"].contains(&kind);
+        assert_eq!(told["count"], if some { 2 } else { 0 }, "{kind}");
+    }
+    let trades = rig.call("TradesHistory", "").await;
+    assert_eq!(trades["count"], 1);
+    for (kind, count) in [
+        ("all", 1),
+        ("no position", 1),
+        ("any position", 0),
+        ("closed position", 0),
+        ("closing position", 0),
+    ] {
+        rig.hands.advance(Duration::from_secs(2));
+        let told = rig.call("TradesHistory", &format!("type={kind}")).await;
+        assert_eq!(told["count"], count, "{kind}");
     }
 }

@@ -382,13 +382,10 @@ fn render_ledger<'a>(
         .collect()
 }
 
-/// `OpenPositions`: none. The venue answers a list where positions would be consolidated, else a map.
+/// `OpenPositions`: none. The venue answers a list then, though positions that there are come in a map unless they are consolidated.
 pub(super) fn open_positions(call: &Call<'_>) -> Answer {
     call.require(Permission::QueryOpenTrades)?;
-    if call.params.text("consolidation").is_some() {
-        return result(&[(); 0]);
-    }
-    result(&Entries::<(), ()>(Vec::new()))
+    result(&[(); 0])
 }
 
 fn wanted<'a>(call: &Call<'a>, name: &str) -> Result<Vec<&'a str>, Failure> {
