@@ -112,6 +112,10 @@ async fn s3_4_a_close_that_is_none_is_refused() {
             "EGeneral:Invalid arguments:close[price]",
         ),
         (
+            "close[ordertype]=trailing-stop-limit&close[price]=%2b5&close[price2]=57000.0",
+            "EGeneral:Invalid arguments:close[price2]",
+        ),
+        (
             "close[ordertype]=limit&close[price]=-100%25",
             "EOrder:Invalid price",
         ),

@@ -155,3 +155,66 @@ async fn s3_4_prices_that_lead_nowhere_are_refused() {
         assert_eq!(refused, error, "{fields}");
     }
 }
+
+#[tokio::test]
+async fn s3_4_relative_prices_stay_relative_and_what_they_come_to_is_told_beside() {
+    let rig = traded().await;
+    for (fields, price, trigger) in [
+        (
+            "ordertype=take-profit&price=%2b10%25",
+            "+10.0000%",
+            "67100.00000",
+        ),
+        ("ordertype=stop-loss&price=-1000", "-1000.0", "60000.00000"),
+        (
+            "ordertype=stop-loss&price=%2310%25",
+            "-10.0000%",
+            "54900.00000",
+        ),
+    ] {
+        let added = rig.call("AddOrder", &format!("{SELL}&{fields}")).await;
+        let id = added["txid"][0].as_str().unwrap();
+        let row = &rig.call("QueryOrders", &format!("txid={id}")).await[id];
+        assert_eq!(
+            (&row["descr"]["price"], &row["stopprice"]),
+            (&json!(price), &json!(trigger)),
+            "{fields}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn s3_4_trailing_orders_take_distances_alone() {
+    let rig = traded().await;
+    let (price, price2) = (
+        Some("EGeneral:Invalid arguments:price"),
+        Some("EGeneral:Invalid arguments:price2"),
+    );
+    for (fields, words) in [
+        ("trailing-stop&price=%2b100", None),
+        ("trailing-stop&price=-100", price),
+        ("trailing-stop&price=60000.0", price),
+        ("trailing-stop-limit&price=%2b1%25&price2=%2b10", None),
+        ("trailing-stop-limit&price=%2b1%25&price2=-10", None),
+        ("trailing-stop-limit&price=%2b1%25&price2=60000.0", price2),
+    ] {
+        let order = format!("{SELL}&validate=true&ordertype={fields}");
+        let answer = rig.form("AddOrder", &order).await;
+        assert_eq!(answer["error"][0].as_str(), words, "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn s3_4_amended_prices_may_be_told_from_the_last_trades() {
+    let rig = traded().await;
+    let added = rig
+        .call("AddOrder", &format!("{SELL}&ordertype=limit&price=70000.0"))
+        .await;
+    let id = added["txid"][0].as_str().unwrap();
+    for (limit, price) in [("%2b5%25", "64050.0"), ("%2b500", "61500.0")] {
+        rig.call("AmendOrder", &format!("txid={id}&limit_price={limit}"))
+            .await;
+        let row = &rig.call("QueryOrders", &format!("txid={id}")).await[id];
+        assert_eq!(row["descr"]["price"], price, "{limit}");
+    }
+}

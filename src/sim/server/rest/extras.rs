@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     sim::{
-        matching::{Close, Extras, FeeCurrency, TriggerKind},
+        matching::{Close, Extras, FeeCurrency, Offset, TriggerKind},
         server::{
             order_type::OrderType,
             terms::{self, NO_NAME_WITH_CLOSE},
@@ -70,7 +70,10 @@ fn close(params: &Params, at: Setting<'_>) -> Result<Option<Close>, Failure> {
     if trailing && !price.is_distance() {
         return Err(Failure::argument("close[price]"));
     }
-    let limit = || prices::named(close, "price2", "close[price2]", at);
+    let limit = || match prices::named(close, "price2", "close[price2]", at)? {
+        Offset::At(_) if trailing => Err(Failure::argument("close[price2]")),
+        limit @ (Offset::At(_) | Offset::Percent(_) | Offset::Quote(_)) => Ok(limit),
+    };
     Ok(Some(Close {
         trigger: Some((trigger, price)),
         limit: kind.limit.then(limit).transpose()?,

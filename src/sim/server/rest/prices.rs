@@ -53,7 +53,11 @@ pub(super) fn read(params: &Params, at: Setting<'_>) -> Result<Prices, Failure> 
     }
     let limit = match (at.kind.limit, trailing) {
         (false, _) => None,
-        (true, true) => Some(asked(params, "price2", at)?),
+        // It follows the trigger, so it is told from there.
+        (true, true) => match asked(params, "price2", at)? {
+            Offset::At(_) => return Err(Failure::argument("price2")),
+            distance @ (Offset::Percent(_) | Offset::Quote(_)) => Some(distance),
+        },
         // From the last trade's, not from the trigger's.
         (true, false) => Some(Offset::At(at.settled(asked(params, "price2", at)?)?)),
     };
