@@ -265,3 +265,43 @@ async fn s3_1_a_text_that_is_no_boolean_places_nothing() {
         error
     );
 }
+
+#[tokio::test]
+async fn s3_1_what_changes_an_order_takes_forms_with_nested_keys_and_json_alike() {
+    let rig = Rig::start().await;
+    for (endpoint, form, members) in [
+        (
+            "AmendOrder",
+            "txid=ID&order_qty=0.03",
+            r#","txid":"ID","order_qty":0.03"#,
+        ),
+        (
+            "EditOrder",
+            "txid=ID&pair=XBTUSD&volume=0.03",
+            r#","txid":"ID","pair":"XBTUSD","volume":"0.03""#,
+        ),
+        ("OrderAmends", "order_id=ID", r#","order_id":"ID""#),
+        ("CancelOrder", "txid=ID", r#","txid":"ID""#),
+        ("CancelOrderBatch", "orders[0]=ID", r#","orders":["ID"]"#),
+        (
+            "Level3",
+            "pair=XBTUSD&depth=250",
+            r#","pair":"XBTUSD","depth":250"#,
+        ),
+        ("GetWebSocketsToken", "", ""),
+        ("GetApiKeyInfo", "", ""),
+    ] {
+        for json in [false, true] {
+            rig.hands.advance(Duration::from_secs(60));
+            let added = rig.call("AddOrder", ORDER).await;
+            let id = added["txid"][0].as_str().unwrap();
+            let nonce = rig.next_nonce();
+            let (body, kind) = match json {
+                true => (format!(r#"{{"nonce":{nonce}{members}}}"#), JSON),
+                false => (format!("nonce={nonce}&{form}"), FORM),
+            };
+            let body = body.replace("ID", id);
+            good(rig.signed(endpoint, &body, nonce, kind).await.json());
+        }
+    }
+}

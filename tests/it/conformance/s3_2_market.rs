@@ -202,3 +202,62 @@ async fn s3_2_trades_page_from_zero_to_the_last_one_without_a_gap() {
     }
     assert_eq!(met, (1..=6_200).collect::<Vec<_>>());
 }
+
+/// A trade among agents.
+fn trade(rig: &Rig, price: &str, qty: &str) {
+    for side in [Side::Sell, Side::Buy] {
+        rig.agent(side, "BTC/USD", price, qty);
+    }
+}
+
+#[tokio::test]
+async fn s3_2_today_starts_at_midnight_and_the_day_is_the_last_24_hours() {
+    let rig = Rig::start().await;
+    let hour = Duration::from_secs(3600);
+    trade(&rig, "100.0", "1");
+    rig.hands.advance(hour * 20);
+    trade(&rig, "110.0", "1");
+    for (later, day, count) in [
+        (hour, ["100.00000", "2.00000000", "105.00000"], 2),
+        (hour * 4, ["110.00000", "1.00000000", "110.00000"], 1),
+    ] {
+        rig.hands.advance(later);
+        let told = &rig.ask("Ticker?pair=XBTUSD").await["XXBTZUSD"];
+        let [low, volume, average] = day;
+        assert_eq!(told["o"], "110.00000", "the first one of today");
+        assert_eq!(told["l"], json!(["110.00000", low]));
+        assert_eq!(told["v"], json!(["1.00000000", volume]));
+        assert_eq!(told["p"], json!(["110.00000", average]));
+        assert_eq!(told["t"], json!([1, count]));
+    }
+}
+
+#[tokio::test]
+async fn s3_2_trades_tell_the_takers_side_and_whether_it_named_a_price() {
+    let rig = Rig::start().await;
+    rig.agent(Side::Buy, "BTC/USD", "100.0", "1");
+    let order = "pair=XBTUSD&type=sell&volume=0.01&ordertype=";
+    rig.call("AddOrder", &format!("{order}market")).await;
+    rig.call("AddOrder", &format!("{order}limit&price=99.0"))
+        .await;
+    trade(&rig, "101.0", "1");
+    let told = rig.ask("Trades?pair=XBTUSD&since=0").await;
+    let rows = told["XXBTZUSD"].as_array().unwrap().iter();
+    let kinds: Vec<_> = rows.map(|row| (row[3].clone(), row[4].clone())).collect();
+    let kind = |side: &str, kind: &str| (json!(side), json!(kind));
+    assert_eq!(kinds, [kind("s", "m"), kind("s", "l"), kind("b", "l")]);
+}
+
+#[tokio::test]
+async fn s3_2_spreads_are_the_latest_200() {
+    let rig = Rig::start().await;
+    rig.agent(Side::Sell, "BTC/USD", "900.0", "1");
+    for dollars in 100..350 {
+        rig.agent(Side::Buy, "BTC/USD", &format!("{dollars}.0"), "1");
+    }
+    let told = rig.ask("Spread?pair=XBTUSD").await;
+    let rows = told["XXBTZUSD"].as_array().unwrap();
+    assert_eq!(rows.len(), 200);
+    assert_eq!(rows[0][1], "150.00000");
+    assert_eq!(rows[199][1], "349.00000");
+}

@@ -73,7 +73,7 @@ async fn s3_3_a_book_order_by_order_has_queues_ids_and_nanoseconds() {
 #[tokio::test]
 async fn s3_3_the_depth_of_an_order_by_order_book_counts_prices() {
     let rig = Rig::start().await;
-    for tick in 0..120 {
+    for tick in 0..300 {
         for _ in 0..2 {
             rig.agent(
                 Side::Buy,
@@ -87,8 +87,10 @@ async fn s3_3_the_depth_of_an_order_by_order_book_counts_prices() {
         ("", 200),
         ("&depth=10", 20),
         ("&depth=25", 50),
-        ("&depth=0", 240),
-        ("&depth=1000", 240),
+        ("&depth=100", 200),
+        ("&depth=250", 500),
+        ("&depth=1000", 600),
+        ("&depth=0", 600),
     ] {
         let book = rig.call("Level3", &format!("pair=XBTUSD{depth}")).await;
         assert_eq!(ids(&book["bids"]).len(), orders, "{depth}");

@@ -110,3 +110,81 @@ async fn s3_3_closed_orders_come_in_pages_newest_first() {
         "EGeneral:Invalid arguments:start"
     );
 }
+
+#[tokio::test]
+async fn s3_3_an_orders_status_is_pending_open_closed_canceled_or_expired() {
+    let rig = Rig::start().await;
+    let limit = BUY.replace("volume=0.02", "volume=0.01");
+    let mut ids = Vec::new();
+    for more in [
+        "starttm=%2b3600",
+        "userref=1",
+        "userref=2",
+        "userref=3",
+        "expiretm=%2b60",
+    ] {
+        let added = rig.call("AddOrder", &format!("{limit}&{more}")).await;
+        ids.push(added["txid"][0].as_str().unwrap().to_owned());
+    }
+    // The first that rests is filled, and the second in part.
+    rig.agent(Side::Sell, "BTC/USD", "61000.0", "0.015");
+    rig.call("CancelOrder", "txid=2").await;
+    rig.hands.advance(Duration::from_secs(60));
+    rig.venue.elapse();
+    let orders = rig
+        .call("QueryOrders", &format!("txid={}", ids.join(",")))
+        .await;
+    let told: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            let text = |name: &str| orders[id][name].as_str().unwrap();
+            (text("status"), text("vol_exec"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("pending", "0.00000000"),
+            ("closed", "0.01000000"),
+            ("canceled", "0.00500000"),
+            ("open", "0.00000000"),
+            ("expired", "0.00000000"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn s3_3_what_happened_to_an_order_is_listed_in_misc() {
+    let rig = Rig::start().await;
+    for side in [Side::Sell, Side::Buy] {
+        rig.agent(side, "BTC/USD", "61000.0", "0.01");
+    }
+    let sell = "pair=XBTUSD&type=sell&volume=0.02&ordertype=";
+    let mut ids = Vec::new();
+    for more in [
+        "stop-loss-limit&price=60500.0&price2=60400.0",
+        "take-profit-limit&price=61500.0&price2=61600.0",
+        "limit&price=62000.0",
+    ] {
+        let added = rig.call("AddOrder", &format!("{sell}{more}")).await;
+        ids.push(added["txid"][0].as_str().unwrap().to_owned());
+    }
+    rig.call("AmendOrder", &format!("txid={}&order_qty=0.03", ids[2]))
+        .await;
+    for price in ["60500.0", "61500.0"] {
+        for side in [Side::Buy, Side::Sell] {
+            rig.agent(side, "BTC/USD", price, "0.01");
+        }
+        // What the stop leaves in the book is taken before the price rises.
+        rig.agent(Side::Buy, "BTC/USD", "60400.0", "0.02");
+    }
+    rig.agent(Side::Buy, "BTC/USD", "62000.0", "0.03");
+    let orders = rig
+        .call("QueryOrders", &format!("txid={}", ids.join(",")))
+        .await;
+    let told = ids.iter().map(|id| orders[id]["misc"].as_str().unwrap());
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        ["stopped", "touched", "partial,amended"]
+    );
+}

@@ -126,3 +126,22 @@ async fn s3_4_many_orders_are_placed_and_canceled_at_once() {
     assert_eq!(rig.call("CancelAll", "").await, json!({"count": 2}));
     assert_eq!(rig.call("CancelAll", "").await, json!({"count": 0}));
 }
+
+#[tokio::test]
+async fn s3_4_a_batch_has_2_to_15_orders_and_may_be_checked_only() {
+    let rig = Rig::start().await;
+    let order = r#"{"type":"buy","ordertype":"limit","price":"100","volume":"0.01"}"#;
+    for count in [1, 2, 15, 16] {
+        let orders = vec![order; count].join(",");
+        let fields = format!(r#""pair":"XBTUSD","validate":true,"orders":[{orders}]"#);
+        let answer = rig.json("AddOrderBatch", &fields).await;
+        if (2..=15).contains(&count) {
+            let rows = good(answer)["orders"].as_array().unwrap().clone();
+            assert_eq!(rows.len(), count);
+            assert!(rows.iter().all(|row| row.get("txid").is_none()));
+        } else {
+            assert_eq!(bad(&answer), "EGeneral:Invalid arguments:orders", "{count}");
+        }
+    }
+    assert_eq!(rig.call("OpenOrders", "").await, json!({"open": {}}));
+}

@@ -125,3 +125,33 @@ async fn s3_4_a_cost_order_spends_what_it_names() {
         "EGeneral:Invalid arguments:volume"
     );
 }
+
+#[tokio::test]
+async fn s3_4_an_edit_names_one_order_and_inherits_no_flag() {
+    let rig = Rig::start().await;
+    rig.agent(Side::Sell, "BTC/USD", "62000.0", "1");
+    for _ in 0..2 {
+        rig.call("AddOrder", &format!("{BUY}&oflags=post&userref=7"))
+            .await;
+    }
+    let edit = "pair=XBTUSD&price=62000.0";
+    assert_eq!(
+        rig.refused("EditOrder", &format!("txid=7&{edit}")).await,
+        "EOrder:Invalid order"
+    );
+    let open = rig.call("OpenOrders", "").await;
+    let id = open["open"].as_object().unwrap().keys().next().unwrap();
+    let post = format!("txid={id}&{edit}&oflags=post");
+    assert_eq!(
+        rig.refused("EditOrder", &post).await,
+        "EOrder:Post only order"
+    );
+    let edited = rig.call("EditOrder", &format!("txid={id}&{edit}")).await;
+    let new = edited["txid"].as_str().unwrap();
+    let order = &rig.call("QueryOrders", &format!("txid={new}")).await[new];
+    assert_eq!(
+        (&order["status"], &order["oflags"]),
+        (&json!("closed"), &json!("fciq")),
+        "it took"
+    );
+}

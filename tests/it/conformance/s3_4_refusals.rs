@@ -109,3 +109,35 @@ async fn s3_4_what_an_order_may_not_ask_for_is_refused_in_the_venues_words() {
     let twice = rig.refused("AddOrder", &usual).await;
     assert_eq!(twice, "EGeneral:Invalid arguments:cl_ord_id not unique");
 }
+
+#[tokio::test]
+async fn s3_4_a_deadline_lies_two_seconds_to_a_minute_ahead() {
+    let rig = Rig::start().await;
+    for (deadline, good) in [
+        ("08:00:01.999Z", false),
+        ("08:00:02Z", true),
+        ("08:01:00Z", true),
+        ("08:01:00.001Z", false),
+    ] {
+        let order = format!("{BUY}&validate=true&deadline=2026-09-01T{deadline}");
+        let answer = rig.form("AddOrder", &order).await;
+        let words = answer["error"][0].as_str();
+        let invalid = Some("EGeneral:Invalid arguments:deadline");
+        assert_eq!(words, invalid.filter(|_| !good), "{deadline}");
+    }
+}
+
+#[tokio::test]
+async fn s3_4_an_iceberg_shows_a_fifteenth_at_least() {
+    let rig = Rig::start().await;
+    let order = BUY.replace("limit&", "iceberg&");
+    for (shown, words) in [
+        ("0.00133333", Some("EGeneral:Invalid arguments:display_qty")),
+        ("0.00133334", None),
+        ("0.02", None),
+    ] {
+        let order = format!("{order}&validate=true&displayvol={shown}");
+        let answer = rig.form("AddOrder", &order).await;
+        assert_eq!(answer["error"][0].as_str(), words, "{shown}");
+    }
+}
