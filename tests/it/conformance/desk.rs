@@ -11,7 +11,7 @@ use tradingd::{
 };
 
 use crate::{
-    sim_rest::rig::{FORM, START, exchange, sign_with},
+    sim_rest::rig::{FORM, SECRET, START, exchange, sign, sign_with},
     sim_ws::rig::{Rig, quiet},
     support::ws::Client,
 };
@@ -150,4 +150,32 @@ pub(super) fn row(frame: &str) -> Value {
 
 pub(super) fn read(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The text of an answer to a form of any key.
+pub(super) async fn call_as(desk: &Desk, key: &str, nonce: u64, endpoint: &str) -> String {
+    let (path, body) = (format!("/0/private/{endpoint}"), format!("nonce={nonce}"));
+    let signature = sign(&path, &nonce.to_string(), &body);
+    let headers = [
+        ("API-Key", key),
+        ("API-Sign", &signature),
+        ("Content-Type", FORM),
+    ];
+    let stream = TcpStream::connect(desk.sim.addresses().rest).await.unwrap();
+    exchange(Stream::Plain(stream), "POST", &path, &headers, &body)
+        .await
+        .body
+}
+
+/// Two keys of one account, `A` and `B`, that sign with the secret of the vectors.
+pub(super) async fn two_keys() -> Desk {
+    let key = |name: &str| {
+        format!("[[keys]]\nname = \"{name}\"\nkey = \"{name}\"\nsecret = \"{SECRET}\"\n")
+    };
+    let keys: Settings = toml::from_str(&(key("A") + &key("B"))).unwrap();
+    Desk::with(Settings {
+        keys: keys.keys,
+        ..quiet()
+    })
+    .await
 }

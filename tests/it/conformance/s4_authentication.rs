@@ -1,6 +1,7 @@
 //! §4.1 and §4.2 Signatures and nonces. Elsewhere: lockouts → `s4_2_lockouts`; passwords → `s4_3_passwords`; keys → `s4_5_keys`;
 //! a call that another one overtakes → `sim_rest/bad_answers.rs`.
 
+use super::desk::{call_as, read, two_keys};
 use crate::sim_rest::rig::{FORM, JSON, Rig, Setup, bad, good, sign};
 
 /// Path, body, kind of body and signature of the vectors.
@@ -181,4 +182,31 @@ async fn s4_2_a_nonce_window_lets_calls_overtake_each_other_once() {
             assert_eq!(bad(&answer), "EAPI:Invalid nonce", "{nonce}");
         }
     }
+}
+
+#[tokio::test]
+async fn s4_2_every_key_has_nonces_of_its_own() {
+    let desk = two_keys().await;
+    for (key, nonce, words) in [
+        ("A", 900, None),
+        ("B", 5, None),
+        ("A", 5, Some("EAPI:Invalid nonce")),
+        ("B", 6, None),
+        ("A", 901, None),
+    ] {
+        let answer = read(&call_as(&desk, key, nonce, "Balance").await);
+        assert_eq!(answer["error"][0].as_str(), words, "{key} {nonce}");
+    }
+}
+
+#[tokio::test]
+async fn s4_2_a_call_with_a_used_nonce_does_nothing() {
+    let rig = Rig::start().await;
+    let order = "nonce=7&pair=XBTUSD&type=buy&ordertype=limit&price=100&volume=0.01";
+    for words in [None, Some("EAPI:Invalid nonce")] {
+        let answer = rig.signed("AddOrder", order, 7, FORM).await.json();
+        assert_eq!(answer["error"][0].as_str(), words);
+    }
+    let open = rig.call("OpenOrders", "").await;
+    assert_eq!(open["open"].as_object().unwrap().len(), 1);
 }

@@ -9,36 +9,107 @@ use tradingd::{
     types::Timestamp,
 };
 
+use super::desk::{call_as, read, two_keys};
 use crate::sim_rest::rig::{Rig, Setup, bad, exchange};
 
+/// Calls until one is refused, that one left out.
+async fn room(rig: &Rig) -> usize {
+    let mut calls = 0;
+    loop {
+        let answer = rig.form("Balance", "").await;
+        match answer["error"][0].as_str() {
+            None => calls += 1,
+            Some(words) => {
+                assert_eq!(words, "EAPI:Rate limit exceeded");
+                return calls;
+            }
+        }
+    }
+}
+
 #[tokio::test]
-async fn s5_1_the_call_counter_goes_by_tier_and_lets_orders_through() {
-    for (tier, most) in [
-        (Tier::Starter, 15),
-        (Tier::Intermediate, 20),
-        (Tier::Pro, 20),
+async fn s5_1_each_endpoint_has_its_cost_and_orders_have_none() {
+    let rig = Rig::start().await;
+    for (endpoint, cost) in [
+        ("Ledgers", 2),
+        ("TradesHistory", 2),
+        ("AddOrder", 0),
+        ("AmendOrder", 0),
+        ("EditOrder", 0),
+        ("CancelOrder", 0),
+        ("AddOrderBatch", 0),
+        ("CancelOrderBatch", 0),
+        ("CancelAll", 1),
+        ("CancelAllOrdersAfter", 1),
+        ("GetWebSocketsToken", 1),
+        ("GetApiKeyInfo", 1),
+        ("Balance", 1),
+        ("BalanceEx", 1),
+        ("TradeBalance", 1),
+        ("TradeVolume", 1),
+        ("OpenOrders", 1),
+        ("ClosedOrders", 1),
+        ("QueryOrders", 1),
+        ("OrderAmends", 1),
+        ("QueryTrades", 1),
+        ("QueryLedgers", 1),
+        ("OpenPositions", 1),
+        ("Level3", 1),
+    ] {
+        rig.hands.advance(Duration::from_secs(100));
+        // Whether or not it is what it should be, a call costs.
+        rig.form(endpoint, "pair=XBTUSD").await;
+        assert_eq!(room(&rig).await, 20 - cost, "{endpoint}");
+        // Nor does a full counter stop what costs nothing.
+        let full = rig.form(endpoint, "pair=XBTUSD").await;
+        let limited = full["error"][0] == "EAPI:Rate limit exceeded";
+        assert_eq!(limited, cost > 0, "{endpoint}: {full}");
+    }
+}
+
+#[tokio::test]
+async fn s5_1_the_tier_decides_how_much_the_counter_holds_and_how_fast_it_falls() {
+    for (tier, most, hundred) in [
+        (Tier::Starter, 15, 33),
+        (Tier::Intermediate, 20, 50),
+        (Tier::Pro, 20, 100),
     ] {
         let rig = Rig::with(Setup {
             tier,
             ..Setup::default()
         })
         .await;
-        rig.call("Ledgers", "").await;
-        rig.call("TradesHistory", "").await;
-        for _ in 4..most {
-            rig.call("Balance", "").await;
-        }
+        assert_eq!(room(&rig).await, most, "{tier:?}");
+        // A second's decay is a fraction of a call: in ten seconds it is a tenth of what it is in a hundred.
+        rig.hands.advance(Duration::from_secs(10));
+        assert_eq!(room(&rig).await, hundred / 10, "{tier:?}");
+        rig.hands.advance(Duration::from_secs(100));
+        assert_eq!(room(&rig).await, most.min(hundred), "{tier:?}");
+    }
+}
+
+#[tokio::test]
+async fn s5_1_calls_made_while_limited_prolong_it() {
+    let rig = Rig::start().await;
+    assert_eq!(room(&rig).await, 20);
+    for _ in 0..10 {
+        rig.hands.advance(Duration::from_millis(900));
         assert_eq!(rig.refused("Balance", "").await, "EAPI:Rate limit exceeded");
-        assert_eq!(
-            rig.refused("CancelAll", "").await,
-            "EAPI:Rate limit exceeded"
-        );
-        let order = "pair=XBTUSD&type=buy&ordertype=limit&price=100&volume=0.01";
-        let added = rig.call("AddOrder", order).await;
-        let id = added["txid"][0].as_str().unwrap();
-        rig.call("CancelOrder", &format!("txid={id}")).await;
-        rig.hands.advance(Duration::from_secs(4));
-        rig.call("Balance", "").await;
+    }
+    rig.hands.advance(Duration::from_secs(1));
+    rig.call("Balance", "").await;
+}
+
+#[tokio::test]
+async fn s5_1_each_key_has_its_own_counter() {
+    let desk = two_keys().await;
+    for (key, words) in [("A", Some("EAPI:Rate limit exceeded")), ("B", None)] {
+        let mut last = None;
+        for nonce in 1..=if key == "A" { 21 } else { 20 } {
+            let answer = read(&call_as(&desk, key, nonce, "Balance").await);
+            last = answer["error"][0].as_str().map(str::to_owned);
+        }
+        assert_eq!(last.as_deref(), words, "{key}");
     }
 }
 
