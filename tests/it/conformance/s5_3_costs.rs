@@ -94,6 +94,14 @@ impl Counted {
         self.counts(method, params).await.pop().unwrap()
     }
 
+    /// The counter of BTC/USD to the last digit, which reports do not tell.
+    fn counter(&self) -> Decimal {
+        let pair = self.rig.pair("BTC/USD");
+        let account = self.rig.sim.accounts()[0].id;
+        let venue = self.rig.sim.venue();
+        venue.read(|view| view.exchange.counter(venue.clock().now(), account, pair))
+    }
+
     /// Adds an order that rests far away; its id.
     async fn add(&mut self) -> String {
         let order = limit("buy", "10000.0", "0.01", "");
@@ -131,13 +139,7 @@ async fn s5_3_each_order_of_a_batch_costs_half_a_point_though_it_is_refused() {
         reply.to_string().contains("EOrder:Insufficient funds"),
         "{reply}"
     );
-    let pair = counted.rig.pair("BTC/USD");
-    let counter = counted.rig.sim.venue().read(|view| {
-        let account = counted.rig.sim.accounts()[0].id;
-        let now = counted.rig.sim.venue().clock().now();
-        view.exchange.counter(now, account, pair)
-    });
-    assert_eq!(counter, "2.5".parse().unwrap());
+    assert_eq!(counted.counter(), points("2.5"));
 }
 
 #[tokio::test]
@@ -270,4 +272,116 @@ async fn s5_3_a_refused_order_costs_its_point_and_one_that_is_only_checked_costs
     assert_eq!(counter(&rig), points("3"));
     rig.call("CancelAll", "").await;
     assert_eq!(counter(&rig), points("3"), "nothing was affected");
+}
+
+/// What the counter of BTC/USD is without what has decayed: the tier falls by one a second.
+async fn spent(counted: &mut Counted, method: &str, params: &str) -> f64 {
+    let count = counted.count(method, params).await;
+    count.as_f64().unwrap()
+}
+
+#[tokio::test]
+async fn s5_3_an_edit_costs_by_the_age_of_the_order() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    for (age, cost) in [
+        (0_u32, 7.0),
+        (4_999, 7.0),
+        (5_000, 6.0),
+        (10_000, 5.0),
+        (15_000, 3.0),
+        (45_000, 2.0),
+        (90_000, 1.0),
+        (300_000, 1.0),
+    ] {
+        counted.hands.advance(Duration::from_secs(600));
+        let id = counted.add().await;
+        counted.hands.advance(Duration::from_millis(age.into()));
+        let edit = format!(r#""order_id":"{id}","symbol":"BTC/USD","order_qty":0.02"#);
+        let told = spent(&mut counted, "edit_order", &edit).await;
+        let left = (1.0 - f64::from(age) / 1_000.0).max(0.0);
+        assert!((told - left - cost).abs() < 0.01, "{age} ms: {told}");
+    }
+}
+
+#[tokio::test]
+async fn s5_3_a_batch_of_cancels_costs_each_orders_cancel() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    for (age, cost) in [
+        (0, 8.0),
+        (5, 6.0),
+        (10, 5.0),
+        (15, 4.0),
+        (45, 2.0),
+        (90, 1.0),
+        (300, 0.0),
+    ] {
+        counted.hands.advance(Duration::from_secs(600));
+        let ids = [
+            counted.add().await,
+            counted.add().await,
+            counted.add().await,
+        ];
+        counted.hands.advance(Duration::from_secs(age));
+        let batch = format!(r#""orders":["{}"]"#, ids.join("\",\""));
+        let told = spent(&mut counted, "batch_cancel", &batch).await;
+        let left = if age == 0 { 3.0 } else { 0.0 };
+        assert!((told - left - 3.0 * cost).abs() < 0.01, "{age} s: {told}");
+    }
+}
+
+#[tokio::test]
+async fn s5_3_an_order_is_as_old_as_its_last_amend() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    let id = counted.add().await;
+    counted.hands.advance(Duration::from_secs(400));
+    let amend = format!(r#""order_id":"{id}","order_qty":0.02"#);
+    assert_eq!(counted.count("amend_order", &amend).await, 1);
+    counted.hands.advance(Duration::from_secs(4));
+    let cancel = format!(r#""order_id":["{id}"]"#);
+    assert_eq!(counted.count("cancel_order", &cancel).await, 8);
+}
+
+#[tokio::test]
+async fn s5_3_what_the_venue_does_with_an_order_is_free() {
+    let mut counted = Counted::start(Tier::Starter).await;
+    let pair = counted.rig.pair("BTC/USD");
+    counted.rig.two_sided(pair);
+    // Two fills; then it stands in its own way; then the rest of an immediate order is canceled.
+    for (order, cost) in [
+        (limit("buy", "60010.0", "0.5", ""), 1),
+        (limit("buy", "60005.0", "0.1", ""), 2),
+        (limit("sell", "60005.0", "0.1", ""), 3),
+        (limit("buy", "60010.0", "2", r#","time_in_force":"ioc""#), 4),
+    ] {
+        assert_eq!(counted.count("add_order", &order).await, cost, "{order}");
+    }
+    // Nor does it cost that an order expires.
+    let soon = counted
+        .rig
+        .sim
+        .venue()
+        .clock()
+        .now()
+        .after(Duration::from_secs(5));
+    let expiry = format!(
+        r#","time_in_force":"gtd","expire_time":"{}""#,
+        soon.rfc3339(0)
+    );
+    let order = limit("buy", "10000.0", "0.01", &expiry);
+    assert_eq!(counted.count("add_order", &order).await, 5);
+    counted.hands.advance(Duration::from_secs(5));
+    counted.rig.sim.venue().elapse();
+    let expired = |frame: &Value| frame["data"][0]["exec_type"] == "expired";
+    let report = counted.client.until(expired).await;
+    assert_eq!(report["data"][0]["ratecount"], 0);
+}
+
+#[tokio::test]
+async fn s5_3_fifty_orders_have_decayed_to_26_6_after_ten_seconds() {
+    let mut counted = Counted::start(Tier::Intermediate).await;
+    for _ in 0..50 {
+        counted.add().await;
+    }
+    counted.hands.advance(Duration::from_secs(10));
+    assert_eq!(counted.counter(), points("26.6"));
 }

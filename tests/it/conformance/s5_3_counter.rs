@@ -114,7 +114,11 @@ async fn s5_3_the_threshold_is_the_tiers_and_the_counter_is_the_pairs() {
 
 #[tokio::test]
 async fn s5_3_open_orders_are_capped_by_tier_and_pair() {
-    for (tier, most) in [(Tier::Starter, 60), (Tier::Intermediate, 80)] {
+    for (tier, most) in [
+        (Tier::Starter, 60),
+        (Tier::Intermediate, 80),
+        (Tier::Pro, 225),
+    ] {
         let settings = Settings { tier, ..quiet() };
         let desk = Desk::with(settings).await;
         let (mut client, token) = desk.trader().await;
@@ -126,5 +130,40 @@ async fn s5_3_open_orders_are_capped_by_tier_and_pair() {
             let expected = (count == most).then_some("EOrder:Orders limit exceeded");
             assert_eq!(words, expected, "{tier:?} {count}");
         }
+    }
+}
+
+#[tokio::test]
+async fn s5_3_the_tier_decides_the_threshold_and_how_fast_the_counter_falls() {
+    for (tier, threshold, decay) in [
+        (Tier::Starter, 60, 1.0),
+        (Tier::Intermediate, 125, 2.34),
+        (Tier::Pro, 180, 3.75),
+    ] {
+        let desk = Desk::with(Settings { tier, ..quiet() }).await;
+        let (mut client, token) = counted(&desk).await;
+        let mut spent = 0;
+        let refused = loop {
+            let (request, cost) = match spent % 9 {
+                0 => (add("a", &token), 1),
+                _ => (cancel("a", &token), 8),
+            };
+            let frames = ask(&mut client, &request).await;
+            if let Some(words) = read(&frames[0])["error"].as_str() {
+                assert_eq!(words, "EOrder:Rate limit exceeded");
+                break cost;
+            }
+            spent += cost;
+        };
+        assert!(
+            spent <= threshold && spent + refused > threshold,
+            "{tier:?}: {spent} and {refused}"
+        );
+        desk.hands.advance(Duration::from_secs(10));
+        let name = if spent % 9 == 0 { "a" } else { "b" };
+        let told = counter(&mut client, &add(name, &token)).await;
+        // Reports tell whole points, begun ones included.
+        let left = (f64::from(spent) - 10.0 * decay + 1.0).ceil();
+        assert!((told - left).abs() < 0.01, "{tier:?}: {told}, not {left}");
     }
 }
