@@ -3,10 +3,13 @@
 //! outcomes that stay unknown → `sim_rest/bad_answers.rs`, `sim_ws/faults.rs`; restarts and delistings → `sim_ws/statuses.rs`.
 
 use serde_json::Value;
-use tradingd::types::TradingStatus;
+use tradingd::{
+    sim::matching::OrderKind,
+    types::{Side, TradingStatus},
+};
 
 use super::desk::{Desk, ask, read, replies};
-use crate::support::ws::Client;
+use crate::{sim_rest::rig::Rig, support::ws::Client};
 
 /// One order as the socket and as REST has it.
 struct Order {
@@ -265,5 +268,62 @@ async fn s6_2_each_status_lets_through_what_it_is_named_for() {
             wires.set(whole, TradingStatus::Online);
             ask(&mut wires.client, &all).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn s6_2_nothing_is_matched_but_online_and_resting_orders_stay() {
+    let mut wires = Wires::open().await;
+    wires.send(&limit("buy", "60000.0", "0.5", NAMED)).await;
+    let pair = wires.desk.pair("BTC/USD");
+    for (status, words) in [
+        (TradingStatus::PostOnly, "EService:Market in post_only mode"),
+        (
+            TradingStatus::CancelOnly,
+            "EService:Market in cancel_only mode",
+        ),
+        (TradingStatus::Maintenance, "EService:Unavailable"),
+    ] {
+        wires.set(true, status);
+        // Neither what comes nor what is moved meets the other side.
+        wires
+            .desk
+            .hand(pair, Side::Sell, OrderKind::Market, 10_000_000);
+        let moved = "cl_ord_id=twice&limit_price=61600.0";
+        let answer = read(&wires.desk.call("AmendOrder", moved).await);
+        assert_eq!(answer["error"][0], words, "{status:?}");
+        wires.set(true, TradingStatus::Online);
+        let open = read(&wires.desk.call("OpenOrders", "cl_ord_id=twice").await);
+        let rows = open["result"]["open"].as_object().unwrap();
+        let row = rows.values().next().unwrap();
+        assert_eq!(row["vol_exec"], "0.00000000", "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn s6_2_rest_tells_the_status_of_the_venue_and_of_each_pair() {
+    let rig = Rig::start().await;
+    let pair = rig
+        .venue
+        .read(|view| view.exchange.universe().find_pair("XBTUSD").unwrap());
+    for (status, name) in [
+        (TradingStatus::PostOnly, "post_only"),
+        (TradingStatus::CancelOnly, "cancel_only"),
+        (TradingStatus::Maintenance, "maintenance"),
+        (TradingStatus::Online, "online"),
+    ] {
+        rig.venue
+            .change(|exchange| exchange.set_system_status(status));
+        assert_eq!(rig.ask("SystemStatus").await["status"], name);
+    }
+    for (status, name) in [
+        (TradingStatus::LimitOnly, "limit_only"),
+        (TradingStatus::ReduceOnly, "reduce_only"),
+    ] {
+        rig.venue
+            .change(|exchange| exchange.set_pair_status(pair, status));
+        let pairs = rig.ask("AssetPairs?pair=XBTUSD,ETHUSD").await;
+        assert_eq!(pairs["XXBTZUSD"]["status"], name);
+        assert_eq!(pairs["XETHZUSD"]["status"], "online");
     }
 }
