@@ -60,6 +60,8 @@ mod s5_4_attempts;
 mod s5_4_messages;
 mod s6_errors;
 mod s7_4_fees;
+mod s7_5_margin;
+mod s7_6_order_types;
 mod s7_names;
 mod s8_2_lag;
 mod s8_ids;

@@ -148,3 +148,70 @@ async fn s7_4_fees_in_base_are_told_by_the_flag_and_the_ledger() {
         assert_eq!(refused, "EGeneral:Invalid arguments:oflags");
     }
 }
+
+#[tokio::test]
+async fn s7_4_each_pair_lists_its_schedule_and_stablecoins_have_one_of_their_own() {
+    let rig = Rig::start().await;
+    let pairs = rig.ask("AssetPairs?pair=XBTUSD,USDTUSD").await;
+    let (spot, stable) = (&pairs["XXBTZUSD"], &pairs["USDTZUSD"]);
+    assert_eq!(
+        spot["fees"],
+        json!([
+            [0, 0.4],
+            [10_000, 0.35],
+            [50_000, 0.24],
+            [100_000, 0.22],
+            [250_000, 0.2],
+            [500_000, 0.18],
+            [1_000_000, 0.16],
+            [2_500_000, 0.14],
+            [5_000_000, 0.12],
+            [10_000_000, 0.1],
+        ])
+    );
+    assert_eq!(
+        spot["fees_maker"],
+        json!([
+            [0, 0.25],
+            [10_000, 0.2],
+            [50_000, 0.14],
+            [100_000, 0.12],
+            [250_000, 0.08],
+            [500_000, 0.06],
+            [1_000_000, 0.04],
+            [2_500_000, 0.02],
+            [5_000_000, 0],
+            [10_000_000, 0],
+        ])
+    );
+    assert_ne!(stable["fees"], spot["fees"]);
+    let told = rig.call("TradeVolume", "pair=USDTUSD").await;
+    let first = stable["fees"][0][1].as_f64().unwrap();
+    assert_eq!(told["fees"]["USDTZUSD"]["fee"], format!("{first:.4}"));
+}
+
+#[tokio::test]
+async fn s7_4_fees_are_in_quote_by_default_and_a_post_only_order_pays_the_makers() {
+    let rig = Rig::start().await;
+    rig.agent(Side::Buy, "BTC/USD", "60000.0", "0.01");
+    for (order, fee) in [
+        ("type=sell&ordertype=market&volume=0.01", "2.4000"),
+        (
+            "type=buy&ordertype=limit&price=59000.0&volume=0.01&oflags=post",
+            "1.4750",
+        ),
+    ] {
+        rig.call("AddOrder", &format!("pair=XBTUSD&{order}")).await;
+        if order.ends_with("post") {
+            rig.agent(Side::Sell, "BTC/USD", "59000.0", "0.01");
+        }
+        let ledger = rig.call("Ledgers", "").await;
+        let rows = ledger["ledger"].as_object().unwrap().values();
+        let paid = rows.filter(|row| row["asset"] == "ZUSD" && row["fee"] == fee);
+        assert_eq!(paid.count(), 1, "{ledger}");
+    }
+    let ledger = rig.call("Ledgers", "asset=XBT").await;
+    for row in ledger["ledger"].as_object().unwrap().values() {
+        assert_eq!(row["fee"], "0.0000000000");
+    }
+}
