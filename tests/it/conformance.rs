@@ -64,4 +64,6 @@ mod s7_5_margin;
 mod s7_6_order_types;
 mod s7_names;
 mod s8_2_lag;
+mod s8_3_unknown_outcomes;
+mod s8_4_reconnect;
 mod s8_ids;

@@ -188,3 +188,132 @@ async fn s8_5_ids_begin_with_their_letters_and_fees_of_fills_add_up() {
             .all(|id| id.starts_with('L'))
     );
 }
+
+#[tokio::test]
+async fn s8_1_a_duplicate_that_is_refused_costs_a_point() {
+    let desk = Desk::two_sided().await;
+    let (mut client, token) = desk.trader().await;
+    for points in 1..=3 {
+        reply(&mut client, &add("again", "50000.0", &token)).await;
+        let (pair, account) = (desk.pair("BTC/USD"), desk.sim.accounts()[0].id);
+        let venue = desk.sim.venue();
+        let counter = venue.read(|view| view.exchange.counter(venue.clock().now(), account, pair));
+        assert_eq!(
+            counter.to_string().parse::<f64>().unwrap(),
+            f64::from(points)
+        );
+    }
+}
+
+#[tokio::test]
+async fn s8_1_an_id_goes_neither_with_a_reference_nor_into_an_edit() {
+    let desk = Desk::two_sided().await;
+    let (mut client, token) = desk.trader().await;
+    let both =
+        add("own", "50000.0", &token).replace(r#""cl_ord_id""#, r#""order_userref":5,"cl_ord_id""#);
+    let words = "EGeneral:Invalid arguments:cl_ord_id";
+    assert_eq!(refusal(&mut client, &both).await, words);
+    let refused = read(&desk.call("AddOrder", &(form("own") + "&userref=5")).await);
+    assert_eq!(refused["error"], json!([words]));
+    ask(&mut client, &add("own", "50000.0", &token)).await;
+    let edit = format!(
+        r#"{{"method":"edit_order","params":{{"cl_ord_id":"own","symbol":"BTC/USD","order_qty":0.01,"token":"{token}"}}}}"#
+    );
+    assert_eq!(
+        refusal(&mut client, &edit).await,
+        "Unsupported field: 'cl_ord_id' for the given msg type: edit order"
+    );
+}
+
+#[tokio::test]
+async fn s8_1_an_order_is_amended_found_and_canceled_by_its_id_on_either_wire() {
+    let desk = Desk::two_sided().await;
+    let (mut client, token) = desk.trader().await;
+    for name in ["a", "b", "c"] {
+        ask(&mut client, &add(name, "50000.0", &token)).await;
+    }
+    let amend = format!(
+        r#"{{"method":"amend_order","params":{{"cl_ord_id":"a","order_qty":0.002,"token":"{token}"}}}}"#
+    );
+    assert_eq!(read(&reply(&mut client, &amend).await)["success"], true);
+    let amended = read(&desk.call("AmendOrder", "cl_ord_id=b&order_qty=0.002").await);
+    assert_eq!(amended["error"], json!([]));
+    for name in ["a", "b"] {
+        let found = read(&desk.call("QueryOrders", &format!("cl_ord_id={name}")).await);
+        let row = found["result"]
+            .as_object()
+            .unwrap()
+            .values()
+            .next()
+            .unwrap();
+        assert_eq!(row["vol"], "0.00200000");
+    }
+    let batch = format!(
+        r#"{{"method":"batch_cancel","params":{{"orders":[],"cl_ord_id":["a","b"],"token":"{token}"}}}}"#
+    );
+    assert_eq!(read(&reply(&mut client, &batch).await)["success"], true);
+    let canceled = read(&desk.call("CancelOrder", "cl_ord_id=c").await);
+    assert_eq!(canceled["result"]["count"], 1);
+}
+
+#[tokio::test]
+async fn s8_2_a_snapshot_has_the_open_orders_and_history_has_every_fill() {
+    let desk = Desk::documented().await;
+    let (mut client, token) = desk.trader().await;
+    ask(&mut client, &add("rests", "50000.0", &token)).await;
+    let many = add("many", "61000.0", &token).replace("0.001", "0.06");
+    ask(&mut client, &many).await;
+    for _ in 0..60 {
+        desk.hand(desk.pair("BTC/USD"), Side::Sell, OrderKind::Market, 100_000);
+    }
+    let (mut late, token) = desk.private().await;
+    let subscribe = format!(
+        r#"{{"method":"subscribe","params":{{"channel":"executions","snap_orders":true,"snap_trades":true,"token":"{token}"}}}}"#
+    );
+    let frames = ask(&mut late, &subscribe).await;
+    let rows: Vec<Vec<Value>> = of(&frames, "executions")
+        .iter()
+        .map(|frame| read(frame)["data"].as_array().unwrap().clone())
+        .collect();
+    assert_eq!(rows[0].len(), 1);
+    assert_eq!(rows[0][0]["cl_ord_id"], "rests");
+    assert_eq!(rows[1].len(), 50, "the last ones only");
+    let history = read(&desk.call("TradesHistory", "consolidate_taker=false").await);
+    assert_eq!(history["result"]["count"], 60);
+}
+
+#[tokio::test]
+async fn s8_5_a_canceled_order_keeps_what_was_filled_of_it() {
+    let desk = Desk::documented().await;
+    let (mut client, token) = desk.trader().await;
+    let order = add("part", "61000.0", &token).replace("0.001", "0.03");
+    ask(&mut client, &order).await;
+    desk.hand(
+        desk.pair("BTC/USD"),
+        Side::Sell,
+        OrderKind::Market,
+        1_000_000,
+    );
+    let cancel = format!(
+        r#"{{"method":"cancel_order","params":{{"cl_ord_id":["part"],"token":"{token}"}}}}"#
+    );
+    let frames = ask(&mut client, &cancel).await;
+    let last = row(of(&frames, "executions").last().unwrap());
+    assert_eq!(
+        (&last["exec_type"], &last["cum_qty"]),
+        (&json!("canceled"), &json!(0.01))
+    );
+    let closed = read(&desk.call("ClosedOrders", "cl_ord_id=part").await);
+    let rows = closed["result"]["closed"].as_object().unwrap();
+    let row = rows.values().next().unwrap();
+    assert_eq!(
+        (&row["status"], &row["vol_exec"]),
+        (&json!("canceled"), &json!("0.01000000"))
+    );
+    let balance = read(&desk.call("BalanceEx", "").await);
+    assert_eq!(
+        balance["result"]["XXBT"]["balance"], "10.0100000000",
+        "the filled part is booked"
+    );
+    assert_eq!(balance["result"]["ZUSD"]["hold_trade"], "0.0000");
+}
