@@ -119,7 +119,7 @@ ttl = "60s"
 idle = "900d"
 ping = "800d"
 order_answer = "60s"
-[kraken.breakers.order_entry]
+[breaker.order_entry]
 slow_call = "1h"
 [[strategy]]
 kind = "quoter"

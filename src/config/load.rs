@@ -135,14 +135,15 @@ fn variables(environment: &[(OsString, OsString)]) -> Result<Vec<(String, String
     Ok(ours)
 }
 
-/// Merges checked layers through the `config` crate and reads the result as strictly as each of them.
+/// Merges the defaults and checked layers through the `config` crate and reads the result as strictly as each of them.
 fn merge(layers: &[Layer]) -> Result<Config, Problem> {
     let failed = |message: String| Problem {
         place: Place::Nowhere,
         message,
         suggestion: None,
     };
-    let mut builder = config::Config::builder();
+    let defaults = config::File::from_str(super::DEFAULT_TOML, config::FileFormat::Toml);
+    let mut builder = config::Config::builder().add_source(defaults);
     for layer in layers {
         let text = toml::to_string(&layer.table).map_err(|error| failed(error.to_string()))?;
         builder = builder.add_source(config::File::from_str(&text, config::FileFormat::Toml));

@@ -63,6 +63,8 @@ pub struct Config {
     pub network: Network,
     /// How patient to be with its sockets and calls, and how fast to come back.
     pub kraken: crate::venue::kraken::settings::Settings,
+    /// When to stop calling what is failing.
+    pub breaker: crate::venue::kraken::breakers::Settings,
     /// How orders are treated.
     pub orders: Orders,
     /// What no order may exceed.
@@ -86,6 +88,7 @@ impl Default for Config {
             feed: Feed::default(),
             network: Network::default(),
             kraken: crate::venue::kraken::settings::Settings::default(),
+            breaker: crate::venue::kraken::breakers::Settings::default(),
             orders: Orders::default(),
             risk: Risk::default(),
             throttle: Throttle::default(),

@@ -43,6 +43,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     live(config, &mut found);
     journal(config, &mut found);
     kraken(config, &mut found);
+    breakers(config, &mut found);
     simulator(config, &mut found);
     log(config, &mut found);
     feed(config, &mut found);
@@ -229,23 +230,24 @@ fn journal(config: &Config, found: &mut Findings) {
     );
 }
 
-/// The time limits, pauses and thresholds of the client.
+/// The time limits and pauses of the client.
 fn kraken(config: &Config, found: &mut Findings) {
     let Err(error) = config.kraken.validate() else {
         return;
     };
-    let mut message = error.to_string();
     let path: &[&str] = match &error {
         InvalidSettings::Zero(key) | InvalidSettings::Address { key, .. } => &["kraken", key],
         InvalidSettings::Ping => &["kraken", "ping"],
         InvalidSettings::Reconnect(_) => &["kraken", "reconnect"],
         InvalidSettings::Connections(_) => &["kraken", "connections"],
-        InvalidSettings::Breakers(invalid) => {
-            message = invalid.source.to_string();
-            &["kraken", "breakers", invalid.purpose]
-        }
     };
-    found.add(path, message);
+    found.add(path, error.to_string());
+}
+
+fn breakers(config: &Config, found: &mut Findings) {
+    if let Err(invalid) = config.breaker.validate() {
+        found.add(&["breaker", invalid.purpose], invalid.source.to_string());
+    }
 }
 
 fn simulator(config: &Config, found: &mut Findings) {

@@ -355,9 +355,9 @@ const BAD: &[(&str, &str, &str)] = &[
         "ping must be shorter than idle",
     ),
     (
-        "[kraken.breakers.public]\nbuckets = 0\n",
-        "tradingd.toml:1:18:",
-        "kraken.breakers.public: buckets must be at least 1",
+        "[breaker.public]\nbuckets = 0\n",
+        "tradingd.toml:1:10:",
+        "breaker.public: buckets must be at least 1",
     ),
     (
         "[sim]\nheartbeat = 'often'\n",

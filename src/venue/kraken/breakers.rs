@@ -1,5 +1,7 @@
 //! One circuit breaker per purpose, and their thresholds.
 
+use std::time::Duration;
+
 use rand::SeedableRng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -13,7 +15,7 @@ use crate::{
 };
 
 /// Thresholds per purpose. Cancels have none: nothing stops them, they are only counted.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Public REST calls.
@@ -22,6 +24,25 @@ pub struct Settings {
     pub private: Thresholds,
     /// Orders and amends on the private socket.
     pub order_entry: Thresholds,
+    /// Attempts to connect, of all sockets.
+    pub connect: Thresholds,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            public: Thresholds::default(),
+            private: Thresholds::default(),
+            order_entry: Thresholds::default(),
+            // One socket that comes back must be able to close it, and no order leaves while there is none.
+            connect: Thresholds {
+                open_for_max: Duration::from_secs(30),
+                probes: 1,
+                half_open_for: Duration::from_secs(20),
+                ..Thresholds::default()
+            },
+        }
+    }
 }
 
 /// A breaker whose thresholds make no sense.
@@ -45,6 +66,7 @@ impl Settings {
             ("public", &self.public),
             ("private", &self.private),
             ("order_entry", &self.order_entry),
+            ("connect", &self.connect),
         ] {
             thresholds
                 .validate()

@@ -15,7 +15,7 @@ use crate::{
     types::span,
 };
 
-/// Kraken's addresses, deadlines and budgets. What the rest of the config already says (addresses, tier) is no key of its own.
+/// Kraken's addresses, deadlines and budgets. What the rest of the config already says (addresses, tier, breakers) is no key of its own.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -34,6 +34,9 @@ pub struct Settings {
     /// Verification level of the account; sets the limit of the REST counter.
     #[serde(skip)]
     pub tier: Tier,
+    /// Thresholds of the circuit breakers.
+    #[serde(skip)]
+    pub breakers: breakers::Settings,
     /// Longest wait for a TCP connection.
     #[serde(with = "span")]
     pub connect: Duration,
@@ -81,8 +84,6 @@ pub struct Settings {
     pub reconnect: backoff::Settings,
     /// Attempts to connect over all sockets. Kraken bans an address at about 150 in ten minutes.
     pub connections: budget::Settings,
-    /// Thresholds of the circuit breakers.
-    pub breakers: breakers::Settings,
 }
 
 impl Default for Settings {
@@ -93,6 +94,7 @@ impl Default for Settings {
             ws_auth: "wss://ws-auth.kraken.com/v2".to_owned(),
             ca_file: None,
             tier: Tier::Starter,
+            breakers: breakers::Settings::default(),
             connect: Duration::from_secs(5),
             tls: Duration::from_secs(5),
             upgrade: Duration::from_secs(5),
@@ -110,7 +112,6 @@ impl Default for Settings {
             look_up_pause: Duration::from_secs(1),
             reconnect: backoff::Settings::default(),
             connections: budget::Settings::default(),
-            breakers: breakers::Settings::default(),
         }
     }
 }
@@ -138,9 +139,6 @@ pub enum InvalidSettings {
     /// The budget of connections.
     #[error("connections: {0}")]
     Connections(#[from] budget::InvalidSettings),
-    /// A breaker's thresholds.
-    #[error("breakers.{0}")]
-    Breakers(#[from] breakers::Invalid),
 }
 
 impl Settings {
@@ -186,8 +184,7 @@ impl Settings {
             return Err(InvalidSettings::Ping);
         }
         self.reconnect.validate()?;
-        self.connections.validate()?;
-        Ok(self.breakers.validate()?)
+        Ok(self.connections.validate()?)
     }
 }
 

@@ -85,8 +85,8 @@ pub(super) fn config() -> Config {
     config.kraken.look_up_pause = Duration::from_millis(50);
     config.kraken.idle = Duration::from_secs(4);
     config.kraken.ping = Duration::from_secs(1);
-    config.kraken.breakers.order_entry.open_for = Duration::from_millis(200);
-    config.kraken.breakers.order_entry.open_for_max = Duration::from_secs(1);
+    config.breaker.order_entry.open_for = Duration::from_millis(200);
+    config.breaker.order_entry.open_for_max = Duration::from_secs(1);
     config.kraken.reconnect.base = Duration::from_millis(50);
     config.kraken.reconnect.minimum = Duration::from_millis(10);
     config
