@@ -124,6 +124,7 @@ impl Machine {
         self.advance(now);
         if self.leave(&ticket) {
             self.totals.dropped += 1;
+            self.void_probe();
         }
     }
 
@@ -172,6 +173,8 @@ impl Machine {
             && ends <= self.latest
         {
             if round.in_flight > 0 {
+                self.totals.probes_failed += u64::from(round.in_flight);
+                self.life = Life::HalfOpen(Round::default());
                 self.open(ends, Cause::ProbesHung);
             } else {
                 // Nobody asked for longer than a round lasts: successes from then prove nothing now.
@@ -217,7 +220,7 @@ impl Machine {
         let failed = match outcome {
             Outcome::Ignored => {
                 self.totals.ignored += 1;
-                return;
+                return self.void_probe();
             }
             Outcome::Success => {
                 self.totals.succeeded += 1;
@@ -277,17 +280,28 @@ impl Machine {
     }
 
     fn judge_probe(&mut self, now: Timestamp, failed: bool, slow: bool) {
-        if failed {
-            return self.open(now, Cause::ProbeFailed);
+        let too_slow = slow && self.settings.slow_percent > 0;
+        if failed || too_slow {
+            self.totals.probes_failed += 1;
+            let cause = if failed {
+                Cause::ProbeFailed
+            } else {
+                Cause::ProbeSlow
+            };
+            return self.open(now, cause);
         }
-        if slow && self.settings.slow_percent > 0 {
-            return self.open(now, Cause::ProbeSlow);
-        }
+        self.totals.probes_succeeded += 1;
         if let Life::HalfOpen(round) = &mut self.life {
             round.succeeded += 1;
             if round.succeeded >= self.settings.probes.max(1) {
                 self.change(now, Life::Closed, Cause::ProbesSucceeded, None);
             }
+        }
+    }
+
+    fn void_probe(&mut self) {
+        if matches!(self.life, Life::HalfOpen(_)) {
+            self.totals.probes_void += 1;
         }
     }
 
@@ -312,6 +326,10 @@ impl Machine {
     fn change(&mut self, at: Timestamp, to: Life, cause: Cause, open_for: Option<Duration>) {
         let from = self.life.state();
         let counts = self.counts(at);
+        if let Life::HalfOpen(round) = self.life {
+            self.totals.probes_void += u64::from(round.in_flight);
+        }
+        self.totals.transitions += 1;
         self.generation += 1;
         self.life = to;
         self.since = at;

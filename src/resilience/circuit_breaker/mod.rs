@@ -176,7 +176,8 @@ pub struct Rejected {
 
 /// What happened since the start. Never falls.
 ///
-/// Every admitted call is under way or in exactly one of `succeeded`, `failed`, `ignored`, `dropped` and `stale`.
+/// Every admitted call is under way or in exactly one of `succeeded`, `failed`, `ignored`, `dropped` and `stale`. Those that were
+/// probes are counted a second time, by what they said: one that hung is stale as a call and failed as a probe.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Totals {
     /// Calls let pass.
@@ -197,6 +198,14 @@ pub struct Totals {
     pub slow: u64,
     /// Times it opened by its rules.
     pub opened: u64,
+    /// Probes that worked.
+    pub probes_succeeded: u64,
+    /// Probes that failed, were too slow, or hung.
+    pub probes_failed: u64,
+    /// Probes that said nothing: ignored, dropped, or under way when another one or the operator ended the round.
+    pub probes_void: u64,
+    /// Changes of state.
+    pub transitions: u64,
 }
 
 /// A breaker at one instant.

@@ -99,6 +99,8 @@ struct Model {
     open_until: i64,
     round_ends: Option<i64>,
     round_successes: usize,
+    /// Probes that succeeded, failed, said nothing.
+    probes: [u64; 3],
 }
 
 impl Model {
@@ -114,6 +116,7 @@ impl Model {
             open_until: 0,
             round_ends: None,
             round_successes: 0,
+            probes: [0; 3],
         }
     }
 
@@ -130,6 +133,9 @@ impl Model {
     }
 
     fn enter(&mut self, now: i64, state: State) {
+        if self.state == State::HalfOpen {
+            self.probes[2] += self.in_flight() as u64;
+        }
         (self.state, self.since) = (state, now);
         self.generation += 1;
         (self.round_ends, self.round_successes) = (None, 0);
@@ -155,7 +161,13 @@ impl Model {
         let Some(ends) = self.round_ends.filter(|ends| *ends <= now) else {
             return;
         };
-        if self.in_flight() > 0 {
+        let hung = self.in_flight() as u64;
+        if hung > 0 {
+            self.under_way
+                .iter_mut()
+                .filter(|generation| **generation == self.generation)
+                .for_each(|generation| *generation = u64::MAX);
+            self.probes[1] += hung;
             self.open(ends, open_for);
         } else {
             (self.round_ends, self.round_successes) = (None, 0);
@@ -189,7 +201,12 @@ impl Model {
         open_for: &mut impl FnMut() -> i64,
     ) {
         let generation = self.under_way.remove(which);
-        if generation != self.generation || outcome == Outcome::Ignored {
+        let is_probe = self.state == State::HalfOpen;
+        if generation != self.generation {
+            return;
+        }
+        if outcome == Outcome::Ignored {
+            self.probes[2] += u64::from(is_probe);
             return;
         }
         let failed = outcome == Outcome::Failure;
@@ -200,10 +217,12 @@ impl Model {
             failed,
             slow,
         });
-        if self.state == State::HalfOpen {
+        if is_probe {
             if failed || (slow && self.settings.slow_percent > 0) {
+                self.probes[1] += 1;
                 self.open(now, open_for);
             } else {
+                self.probes[0] += 1;
                 self.round_successes += 1;
                 if self.round_successes == self.settings.probes as usize {
                     self.enter(now, State::Closed);
@@ -324,6 +343,13 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
             "the machine opens, the model does not"
         );
         let totals = look.totals;
+        let probes = [
+            totals.probes_succeeded,
+            totals.probes_failed,
+            totals.probes_void,
+        ];
+        assert_eq!(probes, model.probes, "probes at {now}");
+        assert_eq!(totals.transitions, model.generation, "transitions at {now}");
         let over =
             totals.succeeded + totals.failed + totals.ignored + totals.dropped + totals.stale;
         assert_eq!(

@@ -288,6 +288,38 @@ fn a_hung_probe_blocks_others_only_for_the_half_open_time() {
 }
 
 #[test]
+fn every_probe_is_counted_once_by_what_it_said() {
+    let mut bench = Bench::new(|settings| settings.probes = 3);
+    let probes = |bench: &mut Bench| {
+        let totals = bench.look().totals;
+        (
+            totals.probes_succeeded,
+            totals.probes_failed,
+            totals.probes_void,
+            totals.transitions,
+        )
+    };
+    bench.calls(5, Outcome::Ignored);
+    assert_eq!(probes(&mut bench), (0, 0, 0, 0), "calls are no probes");
+    bench.open_and_wait();
+    let now = bench.now();
+    let dropped = bench.admit().unwrap();
+    bench.machine.release(now, dropped);
+    bench.calls(1, Outcome::Ignored);
+    assert_eq!(probes(&mut bench), (0, 0, 2, 2), "dropped and ignored");
+    let overtaken = bench.admit().unwrap();
+    bench.calls(1, Outcome::Success);
+    bench.calls(1, Outcome::Failure);
+    assert_eq!(probes(&mut bench), (1, 1, 3, 3), "one cut short");
+    bench.end(overtaken, Outcome::Success);
+    assert_eq!(probes(&mut bench), (1, 1, 3, 3), "it comes too late");
+    bench.wait(Duration::from_secs(120));
+    let _hung = [bench.admit().unwrap(), bench.admit().unwrap()];
+    bench.wait(Duration::from_secs(120));
+    assert_eq!(probes(&mut bench), (1, 3, 3, 5), "two hung");
+}
+
+#[test]
 fn probe_successes_from_long_ago_do_not_close_it() {
     let mut bench = Bench::new(|_settings| {});
     bench.open_and_wait();
