@@ -25,6 +25,7 @@ use crate::{
         supervisor::{Phase, Policy, Supervisor, TaskError, TaskSpec},
     },
     venue::kraken::{
+        breakers,
         counters::SocketCounters,
         lanes,
         private::{self, PrivateSocket},
@@ -113,9 +114,12 @@ pub(super) fn launch(
     let _second = account_in.try_send(Event::Venue(started.status));
 
     let settings = started.engine.settings();
+    let jitter = rng::stream(started.seed, 5);
+    let connect = breakers::connect(&started.kraken.breakers, &clock, jitter);
     let wiring = Wiring {
         connector: started.connector,
         budget: budget::Shared::new(started.kraken.connections.clone(), clock.clone()),
+        connect: connect.clone(),
         settings: started.kraken,
         clock: clock.clone(),
         account: account_in.clone(),
@@ -148,8 +152,8 @@ pub(super) fn launch(
     let journal = (started.journal.writer, started.journal.pin);
     let driver = Driver::new(started.engine, journal, lanes, inlets, spares_in, clock);
 
-    let mut breakers = started.rest.breakers().all();
-    breakers.push(private.breaker());
+    let mut guards = started.rest.breakers().all();
+    guards.extend([private.breaker(), connect]);
     let counters = (public.counters(), private.counters());
     if let Some(embedded) = started.embedded {
         simulator(tasks, embedded, handles);
@@ -168,7 +172,7 @@ pub(super) fn launch(
     Ok(Running {
         turning,
         looks,
-        breakers,
+        breakers: guards,
         public: counters.0,
         private: counters.1,
     })

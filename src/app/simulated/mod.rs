@@ -36,6 +36,7 @@ use crate::{
     types::{Chain, Instrument, Symbol, TradingStatus},
     venue::kraken::{
         address::{Address, InvalidAddress, Kind},
+        breakers,
         decode::ConvertError,
         public::{self, PublicSocket},
         settings::Settings as Kraken,
@@ -54,8 +55,9 @@ const STATUS_QUEUE: usize = 64;
 const SPARES: usize = 64;
 /// Pause between two questions for the rules.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Stream of randomness of the public socket's pauses; none of the simulator's own.
+/// Streams of randomness of the public socket's pauses and of its breaker; none of the simulator's own.
 const JITTER: u64 = 0x4D49_5252;
+const CONNECT: u64 = 0x4D49_5243;
 
 /// Why the simulator with its feeds did not start.
 #[derive(Debug, Error)]
@@ -158,6 +160,8 @@ impl From<TapeError> for Error {
 pub struct Reach<'a> {
     /// Time limits and pauses of the connection.
     pub kraken: &'a Kraken,
+    /// Thresholds of the breaker in front of it.
+    pub breakers: &'a breakers::Settings,
     /// One more root certificate to trust.
     pub ca_file: Option<&'a Path>,
     /// For so long it may take until every book is there.
@@ -266,6 +270,7 @@ impl Feeds {
         let wiring = Wiring {
             connector,
             budget: budget::Shared::new(kraken.connections.clone(), clock.clone()),
+            connect: breakers::connect(reach.breakers, clock, rng::stream(settings.seed, CONNECT)),
             settings: kraken,
             clock: clock.clone(),
             account: account_in,

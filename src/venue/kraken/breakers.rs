@@ -6,7 +6,10 @@ use rand::SeedableRng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::error::{Class, Error, NotSent, Transient};
+use super::{
+    error::{Class, Error, NotSent, Transient},
+    socket::ConnectError,
+};
 use crate::{
     io::{Clock, rng::Rng},
     resilience::circuit_breaker::{
@@ -102,6 +105,12 @@ impl RestBreakers {
     }
 }
 
+/// The closed breaker of attempts to connect, for all sockets.
+#[must_use]
+pub fn connect(settings: &Settings, clock: &Clock, mut rng: Rng) -> CircuitBreaker {
+    breaker("connect", settings.connect.clone(), clock, &mut rng)
+}
+
 impl RestBreakers {
     /// All of them.
     #[must_use]
@@ -122,6 +131,14 @@ pub(super) fn breaker(
     rng: &mut Rng,
 ) -> CircuitBreaker {
     CircuitBreaker::new(name, thresholds, clock.clone(), Rng::from_rng(rng))
+}
+
+/// What an attempt to connect says about the venue. What is said over the connection is another matter.
+pub(super) const fn connected<T>(result: &Result<T, ConnectError>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Success,
+        Err(_) => Outcome::Failure,
+    }
 }
 
 /// What the result of a REST call says about the service. A certain refusal shows that it works.

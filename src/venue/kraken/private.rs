@@ -38,7 +38,7 @@ use self::{
 };
 use super::{
     address::{Address, InvalidAddress, Kind},
-    breakers::breaker,
+    breakers::{self, breaker},
     counters::SocketCounters,
     error::{self, AFTER_LOCKOUT, Class, Denied},
     lanes::Entry,
@@ -111,7 +111,7 @@ impl PrivateSocket {
             clock: wiring.clock.clone(),
             account: wiring.account.clone(),
             counters: Arc::clone(&counters),
-            redial: Redial::new(wiring, rng),
+            redial: Redial::new("private", wiring, rng),
         };
         let gate = Gate::new(order_entry.clone(), settings.order_answer);
         let writer = Writer::new(Parts {
@@ -297,7 +297,7 @@ impl Dialer {
     /// Dropping the future closes what was opened.
     async fn dial(&mut self) -> Result<Dialed, KeyRefused> {
         loop {
-            self.redial.turn().await;
+            self.redial.pause().await;
             match self.attempt().await {
                 Ok(dialed) => {
                     self.redial.up();
@@ -313,6 +313,7 @@ impl Dialer {
     }
 
     fn without_token(&mut self, error: error::Error) -> Result<(), KeyRefused> {
+        self.redial.passed_up();
         self.counters.failed_connections.add(1);
         tracing::warn!(%error, "no token for the private socket");
         match error.class() {
@@ -331,7 +332,10 @@ impl Dialer {
 
     async fn attempt(&mut self) -> Result<Dialed, DialError> {
         let token = self.rest.read(&GetWebSocketsToken).await?.into_secret();
-        let mut socket = socket::open(&self.connector, &self.address, &self.settings).await?;
+        let permit = self.redial.turn().await;
+        let opened = socket::open(&self.connector, &self.address, &self.settings).await;
+        permit.record(breakers::connected(&opened));
+        let mut socket = opened?;
         let mut intake = Intake::new(self.account.clone(), Arc::clone(&self.counters));
         let mut ping = Ping {
             number: FIRST_PING,

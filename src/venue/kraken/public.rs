@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use self::intake::Intake;
 use super::{
     address::{Address, InvalidAddress, Kind},
+    breakers,
     counters::SocketCounters,
     encode::{self, Channel},
     redial::Redial,
@@ -119,7 +120,7 @@ impl PublicSocket {
             address,
             session: Session::new(topics, patience(&settings)),
             clock: wiring.clock.clone(),
-            redial: Redial::new(wiring, rng),
+            redial: Redial::new("public", wiring, rng),
             resyncs: queues.resyncs,
             account: wiring.account.clone(),
             counters,
@@ -170,8 +171,10 @@ impl PublicSocket {
     async fn dial(&mut self) -> Option<Socket> {
         loop {
             let attempt = async {
-                self.redial.turn().await;
-                socket::open(&self.connector, &self.address, &self.settings).await
+                let permit = self.redial.turn().await;
+                let opened = socket::open(&self.connector, &self.address, &self.settings).await;
+                permit.record(breakers::connected(&opened));
+                opened
             };
             pin!(attempt);
             let opened = loop {

@@ -1,16 +1,21 @@
 //! When to connect again.
 //!
-//! For: backoff with jitter, under one budget of attempts for all sockets. Left out: connecting. Always true: where several
-//! rules want a wait, the longest holds; the first retry after a stable connection follows at once, unless the venue was in maintenance.
+//! For: backoff with jitter, one breaker and one budget of attempts for all sockets. Left out: connecting.
+//! Always true: where several rules want a wait, the longest holds, and one line says which it is and for how long; the first retry
+//! after a stable connection follows at once, unless the venue was in maintenance.
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::{sync::broadcast, time::sleep};
 
 use super::wiring::Wiring;
 use crate::{
     io::{Clock, rng::Rng},
-    resilience::{Backoff, budget},
+    resilience::{
+        Backoff, CircuitBreaker, budget,
+        circuit_breaker::{Permit, State, Transition},
+    },
+    types::Timestamp,
 };
 
 /// There is no benefit in being early after a maintenance (§1.2).
@@ -19,43 +24,136 @@ pub(super) const AFTER_MAINTENANCE: Duration = Duration::from_secs(5);
 /// Paces the connections of one socket.
 #[derive(Debug)]
 pub(super) struct Redial {
+    name: &'static str,
     backoff: Backoff,
+    breaker: CircuitBreaker,
+    changes: broadcast::Receiver<Transition>,
     budget: budget::Shared,
     clock: Clock,
     first: bool,
     least: Duration,
+    /// When the backoff lets the next attempt pass, once it has been asked.
+    due: Option<Timestamp>,
+    /// Until when a half-open breaker turned us away.
+    full_until: Timestamp,
+}
+
+/// What wants a wait, and until when.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Hold {
+    until: Timestamp,
+    by: &'static str,
 }
 
 impl Redial {
-    /// The budget is shared by all sockets.
-    pub(super) fn new(wiring: &Wiring, rng: Rng) -> Self {
+    /// Breaker and budget are shared by all sockets. The name is for the log.
+    pub(super) fn new(name: &'static str, wiring: &Wiring, rng: Rng) -> Self {
         Self {
+            name,
             backoff: Backoff::new(wiring.settings.reconnect.clone(), rng),
+            breaker: wiring.connect.clone(),
+            changes: wiring.connect.subscribe(),
             budget: wiring.budget.clone(),
             clock: wiring.clock.clone(),
             first: true,
             least: Duration::ZERO,
+            due: None,
+            full_until: Timestamp::MIN,
         }
     }
 
-    /// Waits until the next attempt may be made, and takes it from the budget.
+    /// Waits until the next attempt may be made, and takes it from breaker and budget. The permit is to be told what became of it.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future makes no attempt.
-    pub(super) async fn turn(&mut self) {
-        if self.first {
-            sleep(self.least).await;
-        } else {
+    /// Dropping the future makes no attempt; the wait goes on with the next one.
+    pub(super) async fn turn(&mut self) -> Permit {
+        loop {
+            self.pause().await;
+            match self.breaker.admit() {
+                Ok(permit) if self.budget.take().is_ok() => {
+                    self.due = None;
+                    return permit;
+                }
+                // No attempt after all: the permit is given back.
+                Ok(_permit) => {}
+                Err(rejected) => self.full_until = rejected.retry_at,
+            }
+        }
+    }
+
+    /// Waits until the next attempt may be made, for whoever has something to do right before it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing; the wait goes on with the next one.
+    pub(super) async fn pause(&mut self) {
+        let mut told = None;
+        loop {
             let now = self.clock.now();
-            sleep(self.backoff.next_delay_of_at_least(now, self.least)).await;
+            let hold = self.longest(now);
+            if hold.until <= now {
+                return;
+            }
+            let wait = hold.until.since(now);
+            if told != Some(hold) {
+                told = Some(hold);
+                tracing::info!(socket = self.name, by = hold.by, ?wait, "waits to connect");
+            }
+            tokio::select! {
+                biased;
+                // Told or told too late, the breaker has changed. It cannot be gone.
+                _changed = self.changes.recv() => self.full_until = Timestamp::MIN,
+                () = sleep(wait) => {}
+            }
         }
+    }
+
+    /// The rule that wants the longest wait.
+    fn longest(&mut self, now: Timestamp) -> Hold {
+        let holds = [
+            ("backoff", self.backed_off(now)),
+            ("breaker", self.broken()),
+            ("budget", self.budget.with(|budget| budget.next_at(now))),
+        ];
+        let holds = holds.map(|(by, until)| Hold { until, by });
+        let [first, others @ ..] = holds;
+        others.into_iter().fold(first, |longest, hold| {
+            if hold.until > longest.until {
+                hold
+            } else {
+                longest
+            }
+        })
+    }
+
+    /// Asks the backoff once for each attempt.
+    fn backed_off(&mut self, now: Timestamp) -> Timestamp {
+        if let Some(due) = self.due {
+            return due;
+        }
+        let wait = if self.first {
+            self.least
+        } else {
+            self.backoff.next_delay_of_at_least(now, self.least)
+        };
         (self.first, self.least) = (false, Duration::ZERO);
-        while let Err(spent) = self.budget.take() {
-            let wait = spent.next_at.since(self.clock.now());
-            tracing::warn!(?wait, "connection budget is spent");
-            sleep(wait.max(Duration::from_millis(1))).await;
+        *self.due.insert(now.after(wait))
+    }
+
+    fn broken(&self) -> Timestamp {
+        let snapshot = self.breaker.snapshot();
+        match snapshot.state {
+            State::Open => snapshot.retry_at.unwrap_or(Timestamp::MIN),
+            State::HalfOpen => self.full_until,
+            State::ForcedOpen => Timestamp::MAX,
+            State::Closed | State::Disabled | State::MetricsOnly => Timestamp::MIN,
         }
+    }
+
+    /// What had to be done right before the attempt has failed: there is none, and the next one waits for the backoff again.
+    pub(super) const fn passed_up(&mut self) {
+        self.due = None;
     }
 
     /// The connection is up.
@@ -66,5 +164,155 @@ impl Redial {
     /// The next attempt must wait at least so long.
     pub(super) fn hold_off(&mut self, least: Duration) {
         self.least = self.least.max(least);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{
+        io::rng,
+        resilience::{backoff::Jitter, circuit_breaker::Outcome},
+        venue::kraken::{breakers, settings::Settings, testing::connector},
+    };
+
+    /// Time as tokio has it, so that a paused one moves with its sleeps.
+    #[expect(clippy::disallowed_methods, reason = "tests turn tokio's time")]
+    fn clock() -> Clock {
+        let start = tokio::time::Instant::now();
+        let anchor = Timestamp::from_secs(1_000_000);
+        Clock::new(move || anchor.after(start.elapsed()))
+    }
+
+    /// Backoff waits 0, 1, 2, 4 … s; two failures open the breaker for 5 to 10 s; two attempts a minute.
+    fn wiring() -> Wiring {
+        let mut settings = Settings::default();
+        settings.reconnect.base = seconds(1);
+        settings.reconnect.jitter = Jitter::None;
+        settings.connections.attempts = 2;
+        settings.connections.window = seconds(60);
+        settings.breakers.connect.consecutive_failures = 2;
+        settings.breakers.connect.open_for = seconds(10);
+        let clock = clock();
+        Wiring {
+            connector: connector(),
+            budget: budget::Shared::new(settings.connections.clone(), clock.clone()),
+            connect: breakers::connect(&settings.breakers, &clock, rng::stream(1, 0)),
+            settings,
+            clock,
+            account: mpsc::channel(1).0,
+            instruments: [].into(),
+        }
+    }
+
+    const fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    fn redial(wiring: &Wiring) -> Redial {
+        Redial::new("public", wiring, rng::stream(1, 1))
+    }
+
+    fn open(wiring: &Wiring) {
+        for _attempt in 0..2 {
+            let permit = wiring.connect.admit().unwrap();
+            permit.record(Outcome::Failure);
+        }
+        assert_eq!(wiring.connect.snapshot().state, State::Open);
+    }
+
+    fn spend(wiring: &Wiring) {
+        while wiring.budget.take().is_ok() {}
+    }
+
+    /// Which rule holds the next attempt, and for how many seconds, begun ones included.
+    fn held(wiring: &Wiring, redial: &mut Redial) -> (&'static str, u64) {
+        let now = wiring.clock.now();
+        let hold = redial.longest(now);
+        let wait = hold.until.since(now);
+        (hold.by, wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_wait_holds_and_is_named() {
+        let some = wiring();
+        open(&some);
+        let (by, wait) = held(&some, &mut redial(&some));
+        assert!(by == "breaker" && (5..=10).contains(&wait), "{by} {wait}");
+        spend(&some);
+        assert_eq!(held(&some, &mut redial(&some)), ("budget", 60));
+        let mut after_lockout = redial(&some);
+        after_lockout.hold_off(seconds(900));
+        assert_eq!(held(&some, &mut after_lockout), ("backoff", 900));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_of_several_rules_run_side_by_side() {
+        let some = wiring();
+        open(&some);
+        spend(&some);
+        let mut redial = redial(&some);
+        redial.hold_off(seconds(30));
+        let before = some.clock.now();
+        drop(redial.turn().await);
+        let waited = some.clock.now().since(before);
+        assert!(waited >= seconds(60) && waited < seconds(61), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_attempt_and_the_first_retry_wait_for_nothing() {
+        let (some, mut waits) = (wiring(), Vec::new());
+        let mut redial = redial(&some);
+        for _attempt in 0..2 {
+            let before = some.clock.now();
+            redial.turn().await.record(Outcome::Success);
+            waits.push(some.clock.now().since(before));
+        }
+        assert_eq!(waits, [Duration::ZERO; 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_before_its_attempt_waits_for_the_backoff() {
+        let (some, mut waits) = (wiring(), Vec::new());
+        let mut redial = redial(&some);
+        for _attempt in 0..4 {
+            let before = some.clock.now();
+            redial.pause().await;
+            waits.push(some.clock.now().since(before).as_secs());
+            redial.passed_up();
+        }
+        assert_eq!(waits, [0, 0, 1, 2]);
+        assert_eq!(some.connect.snapshot().totals.admitted, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_given_up_takes_neither_permit_nor_attempt() {
+        let some = wiring();
+        open(&some);
+        let mut redial = redial(&some);
+        let given_up = tokio::time::timeout(seconds(1), redial.turn()).await;
+        assert!(given_up.is_err());
+        assert_eq!(some.connect.snapshot().totals.admitted, 2);
+        assert_eq!(some.budget.with(|budget| budget.left(some.clock.now())), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_of_one_socket_lets_the_other_pass_once_it_works() {
+        let some = wiring();
+        open(&some);
+        let (mut one, mut other) = (redial(&some), redial(&some));
+        let probe = one.turn().await;
+        let half = some.clock.now();
+        let working = async {
+            tokio::time::sleep(seconds(3)).await;
+            probe.record(Outcome::Success);
+        };
+        let ((), permit) = tokio::join!(working, other.turn());
+        let waited = some.clock.now().since(half);
+        assert!(waited >= seconds(3) && waited < seconds(4), "{waited:?}");
+        permit.record(Outcome::Success);
+        assert_eq!(some.connect.snapshot().state, State::Closed);
     }
 }

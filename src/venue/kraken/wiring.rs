@@ -8,7 +8,7 @@ use super::settings::Settings;
 use crate::{
     engine::Event,
     io::{Clock, net::Connector},
-    resilience::budget,
+    resilience::{CircuitBreaker, budget},
     types::Instrument,
 };
 
@@ -23,6 +23,8 @@ pub struct Wiring {
     pub clock: Clock,
     /// Attempts to connect, shared by all sockets.
     pub budget: budget::Shared,
+    /// Guards attempts to connect, shared by all sockets.
+    pub connect: CircuitBreaker,
     /// Where events go that must not be lost.
     pub account: mpsc::Sender<Event>,
     /// The run's instruments, by their id.

@@ -23,6 +23,7 @@ use tradingd::{
     types::{ClOrdId, Instrument, InstrumentId, Side, TimeInForce},
     venue::kraken::{
         auth::Credentials,
+        breakers,
         catalog::Catalog,
         counters::SocketCounters,
         lanes::Entry,
@@ -87,8 +88,10 @@ async fn start(sim_settings: SimSettings, ca_file: Option<std::path::PathBuf>) -
     let (market_in, market) = mpsc::channel(100_000);
     let (account_in, account) = mpsc::channel(1_000);
     let budget = budget::Shared::new(settings.connections.clone(), clock.clone());
+    let connect = breakers::connect(&settings.breakers, &clock, rng::stream(1, 5));
     let wiring = Wiring {
         connector,
+        connect,
         settings,
         clock: clock.clone(),
         budget,

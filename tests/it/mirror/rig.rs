@@ -51,6 +51,7 @@ pub(super) fn kraken() -> Kraken {
 pub(super) fn reach(kraken: &Kraken) -> Reach<'_> {
     Reach {
         kraken,
+        breakers: &kraken.breakers,
         ca_file: None,
         limit: LIMIT,
     }

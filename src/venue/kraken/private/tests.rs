@@ -68,6 +68,7 @@ impl Edge {
             connector: connector(),
             clock: clock.clone(),
             budget: budget::Shared::new(settings.connections.clone(), clock.clone()),
+            connect: breakers::connect(&settings.breakers, &clock, rng::stream(1, 3)),
             account,
             instruments: [instrument()].into(),
             settings,

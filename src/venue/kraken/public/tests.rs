@@ -11,7 +11,10 @@ use crate::{
         self, Engine, Note, OrderSettings, Outbox, event::BookKind, risk::Limits, throttle::Tier,
     },
     io::rng,
-    resilience::{backoff, budget},
+    resilience::{
+        backoff, budget,
+        circuit_breaker::{Cause, CircuitBreaker, State},
+    },
     types::TradingStatus,
     venue::kraken::testing::{Peer, Server, clock, connector, instrument, within},
 };
@@ -23,14 +26,19 @@ struct Edge {
     market: mpsc::Receiver<Event>,
     account: mpsc::Receiver<Event>,
     counters: Arc<SocketCounters>,
+    connect: CircuitBreaker,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
 
 impl Edge {
     fn start(server: &Server, room: usize) -> Self {
-        let settings = Settings {
-            ws: server.address.clone(),
+        Self::at(&server.address, room)
+    }
+
+    fn at(address: &str, room: usize) -> Self {
+        let mut settings = Settings {
+            ws: address.to_owned(),
             idle: Duration::from_millis(900),
             ping: Duration::from_millis(300),
             subscribe: Duration::from_millis(900),
@@ -41,6 +49,8 @@ impl Edge {
             },
             ..Settings::default()
         };
+        settings.breakers.connect.consecutive_failures = 2;
+        settings.breakers.connect.open_for = Duration::from_millis(300);
         let (resyncs, resyncs_end) = mpsc::channel(16);
         let (market_in, market) = mpsc::channel(room);
         let (account_in, account) = mpsc::channel(64);
@@ -49,6 +59,7 @@ impl Edge {
         let wiring = Wiring {
             connector: connector(),
             budget: budget::Shared::new(settings.connections.clone(), clock.clone()),
+            connect: breakers::connect(&settings.breakers, &clock, rng::stream(1, 3)),
             clock,
             account: account_in,
             instruments: [instrument()].into(),
@@ -60,7 +71,7 @@ impl Edge {
             spares: spares_end,
         };
         let socket = PublicSocket::new(&wiring, queues, 10, rng::stream(1, 2)).unwrap();
-        let counters = socket.counters();
+        let (counters, connect) = (socket.counters(), wiring.connect);
         let mut tasks = JoinSet::new();
         tasks.spawn(socket.run(stop.clone()));
         Self {
@@ -69,6 +80,7 @@ impl Edge {
             market,
             account,
             counters,
+            connect,
             stop,
             tasks,
         }
@@ -492,6 +504,31 @@ async fn room_of_an_applied_book_is_used_again() {
     // The snapshot leaves with the room that was there first, the update with the spare's.
     edge.book().await;
     assert_eq!(edge.book().await.bids.capacity(), 7_777);
+}
+
+#[tokio::test]
+async fn refused_connections_open_the_breaker_and_its_probe_brings_the_feed_back() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap();
+    drop(taken);
+    let mut edge = Edge::at(&format!("ws://{address}/v2"), 64);
+    let mut changes = edge.connect.subscribe();
+    let mut next = async || within(changes.recv()).await.unwrap();
+    let opened = next().await;
+    assert_eq!(
+        (opened.to, opened.cause),
+        (State::Open, Cause::ConsecutiveFailures)
+    );
+    let _server = Server::start_at(&address.to_string(), |mut peer, _| async move {
+        welcome(&mut peer).await;
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    assert_eq!(next().await.to, State::HalfOpen);
+    assert_eq!(next().await.cause, Cause::ProbesSucceeded);
+    edge.feed(Link::Up).await;
+    let totals = edge.connect.snapshot().totals;
+    assert_eq!((totals.failed, totals.succeeded), (2, 1));
 }
 
 #[tokio::test]
