@@ -13,6 +13,9 @@ mod machine;
 mod model;
 mod settings;
 mod shared;
+mod sync;
+#[cfg(all(test, tradingd_loom))]
+mod under_loom;
 mod window;
 
 use std::{fmt, time::Duration};

@@ -2,17 +2,16 @@
 //!
 //! Always true: the lock is held for a few instructions and never across an await; the clock is read once an operation.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, future::Future};
 
 use thiserror::Error;
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
-use super::{Machine, Mode, Outcome, Rejected, Settings, Snapshot, State, Ticket, Transition};
+use super::{
+    Machine, Mode, Outcome, Rejected, Settings, Snapshot, State, Ticket, Transition,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use crate::{
     io::{Clock, rng::Rng},
     types::Timestamp,

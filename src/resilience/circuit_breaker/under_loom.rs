@@ -1,0 +1,124 @@
+//! The shared form in every order that the steps of threads can take: see `tests/loom`.
+
+use std::time::Duration;
+
+use loom::{
+    model,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use super::{CircuitBreaker, Outcome, Permit, Settings, State, Totals};
+use crate::{io::Clock, io::rng, types::Timestamp};
+
+/// A breaker that one failure opens, with permits from before that.
+fn closed(permits: usize) -> (CircuitBreaker, Vec<Permit>, impl Fn()) {
+    let (clock, hands) = Clock::manual(Timestamp::from_secs(1_000));
+    let settings = Settings {
+        consecutive_failures: 1,
+        buckets: 1,
+        probes: 1,
+        ..Settings::default()
+    };
+    let breaker = CircuitBreaker::new("loom", settings, clock, rng::stream(1, 0));
+    let permits = (0..permits).map(|_| breaker.admit().unwrap()).collect();
+    (breaker, permits, move || {
+        hands.advance(Duration::from_secs(2))
+    })
+}
+
+/// A breaker whose next permit is its only probe, and permits from before it opened.
+fn half_open(stale: usize) -> (CircuitBreaker, Vec<Permit>) {
+    let (breaker, permits, wait) = closed(stale);
+    breaker.admit().unwrap().record(Outcome::Failure);
+    wait();
+    (breaker, permits)
+}
+
+fn totals(breaker: &CircuitBreaker) -> Totals {
+    breaker.snapshot().totals
+}
+
+#[test]
+fn probes_never_exceed_the_limit() {
+    model(|| {
+        let (breaker, _) = half_open(0);
+        let held = Arc::new(AtomicU32::new(0));
+        let threads = [(); 2].map(|()| {
+            let (breaker, held) = (breaker.clone(), Arc::clone(&held));
+            thread::spawn(move || {
+                if let Ok(permit) = breaker.admit() {
+                    assert_eq!(held.fetch_add(1, SeqCst), 0, "two probes at once");
+                    held.fetch_sub(1, SeqCst);
+                    drop(permit);
+                }
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let totals = totals(&breaker);
+        assert_eq!(totals.admitted + totals.rejected, 3);
+        assert_eq!(totals.probes_void, totals.admitted - 1);
+    });
+}
+
+#[test]
+fn a_dropped_probe_returns_its_permit() {
+    model(|| {
+        let (breaker, _) = half_open(0);
+        let probe = breaker.admit().unwrap();
+        let dropping = thread::spawn(move || drop(probe));
+        let early = breaker.admit();
+        dropping.join().unwrap();
+        // Whoever asks after it has its place, unless the early one does.
+        let late = breaker.admit();
+        assert_eq!(usize::from(early.is_ok()) + usize::from(late.is_ok()), 1);
+        assert_eq!(totals(&breaker).dropped, 1);
+    });
+}
+
+#[test]
+fn stale_results_change_nothing() {
+    model(|| {
+        let (breaker, stale) = half_open(2);
+        let probe = breaker.admit().unwrap();
+        let mut outcomes = [Outcome::Success, Outcome::Failure].into_iter();
+        let threads: Vec<_> = stale
+            .into_iter()
+            .map(|permit| {
+                let outcome = outcomes.next().unwrap();
+                thread::spawn(move || permit.record(outcome))
+            })
+            .collect();
+        assert_eq!(breaker.snapshot().state, State::HalfOpen);
+        probe.record(Outcome::Success);
+        assert_eq!(breaker.snapshot().state, State::Closed);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let look = breaker.snapshot();
+        assert_eq!((look.state, look.generation), (State::Closed, 3));
+        assert_eq!((look.totals.stale, look.totals.succeeded), (2, 1));
+    });
+}
+
+#[test]
+fn failures_at_once_trip_it_exactly_once() {
+    model(|| {
+        let (breaker, permits, _) = closed(2);
+        let threads: Vec<_> = permits
+            .into_iter()
+            .map(|permit| thread::spawn(move || permit.record(Outcome::Failure)))
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let look = breaker.snapshot();
+        assert_eq!((look.state, look.totals.opened), (State::Open, 1));
+        assert_eq!((look.totals.failed, look.totals.stale), (1, 1));
+    });
+}
