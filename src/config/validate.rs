@@ -238,6 +238,7 @@ fn kraken(config: &Config, found: &mut Findings) {
     let path: &[&str] = match &error {
         InvalidSettings::Zero(key) | InvalidSettings::Address { key, .. } => &["kraken", key],
         InvalidSettings::Ping => &["kraken", "ping"],
+        InvalidSettings::Retry(_) => &["kraken", "retry"],
         InvalidSettings::Reconnect(_) => &["kraken", "reconnect"],
         InvalidSettings::Connections(_) => &["kraken", "connections"],
     };

@@ -10,6 +10,7 @@ pub mod budget;
 pub mod cancel;
 pub mod circuit_breaker;
 pub mod deadline;
+pub mod retry;
 pub mod supervisor;
 
 pub use backoff::Backoff;
@@ -17,4 +18,5 @@ pub use budget::Budget;
 pub use cancel::{Canceled, or_canceled};
 pub use circuit_breaker::CircuitBreaker;
 pub use deadline::{Deadlines, Elapsed, Place, within};
+pub use retry::{Idempotent, Retry};
 pub use supervisor::Supervisor;

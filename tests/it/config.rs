@@ -345,9 +345,9 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     // The client.
     (
-        "[kraken]\nread_attempts = 0\n",
-        "tradingd.toml:2:1:",
-        "read_attempts must be more than nothing",
+        "[kraken.retry]\nattempts = 0\n",
+        "tradingd.toml:1:9:",
+        "attempts must be at least 1",
     ),
     (
         "[kraken]\nidle = '2s'\nping = '2s'\n",

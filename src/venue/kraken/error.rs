@@ -334,6 +334,22 @@ impl Error {
         }
     }
 
+    /// The wait that the venue asks for before the same call.
+    #[must_use]
+    pub fn retry_after(&self, now: Timestamp) -> Duration {
+        match self.class() {
+            Some(Class::Transient(Transient::Throttled(until))) => until.since(now),
+            // Our own rate counter has learned of it, and makes the next call wait.
+            Some(
+                Class::Transient(Transient::RateLimited | Transient::Nonce)
+                | Class::Rejected(_)
+                | Class::Denied(_)
+                | Class::Ambiguous,
+            )
+            | None => Duration::ZERO,
+        }
+    }
+
     /// Whether a breaker stopped it.
     #[must_use]
     pub const fn is_stopped(&self) -> bool {

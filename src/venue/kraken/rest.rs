@@ -5,7 +5,7 @@
 //!
 //! * Private calls take turns, since nonces that overtake each other are refused. A cancel waits for other cancels only: it goes past
 //!   a read with the next nonce, and a read that it overtook is repeated (`turns`).
-//! * Reads are repeated within a small budget. An [`Order`] cannot be: it is consumed by its one send.
+//! * Reads are repeated within a budget that they share ([`Retry`]). An [`Order`] cannot be: it is consumed by its one send.
 //! * A failure says whether the call can have taken effect.
 
 use std::{
@@ -14,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use rand::RngExt;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tokio::time::{sleep, timeout};
@@ -29,7 +28,12 @@ use super::{
 };
 use crate::{
     io::{Clock, rng::Rng},
-    resilience::circuit_breaker::{CircuitBreaker, Permit},
+    resilience::{
+        Retry,
+        circuit_breaker::{CircuitBreaker, Permit},
+        retry::{self, Idempotent, Next},
+    },
+    types::Timestamp,
 };
 
 pub mod calls;
@@ -55,7 +59,7 @@ struct Inner {
     signer: Option<Signer>,
     settings: Settings,
     clock: Clock,
-    rng: Mutex<Rng>,
+    retry: Retry,
     breakers: RestBreakers,
 }
 
@@ -80,7 +84,7 @@ enum Route {
 }
 
 impl Rest {
-    /// A client; without a key only public calls pass. `rng` is for the jitter of pauses.
+    /// A client; without a key only public calls pass. `rng` is for the jitter of waits.
     pub fn new(
         transport: impl Transport + 'static,
         key: Option<(Credentials, Nonces)>,
@@ -99,7 +103,7 @@ impl Rest {
             signer,
             settings: settings.clone(),
             clock,
-            rng: Mutex::new(rng),
+            retry: Retry::new(settings.retry.clone(), rng),
             breakers,
         }))
     }
@@ -108,6 +112,12 @@ impl Rest {
     #[must_use]
     pub fn breakers(&self) -> &RestBreakers {
         &self.0.breakers
+    }
+
+    /// How often reads were repeated.
+    #[must_use]
+    pub fn retries(&self) -> retry::Totals {
+        self.0.retry.totals()
     }
 
     /// Whether there is a key.
@@ -204,30 +214,20 @@ impl fmt::Debug for Rest {
 }
 
 impl Inner {
-    /// Repeats a read. One refusal for an overtaken nonce is repeated at once; what passes with time, after a pause. A breaker that
-    /// opens meanwhile ends it, with the failure that it had before.
-    async fn repeat<C: Call>(&self, call: &C, route: Route) -> Result<C::Answer, Error> {
-        let (mut tries, mut overtaken, mut before) = (1, false, None);
-        loop {
-            match self.once(call, route).await {
-                Err(error) if error.is_overtaken() && !overtaken => overtaken = true,
-                Err(error) if error.is_passing() && tries < self.settings.read_attempts => {
-                    tracing::debug!(%error, tries, "read failed, to be repeated");
-                    sleep(self.pause(tries)).await;
-                    tries += 1;
-                    before = Some(error);
-                }
-                Err(error) if error.is_stopped() => return Err(before.unwrap_or(error)),
-                result => return result,
-            }
-        }
-    }
-
-    /// Doubles with each try; half of it is random.
-    fn pause(&self, tries: u32) -> Duration {
-        let whole = self.settings.read_pause * 2_u32.saturating_pow(tries - 1);
-        let half = whole / 2;
-        half + half.mul_f64(locked(&self.rng).random::<f64>())
+    /// Repeats a read: one whose nonce was overtaken at once, what passes with time after a wait. A breaker that opens meanwhile ends
+    /// it, with the failure that it had before.
+    async fn repeat<C: Call + Idempotent>(
+        &self,
+        call: &C,
+        route: Route,
+    ) -> Result<C::Answer, Error> {
+        let attempt = |call| self.once(call, route);
+        let next = |error: &Error| {
+            let next = next(error, self.clock.now());
+            tracing::debug!(%error, ?next, "read failed");
+            next
+        };
+        self.retry.call(call, attempt, next).await
     }
 
     async fn once<C: Call>(&self, call: &C, route: Route) -> Result<C::Answer, Error> {
@@ -369,6 +369,19 @@ impl Inner {
             endpoint: C::NAME,
             why: NotSent::NoKey,
         })
+    }
+}
+
+/// What may follow a read that failed.
+fn next(error: &Error, now: Timestamp) -> Next {
+    if error.is_stopped() {
+        Next::NotMade
+    } else if error.is_overtaken() {
+        Next::AtOnce
+    } else if error.is_passing() {
+        Next::After(error.retry_after(now))
+    } else {
+        Next::GiveUp
     }
 }
 

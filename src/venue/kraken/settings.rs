@@ -11,7 +11,7 @@ use super::{
     rate_limit::Tier,
 };
 use crate::{
-    resilience::{backoff, budget},
+    resilience::{backoff, budget, retry},
     types::span,
 };
 
@@ -70,16 +70,13 @@ pub struct Settings {
     /// Longest time to close a socket in good order.
     #[serde(with = "span")]
     pub close: Duration,
-    /// Attempts of one REST read, the first included.
-    pub read_attempts: u32,
-    /// First pause between two attempts of a REST read; doubles, with jitter.
-    #[serde(with = "span")]
-    pub read_pause: Duration,
     /// How often open and closed orders are asked before an order counts as absent.
     pub look_up_passes: u32,
     /// Pause between two such passes.
     #[serde(with = "span")]
     pub look_up_pause: Duration,
+    /// How often REST reads are repeated. What makes or changes an order never is.
+    pub retry: retry::Settings,
     /// Pauses between attempts to connect.
     pub reconnect: backoff::Settings,
     /// Attempts to connect over all sockets. Kraken bans an address at about 150 in ten minutes.
@@ -106,10 +103,9 @@ impl Default for Settings {
             request: Duration::from_secs(10),
             turn: Duration::from_secs(60),
             close: Duration::from_secs(1),
-            read_attempts: 3,
-            read_pause: Duration::from_millis(500),
             look_up_passes: 2,
             look_up_pause: Duration::from_secs(1),
+            retry: retry::Settings::default(),
             reconnect: backoff::Settings::default(),
             connections: budget::Settings::default(),
         }
@@ -133,6 +129,9 @@ pub enum InvalidSettings {
     /// A ping that comes after the silence that it should prevent.
     #[error("ping must be shorter than idle")]
     Ping,
+    /// Repeats of reads.
+    #[error("retry: {0}")]
+    Retry(#[from] retry::InvalidSettings),
     /// Pauses between connections.
     #[error("reconnect: {0}")]
     Reconnect(#[from] backoff::InvalidSettings),
@@ -172,17 +171,13 @@ impl Settings {
                 return Err(InvalidSettings::Zero(key));
             }
         }
-        for (key, count) in [
-            ("read_attempts", self.read_attempts),
-            ("look_up_passes", self.look_up_passes),
-        ] {
-            if count == 0 {
-                return Err(InvalidSettings::Zero(key));
-            }
+        if self.look_up_passes == 0 {
+            return Err(InvalidSettings::Zero("look_up_passes"));
         }
         if self.ping >= self.idle {
             return Err(InvalidSettings::Ping);
         }
+        self.retry.validate()?;
         self.reconnect.validate()?;
         Ok(self.connections.validate()?)
     }
@@ -210,7 +205,7 @@ mod tests {
         };
         check(&|settings| settings.ws = "ws://ws.kraken.com/v2".to_owned());
         check(&|settings| settings.request = Duration::ZERO);
-        check(&|settings| settings.read_attempts = 0);
+        check(&|settings| settings.retry.attempts = 0);
         check(&|settings| settings.ping = settings.idle);
         check(&|settings| settings.connections.attempts = 0);
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tradingd::{
     io::rng,
+    resilience::retry,
     venue::kraken::{
         auth::Credentials,
         nonce::{Nonces, Volatile},
@@ -41,7 +42,10 @@ fn settings(rest: &str) -> Settings {
         tier: Tier::Pro,
         request: Duration::from_millis(400),
         turn: Duration::from_secs(5),
-        read_pause: Duration::from_millis(10),
+        retry: retry::Settings {
+            base: Duration::from_millis(10),
+            ..retry::Settings::default()
+        },
         look_up_pause: Duration::from_millis(10),
         ..Settings::default()
     }

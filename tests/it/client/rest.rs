@@ -251,7 +251,7 @@ async fn a_call_that_waits_too_long_for_its_turn_is_not_sent() {
     let server = Server::start(|_| refusal("EAPI:Rate limit exceeded")).await;
     let mut settings = settings(&server.address);
     settings.turn = Duration::from_millis(100);
-    settings.read_attempts = 2;
+    settings.retry.attempts = 2;
     let error = within(rest_with(&settings).read(&Balance))
         .await
         .unwrap_err();
@@ -271,7 +271,7 @@ async fn redirects_are_not_followed() {
 async fn an_open_breaker_stops_reads_and_orders_but_no_cancel() {
     let server = Server::start(|_| Reply::Answer(503, "<html>".to_owned())).await;
     let mut settings = settings(&server.address);
-    settings.read_attempts = 1;
+    settings.retry.attempts = 1;
     settings.breakers.private.consecutive_failures = 2;
     let rest = rest_with(&settings);
     for _ in 0..2 {

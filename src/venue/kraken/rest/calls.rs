@@ -13,6 +13,7 @@ use super::{
     number::{Amount, Seconds, WholeSeconds},
 };
 use crate::{
+    resilience::Idempotent,
     types::{ClOrdId, Decimal, OrderId, Side, TimeInForce, Timestamp, TradingStatus},
     venue::kraken::decode,
 };
@@ -29,15 +30,45 @@ pub trait Call: Send + Sync {
 }
 
 /// A call without a key. May be repeated.
-pub trait Public: Call {}
+pub trait Public: Call + Idempotent {}
 
 /// A call with a key that changes nothing. May be repeated.
-pub trait Read: Call {
+pub trait Read: Call + Idempotent {
     /// Points on the REST counter (§5.1).
     const COST: u32 = 1;
 }
 
-/// A call that makes or changes an order. Consumed by its one send.
+/// A call that makes or changes an order. Consumed by its one send; it is not [`Idempotent`], so nothing makes it again.
+///
+/// A read may be retried:
+///
+/// ```
+/// use std::{future::ready, time::Duration};
+/// use tradingd::{
+///     resilience::retry::{Next, Retry},
+///     venue::kraken::rest::calls::{AddOrder, Balance},
+/// };
+///
+/// async fn insist(retry: &Retry, call: &Balance) -> Result<(), ()> {
+///     let attempt = |_call| ready(Err(()));
+///     retry.call(call, attempt, |_error| Next::After(Duration::ZERO)).await
+/// }
+/// ```
+///
+/// With a create instead, the same does not compile:
+///
+/// ```compile_fail,E0277
+/// use std::{future::ready, time::Duration};
+/// use tradingd::{
+///     resilience::retry::{Next, Retry},
+///     venue::kraken::rest::calls::{AddOrder, Balance},
+/// };
+///
+/// async fn insist(retry: &Retry, call: &AddOrder) -> Result<(), ()> {
+///     let attempt = |_call| ready(Err(()));
+///     retry.call(call, attempt, |_error| Next::After(Duration::ZERO)).await
+/// }
+/// ```
 pub trait Order: Call {}
 
 /// The venue's clock.
@@ -48,6 +79,7 @@ impl Call for Time {
     const NAME: &'static str = "Time";
     type Answer = VenueTime;
 }
+impl Idempotent for Time {}
 impl Public for Time {}
 
 /// Answer to [`Time`].
@@ -65,6 +97,7 @@ impl Call for SystemStatus {
     const NAME: &'static str = "SystemStatus";
     type Answer = Status;
 }
+impl Idempotent for SystemStatus {}
 impl Public for SystemStatus {}
 
 /// Answer to [`SystemStatus`].
@@ -89,6 +122,7 @@ impl Call for Assets {
     const NAME: &'static str = "Assets";
     type Answer = BTreeMap<String, AssetRow>;
 }
+impl Idempotent for Assets {}
 impl Public for Assets {}
 
 /// One asset.
@@ -106,6 +140,7 @@ impl Call for AssetPairs {
     const NAME: &'static str = "AssetPairs";
     type Answer = BTreeMap<String, PairRow>;
 }
+impl Idempotent for AssetPairs {}
 impl Public for AssetPairs {}
 
 /// One pair. Fields that old answers lack are optional.
@@ -149,6 +184,7 @@ impl Call for Balance {
     const NAME: &'static str = "Balance";
     type Answer = BTreeMap<String, Amount>;
 }
+impl Idempotent for Balance {}
 impl Read for Balance {}
 
 /// All balances and what orders hold of them.
@@ -159,6 +195,7 @@ impl Call for BalanceEx {
     const NAME: &'static str = "BalanceEx";
     type Answer = BTreeMap<String, BalanceRow>;
 }
+impl Idempotent for BalanceEx {}
 impl Read for BalanceEx {}
 
 /// One balance.
@@ -185,6 +222,7 @@ impl Call for OpenOrders {
         form.add_some("cl_ord_id", self.cl_ord_id);
     }
 }
+impl Idempotent for OpenOrders {}
 impl Read for OpenOrders {}
 
 /// Answer to [`OpenOrders`].
@@ -216,6 +254,7 @@ impl Call for ClosedOrders {
         form.add("consolidate_taker", false);
     }
 }
+impl Idempotent for ClosedOrders {}
 impl Read for ClosedOrders {}
 
 /// Answer to [`ClosedOrders`].
@@ -242,6 +281,7 @@ impl Call for QueryOrders {
         form.add("txid", self.order_ids.join(","));
     }
 }
+impl Idempotent for QueryOrders {}
 impl Read for QueryOrders {}
 
 /// One order.
@@ -316,6 +356,7 @@ impl Call for TradesHistory {
         form.add("consolidate_taker", false);
     }
 }
+impl Idempotent for TradesHistory {}
 impl Read for TradesHistory {
     const COST: u32 = 2;
 }
@@ -365,6 +406,7 @@ impl Call for TradeVolume {
         form.add("pair", self.pairs.join(","));
     }
 }
+impl Idempotent for TradeVolume {}
 impl Read for TradeVolume {}
 
 /// Answer to [`TradeVolume`].
@@ -391,6 +433,7 @@ impl Call for GetWebSocketsToken {
     const NAME: &'static str = "GetWebSocketsToken";
     type Answer = TokenRow;
 }
+impl Idempotent for GetWebSocketsToken {}
 impl Read for GetWebSocketsToken {}
 
 /// Answer to [`GetWebSocketsToken`].
