@@ -4,6 +4,7 @@
 #[path = "../../../src/io/captures.rs"]
 pub(crate) mod captures;
 pub(crate) mod http;
+pub(crate) mod proxy;
 pub(crate) mod ws;
 
 use std::time::Duration;
