@@ -10,6 +10,7 @@ pub mod budget;
 pub mod cancel;
 pub mod circuit_breaker;
 pub mod deadline;
+pub mod queue;
 pub mod retry;
 pub mod supervisor;
 

@@ -1,13 +1,14 @@
 //! The queues between the driver and the edge: one per kind of haste.
 //!
 //! For: handing a command to the task that does it, without waiting. Always true: a cancel never stands behind anything else;
-//! what may stand in a lane is fixed by its type.
+//! what may stand in a lane is fixed by its type; the most that ever stood in one is known.
 
 use thiserror::Error;
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
 use crate::{
     engine::command::{Amend, Cancel, Command, CommandId, LookUp, Reconcile, Submit},
+    resilience::queue::{self, Gauge, Mark},
     types::{ClOrdId, InstrumentId, Timestamp},
 };
 
@@ -61,10 +62,18 @@ pub enum Query {
 /// The driver's ends.
 #[derive(Clone, Debug)]
 pub struct Lanes {
-    cancels: Sender<Cancel>,
-    entries: Sender<Entry>,
-    queries: Sender<Query>,
-    resyncs: Sender<InstrumentId>,
+    cancels: Lane<Cancel>,
+    entries: Lane<Entry>,
+    queries: Lane<Query>,
+    resyncs: Lane<InstrumentId>,
+}
+
+/// One lane, and the most that ever stood in it.
+#[derive(Clone, Debug)]
+struct Lane<T> {
+    name: &'static str,
+    queue: Sender<T>,
+    mark: Mark,
 }
 
 /// The edge's ends.
@@ -101,10 +110,10 @@ const BESIDE: usize = 256;
 #[must_use]
 pub fn lanes(pairs: usize) -> (Lanes, Ends) {
     let capacity = pairs.saturating_mul(MOST_OPEN).saturating_add(BESIDE);
-    let (cancels_in, cancels) = mpsc::channel(capacity);
-    let (entries_in, entries) = mpsc::channel(capacity);
-    let (queries_in, queries) = mpsc::channel(capacity);
-    let (resyncs_in, resyncs) = mpsc::channel(capacity);
+    let (cancels_in, cancels) = lane("cancels", capacity);
+    let (entries_in, entries) = lane("orders", capacity);
+    let (queries_in, queries) = lane("queries", capacity);
+    let (resyncs_in, resyncs) = lane("resyncs", capacity);
     let lanes = Lanes {
         cancels: cancels_in,
         entries: entries_in,
@@ -120,6 +129,12 @@ pub fn lanes(pairs: usize) -> (Lanes, Ends) {
     (lanes, ends)
 }
 
+fn lane<T>(name: &'static str, capacity: usize) -> (Lane<T>, Receiver<T>) {
+    let (queue, end) = mpsc::channel(capacity);
+    let mark = Mark::default();
+    (Lane { name, queue, mark }, end)
+}
+
 impl Lanes {
     /// Hands a command over, without waiting.
     ///
@@ -128,21 +143,40 @@ impl Lanes {
     /// When its lane is full or ended. The command has certainly not left.
     pub fn dispatch(&self, command: Command) -> Result<(), Jammed> {
         match command {
-            Command::Cancel(cancel) => push("cancels", &self.cancels, cancel),
-            Command::Submit(submit) => push("orders", &self.entries, Entry::Submit(submit)),
-            Command::Amend(amend) => push("orders", &self.entries, Entry::Amend(amend)),
-            Command::LookUp(look_up) => push("queries", &self.queries, Query::LookUp(look_up)),
-            Command::Reconcile(wish) => push("queries", &self.queries, Query::Reconcile(wish)),
-            Command::Resync(instrument) => push("resyncs", &self.resyncs, instrument),
+            Command::Cancel(cancel) => self.cancels.push(cancel),
+            Command::Submit(submit) => self.entries.push(Entry::Submit(submit)),
+            Command::Amend(amend) => self.entries.push(Entry::Amend(amend)),
+            Command::LookUp(look_up) => self.queries.push(Query::LookUp(look_up)),
+            Command::Reconcile(wish) => self.queries.push(Query::Reconcile(wish)),
+            Command::Resync(instrument) => self.resyncs.push(instrument),
         }
+    }
+
+    /// A look at every lane.
+    #[must_use]
+    pub fn gauges(&self) -> Vec<Gauge> {
+        vec![
+            self.cancels.gauge(),
+            self.entries.gauge(),
+            self.queries.gauge(),
+            self.resyncs.gauge(),
+        ]
     }
 }
 
-fn push<T>(name: &'static str, lane: &Sender<T>, value: T) -> Result<(), Jammed> {
-    lane.try_send(value).map_err(|error| match error {
-        TrySendError::Full(_) => Jammed::Full(name),
-        TrySendError::Closed(_) => Jammed::Ended(name),
-    })
+impl<T: Send + 'static> Lane<T> {
+    fn push(&self, value: T) -> Result<(), Jammed> {
+        self.queue.try_send(value).map_err(|error| match error {
+            TrySendError::Full(_) => Jammed::Full(self.name),
+            TrySendError::Closed(_) => Jammed::Ended(self.name),
+        })?;
+        self.mark.note(queue::waiting(&self.queue));
+        Ok(())
+    }
+
+    fn gauge(&self) -> Gauge {
+        Gauge::new(self.name, &self.queue, self.mark.clone())
+    }
 }
 
 #[cfg(test)]
@@ -181,5 +215,7 @@ mod tests {
             };
             lanes.dispatch(Command::Cancel(cancel)).unwrap();
         }
+        let most = lanes.gauges().iter().map(Gauge::most).collect::<Vec<_>>();
+        assert_eq!(most, [675, 0, 0, 0]);
     }
 }
