@@ -198,7 +198,9 @@ async fn hold(
     let heard = Arc::clone(&maintenance);
     reader.spawn(listen(stream, dialed.intake, replies_in, idle, heard));
     dialer.counters.connections.add(1);
+    dialer.counters.up.set(true);
     let end = writer.online(&mut line, stop).await;
+    dialer.counters.up.set(false);
     if end == End::Lost {
         dialer.counters.lost_connections.add(1);
     } else if timeout(dialer.settings.close, line.sink.close())

@@ -145,8 +145,10 @@ impl PublicSocket {
             };
             let Some(mut socket) = dialed else { return };
             self.counters.connections.add(1);
+            self.counters.up.set(true);
             self.redial.up();
             let end = self.hold(&mut socket, &stop).await;
+            self.counters.up.set(false);
             self.session.disconnected();
             let closing = timeout(self.settings.close, socket.close(None));
             if closing.await.is_err() {

@@ -16,7 +16,7 @@ use crate::{
     engine::Event,
     types::OrderId,
     venue::kraken::{
-        counters::SocketCounters,
+        counters::{Feed, SocketCounters},
         decode::{self, Body, Buffers, ConvertError, Decoder, Kind, Message, Method, Rows},
     },
 };
@@ -129,7 +129,10 @@ impl Intake {
         self.counters.frames.add(1);
         let known = self.decoder.notes().unknown_fields();
         let told = match self.decoder.decode(frame, &mut self.buffers) {
-            Ok(message) => self.numbers.read(message)?,
+            Ok(message) => {
+                self.counters.feeds.add(Feed::of(&message));
+                self.numbers.read(message)?
+            }
             Err(error) => {
                 // If it held a report, the gap in the numbers will tell.
                 self.counters.decode_errors.add(1);

@@ -8,7 +8,7 @@ use crate::{
     engine::{Event, event::BookUpdate},
     types::{Instrument, InstrumentId, Symbol, Timestamp, TradingStatus},
     venue::kraken::{
-        counters::SocketCounters,
+        counters::{Feed, SocketCounters},
         decode::{self, Body, BookHead, Buffers, Decoder, Kind, Listing, Message, Method, Reply},
         encode::Channel,
         session::{Ack, Session, Topic},
@@ -101,7 +101,10 @@ impl Intake {
         // Taken out, so that a message that borrows from the frame leaves the rest free.
         let mut buffers = std::mem::take(&mut self.buffers);
         let heard = match self.decoder.decode(frame, &mut buffers) {
-            Ok(message) => self.message(message, &mut buffers, now, session),
+            Ok(message) => {
+                self.counters.feeds.add(Feed::of(&message));
+                self.message(message, &mut buffers, now, session)
+            }
             Err(error) => {
                 self.counters.decode_errors.add(1);
                 tracing::warn!(%error, "public frame that cannot be read");
