@@ -21,6 +21,7 @@
 //! * [`venue`]: the outside. Kraken's wire, session, sockets, REST, signatures, limits.
 //! * [`sim`]: the simulated Kraken. A pure matching engine, a market of agents, recorded or mirrored, servers with their own wire code.
 //! * [`journal`]: the record. Written before a command leaves; replayed to recover and to verify.
+//! * [`control`]: what an operator can see. Health and metrics over HTTP, read when somebody asks.
 //! * [`config`]: files and environment to one valid config.
 //! * [`app`]: the shell. Start-up, the driver that turns the engine, tasks, shutdown, what the operator is told.
 //! * [`cli`]: one file per verb; arguments in, exit code out.
@@ -32,6 +33,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod engine;
 pub mod io;
 pub mod journal;

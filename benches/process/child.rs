@@ -35,6 +35,7 @@ impl Daemon {
         let mut command = program();
         command.arg("run").arg("-c").arg(file);
         command.env("NOTIFY_SOCKET", notify);
+        command.env("TRADINGD__HTTP__LISTEN", "127.0.0.1:0");
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let started = Instant::now();
         Self {

@@ -1,6 +1,6 @@
 //! A run from start to end: tasks under one supervisor, then down in phases.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use tracing::{error, info, warn};
@@ -11,7 +11,7 @@ use super::{
         DRIVER, JOURNAL, KEY_REFUSED, OBSERVERS, READERS, Running, SIMULATOR, WIRE, launch, signals,
     },
     look::Looks,
-    notify,
+    notify, observe,
     park::{Parked, park},
     picture::{Picture, Summary},
     runtimes::Handles,
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     config::{Config, Shutdown},
+    control::{Board, Stage},
     engine::strategy::Strategy,
     io::{Clock, files::DirLock, rng},
     resilience::{
@@ -69,6 +70,8 @@ pub struct Daemon {
     supervisor: Supervisor,
     stops: Stops,
     running: Running,
+    board: Arc<Board>,
+    http: Option<SocketAddr>,
     shutdown: Shutdown,
     rest: Rest,
     tag: String,
@@ -100,6 +103,8 @@ impl Daemon {
             self::signals(&mut supervisor, heard, stops.clone());
         }
         let (directory, lock) = start::claim(config)?;
+        let (board, http) =
+            observe::open(&mut supervisor, &config.http, &clock, &handles.http).await?;
         let starting = Box::pin(start::start(
             config, &directory, strategies, seed, &clock, handles,
         ));
@@ -110,7 +115,7 @@ impl Daemon {
         };
         let tag = started.engine.settings().tag.clone();
         let (rest, shutdown) = (started.rest.clone(), config.shutdown.clone());
-        let running = launch(
+        let mut running = launch(
             &mut supervisor,
             started,
             stop,
@@ -118,10 +123,13 @@ impl Daemon {
             clock,
             handles,
         )?;
+        board.started(observe::parts(&mut running));
         Ok(Self {
             supervisor,
             stops,
             running,
+            board,
+            http,
             shutdown,
             rest,
             tag,
@@ -134,6 +142,12 @@ impl Daemon {
     #[must_use]
     pub fn looks(&self) -> Looks {
         self.running.looks.clone()
+    }
+
+    /// Where health and metrics are, unless that is switched off.
+    #[must_use]
+    pub const fn http(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     /// The circuit breakers, for whoever shows their states.
@@ -174,15 +188,11 @@ impl Daemon {
     /// The engine stops its strategies and cancels what is ours; the wire stays up meanwhile.
     async fn wind_down(mut self, failure: Option<Failure>) -> Report {
         self.stops.stop.cancel();
+        self.board.enter(Stage::Settling);
         if !self.settled().await {
             return Box::pin(self.without_wire()).await;
         }
-        self.supervisor
-            .stop_phase(READERS, self.shutdown.close)
-            .await;
-        self.supervisor
-            .stop_phase(DRIVER, self.shutdown.drain)
-            .await;
+        self.stop_turning().await;
         let finished = self.running.turning.finished.try_recv().ok();
         self.take_down().await;
         let failure = failure.or_else(|| self.supervisor.failures().first().cloned());
@@ -211,8 +221,21 @@ impl Daemon {
         }
     }
 
+    /// The sockets stop, and what they left is handled.
+    async fn stop_turning(&mut self) {
+        let phases = [
+            (Stage::Readers, READERS, self.shutdown.close),
+            (Stage::Driver, DRIVER, self.shutdown.drain),
+        ];
+        for (stage, phase, budget) in phases {
+            self.board.enter(stage);
+            self.supervisor.stop_phase(phase, budget).await;
+        }
+    }
+
     /// What is left once the driver has ended.
     async fn take_down(&mut self) {
+        self.board.enter(Stage::Ending);
         for phase in [JOURNAL, OBSERVERS, SIMULATOR] {
             self.supervisor.stop_phase(phase, self.shutdown.close).await;
         }
@@ -223,12 +246,8 @@ impl Daemon {
         error!("parking orders over REST");
         // A driver that still turns ends in order and seals its journal.
         self.running.turning.give_up.cancel();
-        self.supervisor
-            .stop_phase(READERS, self.shutdown.close)
-            .await;
-        self.supervisor
-            .stop_phase(DRIVER, self.shutdown.drain)
-            .await;
+        self.stop_turning().await;
+        self.board.enter(Stage::Parking);
         let parking = park(&self.rest, &self.tag, self.ttl, self.shutdown.park);
         let parked = tokio::select! {
             biased;

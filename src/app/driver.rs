@@ -26,6 +26,7 @@ use crate::{
     },
     io::Clock,
     journal::{self, SyncFailure},
+    resilience::queue::Mark,
     types::{Chain, ClOrdId, Timestamp},
     venue::kraken::lanes::{Jammed, Lanes},
 };
@@ -44,6 +45,25 @@ pub struct Inlets {
     pub journal: mpsc::Receiver<SyncFailure>,
     /// Who wants to look at the engine.
     pub(super) looks: mpsc::Receiver<Look>,
+    /// The most that ever waited for the account's and the market's turn.
+    pub marks: Marks,
+}
+
+/// The most that ever waited in the driver's queues.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    /// Of the account.
+    pub account: Mark,
+    /// Of the market.
+    pub market: Mark,
+}
+
+impl Inlets {
+    /// Notes what waits behind the event in hand. While the driver turns its thread adds nothing: once a go is enough.
+    fn mark(&self) {
+        self.marks.account.note(self.account.len());
+        self.marks.market.note(self.market.len());
+    }
 }
 
 /// The driver.
@@ -146,6 +166,7 @@ impl Driver {
                 Some(event) = self.inlets.market.recv() => event,
                 Some(look) = self.inlets.looks.recv() => { self.show(look); continue }
             };
+            self.inlets.mark();
             self.turn(event)?;
             self.burst()?;
             if self.journal_failed {
@@ -212,6 +233,7 @@ impl Driver {
         );
         error!(%reason, "the journal failed: only cancels leave from now on");
         self.journal_failed = true;
+        self.tally.journal_failures += 1;
         Event::JournalFailed
     }
 
@@ -265,6 +287,7 @@ impl Driver {
     /// waits for no answer and cancels what there is.
     fn withhold(&mut self, now: Timestamp) {
         if !std::mem::replace(&mut self.journal_failed, true) {
+            self.tally.journal_failures += 1;
             self.engine
                 .handle(now, &Event::JournalFailed, &mut self.out);
         }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    driver::{Driver, Finished, Inlets},
+    driver::{Driver, Finished, Inlets, Marks},
     embedded::Embedded,
     look::{Looks, looks},
     notify::Notify,
@@ -22,6 +22,7 @@ use crate::{
     resilience::{
         budget,
         circuit_breaker::CircuitBreaker,
+        queue::Gauge,
         supervisor::{Phase, Policy, Supervisor, TaskError, TaskSpec},
     },
     venue::kraken::{
@@ -67,6 +68,8 @@ pub(super) struct Running {
     pub(super) breakers: Vec<CircuitBreaker>,
     pub(super) public: Arc<SocketCounters>,
     pub(super) private: Arc<SocketCounters>,
+    pub(super) connections: budget::Shared,
+    pub(super) queues: Vec<Gauge>,
 }
 
 /// What the daemon keeps of the driver.
@@ -109,6 +112,10 @@ pub(super) fn launch(
     let (market_in, market) = mpsc::channel(MARKET_QUEUE);
     let (spares_in, spares) = mpsc::channel(SPARES);
     let (looks, looked) = looks();
+    let marks = Marks::default();
+    let mut queues = lanes.gauges();
+    queues.push(Gauge::new("account", &account_in, marks.account.clone()));
+    queues.push(Gauge::new("market", &market_in, marks.market.clone()));
     // There is room: nobody else has written yet.
     let _first = account_in.try_send(Event::ClockOffset(started.offset_nanos));
     let _second = account_in.try_send(Event::Venue(started.status));
@@ -116,34 +123,36 @@ pub(super) fn launch(
     let settings = started.engine.settings();
     let jitter = rng::stream(started.seed, 5);
     let connect = breakers::connect(&started.kraken.breakers, &clock, jitter);
+    let connections = budget::Shared::new(started.kraken.connections.clone(), clock.clone());
     let wiring = Wiring {
         connector: started.connector,
-        budget: budget::Shared::new(started.kraken.connections.clone(), clock.clone()),
+        budget: connections.clone(),
         connect: connect.clone(),
         settings: started.kraken,
         clock: clock.clone(),
         account: account_in.clone(),
         instruments: settings.instruments.clone().into(),
     };
-    let queues = public::Queues {
+    let ends_public = public::Queues {
         resyncs: ends.resyncs,
         market: market_in,
         spares,
     };
     let public = PublicSocket::new(
         &wiring,
-        queues,
+        ends_public,
         settings.depth,
         rng::stream(started.seed, 3),
     )?;
-    let queues = private::Queues {
+    let ends_private = private::Queues {
         cancels: ends.cancels,
         entries: ends.entries,
     };
     let rest = started.rest.clone();
-    let private = PrivateSocket::new(&wiring, queues, rest, rng::stream(started.seed, 4))?;
+    let private = PrivateSocket::new(&wiring, ends_private, rest, rng::stream(started.seed, 4))?;
     let queries = Queries::new(started.account, ends.queries, account_in, clock.clone());
     let inlets = Inlets {
+        marks,
         account,
         market,
         journal: started.journal.failures,
@@ -175,6 +184,8 @@ pub(super) fn launch(
         breakers: guards,
         public: counters.0,
         private: counters.1,
+        connections,
+        queues,
     })
 }
 

@@ -13,6 +13,7 @@ pub mod keys;
 mod launch;
 pub mod look;
 pub mod notify;
+mod observe;
 pub mod park;
 pub mod picture;
 pub mod plan;

@@ -1,4 +1,4 @@
-//! The threads: one for money, one for the journal's disk, one for the simulator.
+//! The threads: one for money, one for the journal's disk, one for the simulator, one for who looks from outside.
 //!
 //! Always true: what is on the money thread never blocks; each listener is bound on the runtime that serves it;
 //! the other runtimes end after the first one's `block_on` has returned.
@@ -16,6 +16,7 @@ pub struct Runtimes {
     money: Runtime,
     disk: Runtime,
     simulator: Runtime,
+    http: Runtime,
 }
 
 /// Where tasks other than the money thread's run.
@@ -25,6 +26,8 @@ pub struct Handles {
     pub disk: Handle,
     /// For the embedded simulator.
     pub simulator: Handle,
+    /// For health and metrics over HTTP.
+    pub http: Handle,
 }
 
 impl Runtimes {
@@ -45,6 +48,7 @@ impl Runtimes {
             money: Builder::new_current_thread().enable_all().build()?,
             disk: side("journal")?,
             simulator: side("simulator")?,
+            http: side("http")?,
         })
     }
 
@@ -54,6 +58,7 @@ impl Runtimes {
         Handles {
             disk: self.disk.handle().clone(),
             simulator: self.simulator.handle().clone(),
+            http: self.http.handle().clone(),
         }
     }
 
@@ -62,6 +67,7 @@ impl Runtimes {
         let result = self.money.block_on(future);
         self.simulator.shutdown_timeout(PATIENCE);
         self.disk.shutdown_timeout(PATIENCE);
+        self.http.shutdown_timeout(PATIENCE);
         result
     }
 }

@@ -3,6 +3,7 @@
 mod patience;
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -65,6 +66,16 @@ pub enum StartError {
     State {
         /// The directory.
         path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Nothing can listen for those who ask over HTTP.
+    #[error(
+        "http.listen: cannot listen at {address} (name another address, port 0 takes a free one, or switch it off with http.enabled = false)"
+    )]
+    Http {
+        /// The address.
+        address: SocketAddr,
         /// What the operating system said.
         source: std::io::Error,
     },

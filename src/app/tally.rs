@@ -43,6 +43,8 @@ pub struct Tally {
     pub rate_limited: u64,
     /// Commands that were not answered.
     pub unanswered: u64,
+    /// Times that the journal failed.
+    pub journal_failures: u64,
     /// Longest time from event in hand to its last order in the lane.
     pub worst_latency: Duration,
 }

@@ -84,6 +84,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
 
 fn config(arguments: &Arguments, state: PathBuf) -> Config {
     let mut config = Config::default();
+    // A demo must not fail because something else, such as another demo, has the port.
+    config.http.listen.set_port(0);
     config.state.dir = Some(state);
     if let Some(seed) = arguments.seed {
         config.sim.seed = seed;

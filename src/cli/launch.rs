@@ -165,7 +165,7 @@ fn refused(error: &StartError) -> Outcome {
         StartError::KeyRefused(_) | StartError::Key(_) => Exit::Key,
         StartError::Plan(_) | StartError::NoStateDirectory => Exit::Config,
         StartError::Tls(_) | StartError::Address(_) | StartError::NoAccount => Exit::Config,
-        StartError::Client(_) => Exit::Config,
+        StartError::Client(_) | StartError::Http { .. } => Exit::Config,
         StartError::Unlisted { .. } => Exit::Config,
         StartError::Simulator(error) if error.key().is_some() => Exit::Config,
         StartError::Simulator(error) if error.is_unreachable() => Exit::Unreachable,

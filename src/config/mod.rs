@@ -71,6 +71,8 @@ pub struct Config {
     pub risk: Risk,
     /// How fast to trade.
     pub throttle: Throttle,
+    /// Where to show health and metrics.
+    pub http: crate::control::Settings,
     /// How long to take for an orderly end.
     pub shutdown: Shutdown,
     /// What to trade by.
@@ -92,6 +94,7 @@ impl Default for Config {
             orders: Orders::default(),
             risk: Risk::default(),
             throttle: Throttle::default(),
+            http: crate::control::Settings::default(),
             shutdown: Shutdown::default(),
             strategy: strategy::examples(),
         }

@@ -81,6 +81,13 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             "venue.kind is \"paper\": simulated orders on the market of {market}, which must be reachable; no API key is used"
         ));
     }
+    let http = &config.http;
+    if http.enabled && !http.listen.ip().is_loopback() {
+        warnings.push(format!(
+            "http.listen is {}: whoever reaches it can read how much is traded",
+            http.listen
+        ));
+    }
     if config.strategy.is_empty() {
         warnings.push("no [[strategy]]: nothing will be traded".to_owned());
     }

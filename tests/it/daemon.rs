@@ -3,4 +3,5 @@
 mod endings;
 mod faults;
 mod life;
+mod observed;
 mod rig;

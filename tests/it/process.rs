@@ -12,6 +12,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::ANY_PORT;
+
 const PATIENCE: Duration = Duration::from_secs(60);
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml");
 
@@ -26,6 +28,7 @@ fn daemon(state: &Path, notify: Option<&Path>) -> Daemon {
     command
         .args(["run", "-c", DEFAULT, "--set", "sim.rate=400.0", "--set"])
         .arg(format!("state.dir=\"{}\"", state.display()))
+        .env(ANY_PORT.0, ANY_PORT.1)
         .env_remove("STATE_DIRECTORY")
         .env_remove("NOTIFY_SOCKET");
     if let Some(path) = notify {
@@ -146,6 +149,7 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
         .arg(assert_cmd::cargo::cargo_bin!("tradingd"))
         .args(["run", "-c", DEFAULT, "--set", "sim.rate=400.0", "--set"])
         .arg(format!("state.dir=\"{}\"", state.path().display()))
+        .env(ANY_PORT.0, ANY_PORT.1)
         .env_remove("STATE_DIRECTORY")
         .env_remove("NOTIFY_SOCKET");
     let daemon = Daemon::start(command);
@@ -166,6 +170,7 @@ fn a_demo_leaves_nothing_behind_when_its_terminal_closes() {
         .arg("demo")
         .stdin(Stdio::null())
         .env("TMPDIR", temporary.path())
+        .env(ANY_PORT.0, ANY_PORT.1)
         .env_remove("STATE_DIRECTORY")
         .env_remove("NOTIFY_SOCKET");
     let demo = Daemon::start(command);
@@ -264,8 +269,10 @@ fn a_start_that_waits_for_the_venue_hears_the_signal() {
     command
         .args(["run", "-c"])
         .arg(&path)
+        .env(ANY_PORT.0, ANY_PORT.1)
         .env("KEY", "key")
         .env("SECRET", "c2VjcmV0")
+        .env(ANY_PORT.0, ANY_PORT.1)
         .env_remove("STATE_DIRECTORY")
         .env_remove("NOTIFY_SOCKET");
     let daemon = Daemon::start(command);
@@ -292,6 +299,7 @@ fn a_locked_key_is_waited_for_with_the_service_managers_leave() {
     command
         .args(["run", "-c"])
         .arg(&path)
+        .env(ANY_PORT.0, ANY_PORT.1)
         .env("NOTIFY_SOCKET", &notify)
         .env_remove("STATE_DIRECTORY");
     let daemon = Daemon::start(command);

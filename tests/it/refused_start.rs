@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, process::Command};
 
+use crate::support::ANY_PORT;
+
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml");
 
 /// Exit code and standard error of a run that ends by itself.
@@ -10,6 +12,7 @@ fn run(state: &Path, set: &[&str]) -> (Option<i32>, String) {
     command
         .args(["run", "-c", DEFAULT, "--set"])
         .arg(format!("state.dir=\"{}\"", state.display()))
+        .env(ANY_PORT.0, ANY_PORT.1)
         .env_remove("STATE_DIRECTORY")
         .env_remove("NOTIFY_SOCKET");
     for set in set {

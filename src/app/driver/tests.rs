@@ -117,6 +117,7 @@ fn driver_with(state: &std::path::Path, strategy: Box<dyn Strategy>) -> (Driver,
         .unwrap();
     let (lanes, ends) = lanes(1);
     let inlets = Inlets {
+        marks: Marks::default(),
         account: mpsc::channel(1).1,
         market: mpsc::channel(1).1,
         journal: journal.failures,

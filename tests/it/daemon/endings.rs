@@ -86,6 +86,7 @@ async fn a_start_that_gets_no_answer_can_be_stopped() {
     let handles = Handles {
         disk: tokio::runtime::Handle::current(),
         simulator: tokio::runtime::Handle::current(),
+        http: tokio::runtime::Handle::current(),
     };
     let stops = Stops::default();
     let starting = Daemon::start(

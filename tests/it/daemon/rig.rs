@@ -1,8 +1,8 @@
 //! A simulated Kraken, a daemon that trades on it, and ways to look at both.
 
 use std::{
-    collections::BTreeMap, io::Write as _, os::unix::fs::PermissionsExt as _, path::PathBuf,
-    sync::Arc, time::Duration,
+    collections::BTreeMap, io::Write as _, net::SocketAddr, os::unix::fs::PermissionsExt as _,
+    path::PathBuf, sync::Arc, time::Duration,
 };
 
 use tokio::{runtime::Handle, task::JoinSet, time::interval};
@@ -31,6 +31,8 @@ pub(super) struct Rig {
     looks: Looks,
     /// What the sockets count: public, private.
     pub(super) counters: (Arc<SocketCounters>, Arc<SocketCounters>),
+    /// Where health and metrics are.
+    pub(super) http: Option<SocketAddr>,
     running: JoinSet<Report>,
     /// Balances before the daemon did anything.
     pub(super) opening: BTreeMap<String, Decimal>,
@@ -75,6 +77,7 @@ pub(super) fn config() -> Config {
         strategy: quoters(Duration::from_millis(100)),
         ..Config::default()
     };
+    config.http.listen.set_port(0);
     config.feed.pairs = pairs();
     config.throttle.tier = tradingd::config::Tier::Pro;
     config.orders.ttl = Duration::from_millis(1_000);
@@ -119,11 +122,13 @@ impl Rig {
         let handles = Handles {
             disk: Handle::current(),
             simulator: Handle::current(),
+            http: Handle::current(),
         };
         let stops = Stops::default();
         let starting = Daemon::start(&config, strategies, clock, &handles, stops.clone(), None);
         let daemon = within(starting).await.unwrap();
         let (looks, counters) = (daemon.looks(), daemon.counters());
+        let http = daemon.http();
         let mut running = JoinSet::new();
         running.spawn(daemon.run());
         Self {
@@ -131,6 +136,7 @@ impl Rig {
             stops,
             looks,
             counters,
+            http,
             running,
             opening,
             state,

@@ -9,6 +9,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::support::ANY_PORT;
+
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml");
 
 fn tradingd(arguments: &[&str]) -> Command {
@@ -72,6 +74,7 @@ impl Daemon {
             .args(["--set", &format!("sim.mirror=\"{mirror}\"")])
             .args(["--set", &format!("state.dir=\"{}\"", state.display())])
             .args(["--set", "network.start=\"2s\""])
+            .env(ANY_PORT.0, ANY_PORT.1)
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());

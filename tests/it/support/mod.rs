@@ -14,6 +14,9 @@ use tradingd::{io::Clock, types::Timestamp};
 /// The one generous limit for things that happen at once on a healthy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
+/// A variable with which runs at the same time do not want one port for HTTP.
+pub(crate) const ANY_PORT: (&str, &str) = ("TRADINGD__HTTP__LISTEN", "127.0.0.1:0");
+
 /// Waits for something, but not for ever.
 pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, what)
