@@ -3,7 +3,7 @@
 #
 #   tests/e2e.sh BINARY
 #
-# Needs curl and python3; no network beyond loopback. Takes about two minutes. Recordings of third parties are not part of
+# Needs curl, python3 and promtool; no network beyond loopback. Takes about two minutes. Recordings of third parties are not part of
 # the repository: they are looked for at ../shared/data or $TRADINGD_DATA, and where they are absent, that is said.
 
 set -euo pipefail
@@ -25,11 +25,12 @@ fail() {
 
 [[ $# -eq 1 && -x $1 ]] || fail "usage: e2e.sh BINARY"
 BINARY=$(realpath "$1")
-for program in curl python3 timeout; do
-    command -v "$program" >/dev/null || fail "$program is not installed"
+for program in curl python3 timeout promtool; do
+    command -v "$program" >/dev/null || fail "$program is not installed (.ci/run installs what is missing)"
 done
 
 WORK=$(mktemp -d)
+# What runs in the background.
 SIM=
 clean_up() {
     local status=$?
@@ -163,6 +164,55 @@ run_stops() {
     run_and_stop "$ROOT/config/default.toml" "$WORK/state" '[1-9][0-9]* open orders'
 }
 
+# until_true SECONDS COMMAND...
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [[ $SECONDS -lt $end ]] || return 1
+        sleep 0.05
+    done
+}
+
+tells_address() {
+    HTTP=http://$(sed -n 's/.*health and metrics over HTTP address=//p' "$WORK/log" | head -n 1)
+    [[ $HTTP != http:// ]]
+}
+
+# status PATH: what it answers is in $WORK/page.
+status() {
+    curl -s --max-time 5 -o "$WORK/page" -w '%{http_code}' "$HTTP$1" || true
+}
+
+answers() {
+    [[ $(status "$1") == "$2" ]]
+}
+
+observed() {
+    # Answers that take their time make a stop long enough to be seen.
+    STATE_DIRECTORY=$WORK/observed "$BINARY" run --set 'http.listen="127.0.0.1:0"' --set 'sim.reply_delay="700ms"' \
+        --set 'log.format="text"' 2>"$WORK/log" >/dev/null &
+    SIM=$!
+    until_true 20 tells_address || fail "http: the log names no address"
+    answers /livez 200 || fail "http: it does not live"
+    until_true 30 answers '/readyz?verbose' 200 || fail "http: never ready: $(cat "$WORK/page")"
+    [[ $(grep -c '^\[+\]' "$WORK/page") -ge 6 ]] || fail "http: too few conditions"
+    answers /metrics 200 || fail "http: no metrics"
+    promtool check metrics <"$WORK/page" || fail "promtool has complaints"
+    grep -q '^tradingd_ready 1$' "$WORK/page" || fail "http: ready, but not in the metrics"
+    local families=0 code=0
+    families=$(grep -c '^# TYPE ' "$WORK/page")
+    answers /nonsense 404 || fail "http: an unknown path is not refused"
+    kill -TERM "$SIM"
+    until_true 5 answers '/readyz?verbose' 503 || fail "http: ready while it stops"
+    grep -q '^\[-\]not_stopping' "$WORK/page" || fail "http: it does not say that it stops"
+    wait "$SIM" || code=$?
+    SIM=
+    [[ $code -eq 0 ]] || fail "run ended with $code after SIGTERM"
+    [[ $(status /livez) == 000 ]] || fail "http: it answers after the end"
+    ok "http: lives, ready, $families families without a complaint of promtool; 503 while it stops"
+}
+
 verify_agrees() {
     tradingd 60 0 verify "$WORK/state" -o json >"$WORK/verify"
     json 'it["equal"] and len(it["runs"]) == 2 and all(run["sealed"] and run["commands"] > 0 for run in it["runs"])' <"$WORK/verify" ||
@@ -220,6 +270,7 @@ replay_agrees() {
 demo_trades
 sim_answers
 run_stops
+observed
 verify_agrees
 bad_config_is_refused
 replay_agrees
