@@ -121,7 +121,7 @@ async fn picture(
     let venue = venue(&launch.config);
     let extra = move || Extra {
         frames: public.frames.get() + private.frames.get(),
-        breakers: breakers.iter().map(state).collect(),
+        breakers: breakers.iter().map(shown).collect(),
         venue: venue.clone(),
     };
     // The first press stops in order, the next ones hurry.
@@ -136,7 +136,8 @@ async fn picture(
     }
 }
 
-fn state(breaker: &CircuitBreaker) -> (String, String) {
+/// A breaker's name and state.
+pub(super) fn shown(breaker: &CircuitBreaker) -> (String, String) {
     let snapshot = breaker.snapshot();
     (snapshot.name.to_owned(), snapshot.state.as_str().to_owned())
 }

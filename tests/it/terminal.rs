@@ -115,7 +115,9 @@ fn a_terminal_that_goes_away_ends_the_demo_in_order_and_leaves_nothing_behind() 
 fn a_terminal_without_a_size_is_drawn_on_and_q_stops() {
     let mut demo = demo(&[]);
     let shown = demo.shown_until("stops: strategies stop");
-    assert!(shown.contains("BTC/USD"), "{shown:?}");
+    for there in ["BTC/USD", "rest_public", "rest_private", "order_entry"] {
+        assert!(shown.contains(there), "{there}: {shown:?}");
+    }
     demo.press(b"\x1b[A");
     demo.press(b"q");
     demo.shown_until("\u{1b}[?1049l");

@@ -7,6 +7,8 @@ use crate::{
     app::{picture::MarketPicture, tally::Tally, telemetry::Line as LogLine},
     cli::screen::Extra,
     engine::risk::Code,
+    io::{Clock, rng},
+    resilience::circuit_breaker::{self, CircuitBreaker, Outcome, Settings},
     types::{ClOrdId, Decimal, InlineText, Timestamp},
 };
 
@@ -206,6 +208,36 @@ fn a_log_line_is_shown_to_its_end() {
     let folded = " side=sell\n    price=97000.1 qty=0.01\n";
     assert!(text.contains(folded), "{text}");
     assert!(text.contains("WARN book stale"), "{text}");
+}
+
+#[test]
+fn a_breaker_is_shown_in_each_state_as_it_changes() {
+    let (clock, hands) = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let settings = Settings {
+        consecutive_failures: 1,
+        probes: 1,
+        ..Settings::default()
+    };
+    let open_for = settings.open_for;
+    let rng = rng::stream(1, 0);
+    let breaker = CircuitBreaker::new("order_entry", settings, clock, rng);
+    let shows = |state: &str| {
+        let mut view = view();
+        view.extra.breakers = vec![crate::cli::launch::shown(&breaker)];
+        let lines = drawn(&view, 120, 20).join("\n");
+        let expected = format!("breaker order_entry {state}");
+        assert!(lines.contains(&expected), "{expected} not in\n{lines}");
+    };
+    shows("closed");
+    breaker.admit().unwrap().record(Outcome::Failure);
+    shows("open");
+    hands.advance(open_for);
+    let probe = breaker.admit().unwrap();
+    shows("half_open");
+    probe.record(Outcome::Success);
+    shows("closed");
+    breaker.set_mode(circuit_breaker::Mode::ForcedOpen);
+    shows("forced_open");
 }
 
 #[test]
