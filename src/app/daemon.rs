@@ -123,7 +123,7 @@ impl Daemon {
             clock,
             handles,
         )?;
-        board.started(observe::parts(&mut running));
+        board.started(observe::parts(&mut running, &rest));
         Ok(Self {
             supervisor,
             stops,

@@ -15,6 +15,7 @@ use crate::{
     control::{self, Board, Figures, Parts},
     io::{Clock, net::Listener},
     resilience::supervisor::{Policy, Supervisor, TaskSpec},
+    venue::kraken::rest::Rest,
 };
 
 /// Opens the listener, unless it is switched off, and has a task serve it. Before anything that can take long: a start can be watched.
@@ -51,7 +52,7 @@ pub(super) async fn open(
 }
 
 /// What there is to see of a run whose tasks are there.
-pub(super) fn parts(running: &mut Running) -> Parts {
+pub(super) fn parts(running: &mut Running, rest: &Rest) -> Parts {
     let looks = running.looks.clone();
     Parts {
         figures: Box::new(move || figures(looks.clone()).boxed()),
@@ -59,6 +60,11 @@ pub(super) fn parts(running: &mut Running) -> Parts {
         sockets: [
             ("public", Arc::clone(&running.public)),
             ("private", Arc::clone(&running.private)),
+        ],
+        deadlines: [
+            ("public", running.public.deadlines.clone()),
+            ("private", running.private.deadlines.clone()),
+            ("rest", rest.deadlines().clone()),
         ],
         connections: running.connections.clone(),
         queues: std::mem::take(&mut running.queues),

@@ -23,7 +23,7 @@ use crate::{
         risk::Code,
     },
     io::Clock,
-    resilience::{CircuitBreaker, budget, queue, supervisor::TaskStatus},
+    resilience::{CircuitBreaker, Deadlines, budget, queue, supervisor::TaskStatus},
     venue::kraken::counters::SocketCounters,
 };
 
@@ -125,6 +125,8 @@ pub struct Parts {
     pub breakers: Vec<CircuitBreaker>,
     /// The sockets' counts, by name.
     pub sockets: [(&'static str, Arc<SocketCounters>); 2],
+    /// Limits that passed first, by who waited.
+    pub deadlines: [(&'static str, Deadlines); 3],
     /// Attempts to connect, of all sockets.
     pub connections: budget::Shared,
     /// The queues.
@@ -281,6 +283,7 @@ pub(super) mod tests {
             figures: Box::new(answer),
             breakers: Vec::new(),
             sockets: [("public", Arc::default()), ("private", Arc::default())],
+            deadlines: ["public", "private", "rest"].map(|on| (on, Deadlines::default())),
             connections: budget::Shared::new(budget::Settings::default(), clock),
             queues: Vec::new(),
         });

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     journal::BUILD,
     resilience::{
+        Place,
         circuit_breaker::{Snapshot, State, Totals},
         supervisor::{self, TaskStatus},
     },
@@ -58,6 +59,7 @@ impl Collector for Page {
         if let Some(parts) = self.board.parts() {
             breakers(&mut out, parts)?;
             sockets(&mut out, &self.board, parts)?;
+            deadlines(&mut out, parts)?;
             connections(&mut out, &self.board, parts)?;
             queues(&mut out, parts)?;
         }
@@ -326,6 +328,20 @@ fn sockets(out: &mut Families<'_>, board: &Board, parts: &Parts) -> fmt::Result 
         out.counter(name, help, samples)?;
     }
     Ok(())
+}
+
+fn deadlines(out: &mut Families<'_>, parts: &Parts) -> fmt::Result {
+    let missed = parts.deadlines.iter().flat_map(|(on, deadlines)| {
+        let places = deadlines.counts().into_iter();
+        // Tasks that do not end in time are the supervisor's, and in the log.
+        let places = places.filter(|(place, _)| *place != Place::Join);
+        places.map(|(place, counts)| ([("on", *on), ("place", place.as_str())], counts.missed))
+    });
+    out.counter(
+        "timeouts",
+        "Limits that passed first, by who waited and where.",
+        missed,
+    )
 }
 
 fn connections(out: &mut Families<'_>, board: &Board, parts: &Parts) -> fmt::Result {

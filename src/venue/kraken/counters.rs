@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::decode::Message;
+use crate::resilience::Deadlines;
 
 /// A number that only rises.
 #[derive(Debug, Default)]
@@ -138,6 +139,8 @@ pub struct SocketCounters {
     pub up: Flag,
     /// Frames that could be read, by what they were about.
     pub feeds: FeedCounts,
+    /// Limits that passed first, by place.
+    pub deadlines: Deadlines,
     /// Data frames received.
     pub frames: Count,
     /// Frames that could not be decoded.

@@ -51,7 +51,7 @@ use super::{
 use crate::{
     engine::{Event, command::Cancel},
     io::{Clock, net::Connector, rng::Rng},
-    resilience::circuit_breaker::CircuitBreaker,
+    resilience::{Place, circuit_breaker::CircuitBreaker},
     types::Timestamp,
 };
 
@@ -207,12 +207,18 @@ async fn hold(
         .await
         .is_err()
     {
+        dialer.counters.deadlines.count(Place::Close, false);
         tracing::debug!("private socket does not close in time");
     }
     reader.abort_all();
     while let Some(ended) = reader.join_next().await {
         match ended {
-            Ok(fault) => tracing::warn!(%fault, "private socket lost"),
+            Ok(fault) => {
+                if matches!(fault, Fault::Silent) {
+                    dialer.counters.deadlines.count(Place::Idle, false);
+                }
+                tracing::warn!(%fault, "private socket lost");
+            }
             Err(error) if error.is_panic() => tracing::error!(%error, "reader failed"),
             Err(_aborted) => {}
         }
@@ -283,6 +289,18 @@ enum DialError {
     Slow,
 }
 
+impl DialError {
+    /// The place whose limit passed first, if that is why. Subscriptions and their snapshots have one limit.
+    const fn late(&self) -> Option<Place> {
+        match self {
+            Self::Connect(error) => error.late(),
+            Self::Subscribe(Fault::Silent) => Some(Place::Idle),
+            Self::Slow => Some(Place::SubscribeAck),
+            Self::Token(_) | Self::Write(_) | Self::Subscribe(_) => None,
+        }
+    }
+}
+
 /// What must have been heard before the connection is up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Awaited {
@@ -308,6 +326,9 @@ impl Dialer {
                 Err(DialError::Token(error)) => self.without_token(error)?,
                 Err(error) => {
                     self.counters.failed_connections.add(1);
+                    if let Some(place) = error.late() {
+                        self.counters.deadlines.count(place, false);
+                    }
                     tracing::warn!(error = &error as &dyn std::error::Error, "private socket");
                 }
             }

@@ -44,6 +44,7 @@ use crate::{
         event::{BookUpdate, Link},
     },
     io::{Clock, net::Connector, rng::Rng},
+    resilience::Place,
     types::{Instrument, InstrumentId},
 };
 
@@ -148,10 +149,14 @@ impl PublicSocket {
             self.counters.up.set(true);
             self.redial.up();
             let end = self.hold(&mut socket, &stop).await;
+            if let End::Fault(fault) = &end {
+                self.counters.deadlines.count(fault.late(), false);
+            }
             self.counters.up.set(false);
             self.session.disconnected();
             let closing = timeout(self.settings.close, socket.close(None));
             if closing.await.is_err() {
+                self.counters.deadlines.count(Place::Close, false);
                 tracing::debug!("public socket does not close in time");
             }
             // Nothing may keep the venue waiting while the queue is full.
@@ -192,6 +197,9 @@ impl PublicSocket {
                 Ok(socket) => return Some(socket),
                 Err(error) => {
                     self.counters.failed_connections.add(1);
+                    if let Some(place) = error.late() {
+                        self.counters.deadlines.count(place, false);
+                    }
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, "cannot open the public socket");
                 }

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     io::{Clock, rng::Rng},
     resilience::{
-        Retry,
+        Deadlines, Place, Retry,
         circuit_breaker::{CircuitBreaker, Permit},
         retry::{self, Idempotent, Next},
     },
@@ -61,6 +61,7 @@ struct Inner {
     clock: Clock,
     retry: Retry,
     breakers: RestBreakers,
+    deadlines: Deadlines,
 }
 
 /// What a client with a key has.
@@ -105,6 +106,7 @@ impl Rest {
             clock,
             retry: Retry::new(settings.retry.clone(), rng),
             breakers,
+            deadlines: Deadlines::default(),
         }))
     }
 
@@ -118,6 +120,12 @@ impl Rest {
     #[must_use]
     pub fn retries(&self) -> retry::Totals {
         self.0.retry.totals()
+    }
+
+    /// Limits that passed first, by place.
+    #[must_use]
+    pub fn deadlines(&self) -> &Deadlines {
+        &self.0.deadlines
     }
 
     /// Whether there is a key.
@@ -359,7 +367,10 @@ impl Inner {
                 });
             }
             Ok(Err(Failure::Broken(cause))) => return Err(no_answer::<C>(cause)),
-            Err(_elapsed) => return Err(no_answer::<C>("timed out".to_owned())),
+            Err(_elapsed) => {
+                self.deadlines.count(Place::Request, false);
+                return Err(no_answer::<C>("timed out".to_owned()));
+            }
         };
         read_body(C::NAME, &response)
     }

@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, time::Duration};
 use thiserror::Error;
 
 use super::encode::{Channel, FIRST_OWN_REQUEST};
-use crate::types::{Symbol, Timestamp};
+use crate::{
+    resilience::Place,
+    types::{Symbol, Timestamp},
+};
 
 /// Symbols of one request: the venue wants few requests with many symbols.
 const MOST_SYMBOLS: usize = 250;
@@ -85,6 +88,18 @@ pub enum Fault {
     /// It was acknowledged and then nothing came.
     #[error("{} {} was acknowledged and sent no snapshot", .0.channel.name(), name(.0))]
     NoSnapshot(Topic),
+}
+
+impl Fault {
+    /// The place whose limit passed first.
+    #[must_use]
+    pub const fn late(&self) -> Place {
+        match self {
+            Self::Idle(_) => Place::Idle,
+            Self::NoAck(_) => Place::SubscribeAck,
+            Self::NoSnapshot(_) => Place::FirstSnapshot,
+        }
+    }
 }
 
 fn name(topic: &Topic) -> &str {

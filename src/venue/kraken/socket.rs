@@ -19,7 +19,10 @@ use tokio_tungstenite::{
 };
 
 use super::{address::Address, settings::Settings};
-use crate::io::net::{Connector, Stream};
+use crate::{
+    io::net::{Connector, Stream},
+    resilience::Place,
+};
 
 /// An open WebSocket.
 pub type Socket = WebSocketStream<Stream>;
@@ -52,6 +55,19 @@ impl Step {
             Self::Connect => "connect",
             Self::Secure => "secure",
             Self::Upgrade => "upgrade",
+        }
+    }
+}
+
+impl ConnectError {
+    /// The place whose limit passed first, if that is why.
+    #[must_use]
+    pub const fn late(&self) -> Option<Place> {
+        match self {
+            Self::TimedOut(Step::Connect) => Some(Place::Connect),
+            Self::TimedOut(Step::Secure) => Some(Place::Tls),
+            Self::TimedOut(Step::Upgrade) => Some(Place::Upgrade),
+            Self::Network { .. } | Self::Status(_) | Self::Upgrade(_) => None,
         }
     }
 }

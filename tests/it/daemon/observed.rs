@@ -13,7 +13,7 @@ use tradingd::{
     app::{Daemon, Handles, StartError, Stops, Verdict, clock},
     engine::Mode,
     sim::{
-        faults::{Fault, RequestFault, SocketFault},
+        faults::{Fault, RequestFault, RestFault, SocketFault},
         server::Role,
     },
 };
@@ -323,6 +323,24 @@ async fn peers_that_say_nothing_are_few_and_do_not_hold_up_the_end() {
     let stopped = timeout(Duration::from_secs(5), rig.stop()).await;
     let report = stopped.expect("those who say nothing do not hold it up");
     assert_eq!(report.verdict, Verdict::Clean);
+    rig.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_without_an_answer_is_a_time_out_at_its_place() {
+    let mut config = config();
+    config.kraken.request = Duration::from_millis(300);
+    config.orders.reconcile_every = Duration::from_millis(200);
+    let mut rig = Rig::start(still(), config).await;
+    let address = rig.http.unwrap();
+    until(address, "/readyz", |page| page.status == 200).await;
+    rig.sim
+        .faults()
+        .arm_rest("OpenOrders", RestFault::DoThenSilence, 1);
+    let late = "tradingd_timeouts_total{on=\"rest\",place=\"request\"} 1\n";
+    let seen = until(address, "/metrics", |page| page.body.contains(late)).await;
+    assert!(seen.is_some());
+    rig.stop().await;
     rig.shutdown().await;
 }
 
