@@ -4,4 +4,5 @@ mod endings;
 mod faults;
 mod life;
 mod observed;
+mod outages;
 mod rig;

@@ -5,6 +5,7 @@
 )]
 
 mod account;
+mod outages;
 mod rest;
 mod sim;
 mod sockets;

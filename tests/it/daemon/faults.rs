@@ -17,7 +17,7 @@ use tradingd::{
 use super::rig::{Rig, busy, config, still};
 
 /// Every pair is quoted. Not always on both sides: at its largest position a quoter only leaves it.
-fn trades(picture: &Picture) -> bool {
+pub(super) fn trades(picture: &Picture) -> bool {
     let mut markets = picture.markets.iter();
     let quoted = markets.all(|market| !market.orders.is_empty());
     quoted && picture.ready && picture.mode == Mode::Trading
@@ -30,7 +30,7 @@ pub(super) fn settled(picture: &Picture) -> bool {
 }
 
 /// Stops the rig and checks what must hold whatever happened.
-async fn assert_sound(mut rig: Rig) {
+pub(super) async fn assert_sound(mut rig: Rig) {
     let report = rig.stop().await;
     assert_eq!(report.verdict, Verdict::Clean);
     let picture = report.picture.unwrap();

@@ -11,7 +11,7 @@ use tradingd::{
     config::{Config, SecretRef, Strategy},
     engine::strategy,
     sim::{
-        Settings, Simulator,
+        Addresses, Settings, Simulator,
         matching::{
             AccountId, Cancel, CancelTarget, NewOrder, OrderKind, OrderState, PairId, Reply,
             Request, SelfTrade, TimeInForce,
@@ -22,7 +22,10 @@ use tradingd::{
     venue::kraken::counters::SocketCounters,
 };
 
-use crate::support::within;
+use crate::support::{
+    proxy::{Faults, Proxy},
+    within,
+};
 
 /// Everything that a test stands on.
 pub(super) struct Rig {
@@ -102,15 +105,44 @@ impl Rig {
 
     pub(super) async fn start_with(
         settings: Settings,
+        config: Config,
+        strategies: Option<Vec<Box<dyn strategy::Strategy>>>,
+    ) -> Self {
+        let sim = simulator(&settings).await;
+        let addresses = sim.addresses();
+        Self::launch(sim, addresses, config, strategies).await
+    }
+
+    /// With a wire that can go bad before each listener. The sockets' wires are this way before anything passes.
+    pub(super) async fn start_through(
+        settings: Settings,
+        config: Config,
+        sockets: Faults,
+    ) -> (Self, Wires) {
+        let sim = simulator(&settings).await;
+        let mut addresses = sim.addresses();
+        let wires = Wires {
+            rest: Proxy::start(addresses.rest, settings.seed).await,
+            public: Proxy::start(addresses.ws, settings.seed).await,
+            private: Proxy::start(addresses.ws_auth, settings.seed).await,
+        };
+        addresses.rest = wires.rest.address;
+        addresses.ws = wires.public.address;
+        addresses.ws_auth = wires.private.address;
+        for wire in wires.sockets() {
+            wire.set(sockets.clone());
+        }
+        (Self::launch(sim, addresses, config, None).await, wires)
+    }
+
+    async fn launch(
+        sim: Simulator,
+        addresses: Addresses,
         mut config: Config,
         strategies: Option<Vec<Box<dyn strategy::Strategy>>>,
     ) -> Self {
         let clock = clock::system();
-        let sim = Simulator::start(&settings, None, clock.clone())
-            .await
-            .unwrap();
         let state = tempfile::tempdir().unwrap();
-        let addresses = sim.addresses();
         config.venue.rest = Some(addresses.rest_url().parse().unwrap());
         config.venue.ws = Some(addresses.ws_url(Role::Public).parse().unwrap());
         config.venue.ws_auth = Some(addresses.ws_url(Role::Private).parse().unwrap());
@@ -378,6 +410,51 @@ impl Rig {
     pub(super) async fn shutdown(self) {
         drop(self.keys);
         self.sim.shutdown().await;
+    }
+}
+
+async fn simulator(settings: &Settings) -> Simulator {
+    let started = Simulator::start(settings, None, clock::system());
+    started.await.unwrap()
+}
+
+/// What stands between daemon and venue.
+pub(super) struct Wires {
+    pub(super) rest: Proxy,
+    pub(super) public: Proxy,
+    pub(super) private: Proxy,
+}
+
+impl Wires {
+    pub(super) const fn sockets(&self) -> [&Proxy; 2] {
+        [&self.public, &self.private]
+    }
+
+    /// The venue is there and never answers again.
+    pub(super) fn swallow(&self) {
+        for wire in [&self.rest, &self.public, &self.private] {
+            wire.set(Faults {
+                black_hole: true,
+                ..Faults::default()
+            });
+        }
+    }
+
+    /// The sockets die, and nobody is let in.
+    pub(super) fn refuse_sockets(&self) {
+        for wire in self.sockets() {
+            wire.set(Faults {
+                refuse: true,
+                ..Faults::default()
+            });
+            wire.reset();
+        }
+    }
+
+    pub(super) async fn shutdown(self) {
+        for wire in [self.rest, self.public, self.private] {
+            wire.shutdown().await;
+        }
     }
 }
 

@@ -1,0 +1,189 @@
+//! The wires between daemon and venue go bad: sockets that die and are refused, bytes that go nowhere, stops in the middle of it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use tradingd::{
+    app::{Picture, Verdict},
+    config::Config,
+    engine::event::{Link, OrderEntry},
+};
+
+use super::{
+    faults::{assert_sound, settled, trades},
+    rig::{Rig, Wires, busy, config, still},
+};
+use crate::support::proxy::Faults;
+
+/// Attempts that must have failed before the venue comes back.
+const REFUSED: u64 = 4;
+
+fn impatient() -> Config {
+    let mut config = config();
+    config.kraken.breakers.order_entry.consecutive_failures = 2;
+    config.kraken.reconnect.max = Duration::from_millis(200);
+    config
+}
+
+fn is_down(picture: &Picture) -> bool {
+    (picture.feed, picture.account) == (Link::Down, Link::Down)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_venue_that_swallows_orders_then_refuses_sockets_finds_us_trading_when_it_is_back() {
+    let (rig, wires) = Rig::start_through(busy(), impatient(), Faults::default()).await;
+    rig.until("trading", trades).await;
+    wires.private.set(Faults {
+        black_hole: true,
+        ..Faults::default()
+    });
+    rig.until("order entry shut", |picture| {
+        picture.order_entry == OrderEntry::Shut
+    })
+    .await;
+    wires.refuse_sockets();
+    let before = rig.until("both sockets down", is_down).await;
+    let counters = [rig.counters.0.clone(), rig.counters.1.clone()];
+    let down = rig
+        .until("attempts that fail", |picture| {
+            let refused = |count: u64| count >= REFUSED;
+            let mut failed = counters.iter().map(|one| one.failed_connections.get());
+            is_down(picture) && failed.all(refused)
+        })
+        .await;
+    assert_eq!(down.order_entry, OrderEntry::Shut);
+    assert_eq!(
+        (before.tally.orders, before.tally.amends),
+        (down.tally.orders, down.tally.amends),
+        "nothing is sent into nowhere"
+    );
+    assert!(down.markets.iter().all(|market| !market.verified));
+    for wire in wires.sockets() {
+        wire.set(Faults::default());
+    }
+    let whole = |picture: &Picture| {
+        let mut markets = picture.markets.iter();
+        trades(picture)
+            && picture.order_entry == OrderEntry::Open
+            && markets.all(|market| market.verified)
+    };
+    let again = rig.until("trading again", whole).await;
+    for (wire, counted) in wires.sockets().into_iter().zip(&counters) {
+        let attempts = counted.connections.get() + counted.failed_connections.get();
+        assert_eq!(wire.accepted() as u64, attempts, "each attempt is counted");
+    }
+    rig.until("fills and amends go on", |picture| {
+        picture.tally.fills > again.tally.fills && picture.tally.amends > again.tally.amends
+    })
+    .await;
+    assert_sound(rig).await;
+    wires.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_wires_that_bring_bytes_in_pieces_change_nothing() {
+    let choppy = Faults {
+        latency: Duration::from_millis(2),
+        jitter: Duration::from_millis(5),
+        slice: Some(97),
+        bandwidth: Some(2_000_000),
+        ..Faults::default()
+    };
+    let (rig, wires) = Rig::start_through(busy(), config(), choppy).await;
+    let picture = rig
+        .until("fills", |picture| {
+            picture.tally.fills >= 3 && trades(picture)
+        })
+        .await;
+    assert_eq!(picture.tally.checksums_failed, 0);
+    assert_sound(rig).await;
+    wires.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_that_end_by_half_are_opened_again() {
+    let (rig, wires) = Rig::start_through(busy(), config(), Faults::default()).await;
+    rig.until("trading", trades).await;
+    for wire in wires.sockets() {
+        wire.half_close();
+    }
+    rig.until("trading over new sockets", |picture| {
+        let (public, private) = &rig.counters;
+        let both = [public, private].map(|counted| counted.lost_connections.get());
+        both == [1, 1] && trades(picture)
+    })
+    .await;
+    assert_sound(rig).await;
+    wires.shutdown().await;
+}
+
+/// A stop is asked for while the wires are in some state; no order is left, whatever that state is.
+async fn stopped_when(wished: Faults, upset: impl AsyncFnOnce(&Rig, &Wires)) {
+    let (rig, wires) = Rig::start_through(still(), impatient(), wished).await;
+    upset(&rig, &wires).await;
+    assert_sound(rig).await;
+    wires.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_is_clean_before_the_sockets_are_up_and_after_they_are_gone() {
+    let mute = Faults {
+        black_hole: true,
+        ..Faults::default()
+    };
+    let refusing = Faults {
+        refuse: true,
+        ..Faults::default()
+    };
+    Box::pin(stopped_when(mute.clone(), async |_, wires| {
+        let dialed = async {
+            while wires.sockets().map(|wire| wire.accepted().min(1)) != [1, 1] {
+                tokio::task::yield_now().await;
+            }
+        };
+        crate::support::within(dialed).await;
+    }))
+    .await;
+    Box::pin(stopped_when(refusing, async |rig, _| {
+        rig.until("refused", |_| rig.counters.1.failed_connections.get() > 0)
+            .await;
+    }))
+    .await;
+    Box::pin(stopped_when(Faults::default(), async |rig, wires| {
+        // What rests is canceled over REST, and nothing else needs its few calls.
+        rig.until("every quote rests", settled).await;
+        wires.refuse_sockets();
+        rig.until("both sockets down", is_down).await;
+    }))
+    .await;
+    Box::pin(stopped_when(Faults::default(), async |rig, wires| {
+        rig.until("every quote rests", settled).await;
+        wires.private.set(mute);
+    }))
+    .await;
+}
+
+/// Each signal after the first makes the stop shorter, with a venue that never answers again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_in_time_and_names_what_may_rest_when_the_venue_never_answers_again() {
+    let (short, endless) = (Duration::from_millis(300), Duration::from_secs(600));
+    for (signals, park) in [(1, short), (2, endless), (3, endless)] {
+        let mut config = config();
+        (config.shutdown.settle, config.shutdown.park) = (short, park);
+        let (mut rig, wires) = Rig::start_through(still(), config, Faults::default()).await;
+        rig.until("every quote rests", settled).await;
+        wires.swallow();
+        let stops = [&rig.stops.stop, &rig.stops.hurry, &rig.stops.abandon];
+        stops[..signals].iter().for_each(|stop| stop.cancel());
+        let report = rig.ended().await;
+        let Verdict::Late(orders) = report.verdict else {
+            panic!("{:?}", report.verdict)
+        };
+        let resting: BTreeSet<_> = rig.sim.venue().read(|view| {
+            let open = view.exchange.open_orders(rig.account());
+            open.filter_map(|order| order.state.cl_ord_id).collect()
+        });
+        assert_eq!((orders.len(), BTreeSet::from_iter(orders)), (4, resting));
+        wires.shutdown().await;
+        rig.shutdown().await;
+    }
+}
