@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn everything_that_can_rest_is_canceled_in_one_turn() {
         let (pairs, most) = (3, 225);
-        let (lanes, _ends) = lanes(pairs);
+        let (lanes, mut ends) = lanes(pairs);
         for id in 0..pairs * most {
             let cancel = Cancel {
                 id: CommandId(id as u64),
@@ -215,6 +215,7 @@ mod tests {
             };
             lanes.dispatch(Command::Cancel(cancel)).unwrap();
         }
+        while ends.cancels.try_recv().is_ok() {}
         let most = lanes.gauges().iter().map(Gauge::most).collect::<Vec<_>>();
         assert_eq!(most, [675, 0, 0, 0]);
     }
