@@ -77,7 +77,7 @@ impl Holdings {
 
 fn config(text: &str, directory: &Path) -> Config {
     let file = directory.join("config.toml");
-    fs::write(&file, text).unwrap();
+    fs::write(&file, format!("http.enabled = false\n{text}")).unwrap();
     let sources = Sources {
         file: Some(file),
         ..Sources::default()
@@ -89,6 +89,7 @@ async fn start(config: &Config, stops: &Stops) -> Daemon {
     let handles = Handles {
         disk: Handle::current(),
         simulator: Handle::current(),
+        http: Handle::current(),
     };
     let starting = Daemon::start(config, None, clock::system(), &handles, stops.clone(), None);
     let started = tokio::time::timeout(LIMIT, starting).await;

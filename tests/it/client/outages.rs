@@ -65,7 +65,7 @@ async fn rig(change: impl FnOnce(&mut Settings)) -> Rig {
 
 /// A breaker that opens at so many failures, for a moment, and closes after one probe.
 fn quick(settings: &mut Settings, failures: u32) {
-    settings.read_attempts = 1;
+    settings.retry.attempts = 1;
     let breaker = &mut settings.breakers.private;
     (breaker.consecutive_failures, breaker.probes) = (failures, 1);
     breaker.open_for = Duration::from_millis(50);

@@ -110,7 +110,7 @@ impl Rig {
     ) -> Self {
         let sim = simulator(&settings).await;
         let addresses = sim.addresses();
-        Self::launch(sim, addresses, config, strategies).await
+        Box::pin(Self::launch(sim, addresses, config, strategies)).await
     }
 
     /// With a wire that can go bad before each listener. The sockets' wires are this way before anything passes.
@@ -132,7 +132,8 @@ impl Rig {
         for wire in wires.sockets() {
             wire.set(sockets.clone());
         }
-        (Self::launch(sim, addresses, config, None).await, wires)
+        let launching = Box::pin(Self::launch(sim, addresses, config, None));
+        (launching.await, wires)
     }
 
     async fn launch(
