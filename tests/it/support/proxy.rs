@@ -65,7 +65,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Stands before a server. The seed is that of the jitter, and printed.
-    #[expect(clippy::print_stdout, reason = "a seed is told")]
+    #[expect(clippy::print_stdout, reason = "the seed of a test that fails is seen")]
     pub(crate) async fn start(server: SocketAddr, seed: u64) -> Self {
         println!("proxy of {server} with seed {seed}");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
