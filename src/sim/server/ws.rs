@@ -69,7 +69,12 @@ async fn connect(accepted: Accepted, role: Role, state: WsState, cancel: Cancell
         refused: state.0.faults.refuses(role),
         admitted: state.0.attempts.admit(now, peer.ip()),
     };
-    let socket = match timeout(HANDSHAKE, upgrade(accepted, door)).await {
+    let upgraded = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return,
+        upgraded = timeout(HANDSHAKE, upgrade(accepted, door)) => upgraded,
+    };
+    let socket = match upgraded {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) => return debug!(%peer, %error, "handshake failed"),
         Err(_elapsed) => return debug!(%peer, "handshake too slow"),

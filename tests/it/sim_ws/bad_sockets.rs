@@ -3,6 +3,7 @@
 use std::{io, time::Duration};
 
 use futures_util::StreamExt as _;
+use tokio::io::AsyncReadExt as _;
 use tokio_tungstenite::tungstenite::Error;
 use tradingd::sim::{
     faults::{Fault, SocketFault},
@@ -117,4 +118,16 @@ async fn s2_8_the_dead_mans_switch_goes_off_while_the_client_is_away() {
     assert_eq!(again.ask(&subscribe).await["success"], true);
     let snapshot = again.until(of("executions")).await;
     assert_eq!(snapshot["data"].as_array().map(Vec::len), Some(0));
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_its_handshake_does_not_hold_up_the_end() {
+    let rig = Rig::start(&quiet()).await;
+    let address = rig.sim.addresses().ws;
+    let mut mute = tokio::net::TcpStream::connect(address).await.unwrap();
+    // Whoever came later is served, so this one was accepted.
+    let _served = rig.public().await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), rig.sim.shutdown());
+    ended.await.expect("it waits for the handshake");
+    assert_eq!(mute.read(&mut [0]).await.unwrap(), 0);
 }
