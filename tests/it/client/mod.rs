@@ -45,6 +45,8 @@ fn settings(rest: &str) -> Settings {
         turn: Duration::from_secs(5),
         retry: retry::Settings {
             base: Duration::from_millis(10),
+            // Tests of calls that fail one after the other are not about the budget.
+            reserve: 100,
             ..retry::Settings::default()
         },
         look_up_pause: Duration::from_millis(10),

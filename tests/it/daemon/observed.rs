@@ -146,8 +146,10 @@ async fn a_breaker_that_opens_is_seen_in_metrics_and_readiness() {
     let mut rig = Rig::start(busy(), config).await;
     let address = rig.http.unwrap();
     until(address, "/readyz", |page| page.status == 200).await;
-    let mute = Fault::Request("amend_order".to_owned(), RequestFault::NoAnswer);
-    rig.sim.faults().arm(mute, 1);
+    for method in ["add_order", "amend_order"] {
+        let mute = Fault::Request(method.to_owned(), RequestFault::NoAnswer);
+        rig.sim.faults().arm(mute, 1);
+    }
     let open = "[-]order_entry the circuit breaker is not closed\n";
     let page = until(address, "/readyz", |page| page.body.contains(open)).await;
     assert_eq!(page.unwrap().status, 503);

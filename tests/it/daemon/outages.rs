@@ -6,6 +6,7 @@ use tradingd::{
     app::{Picture, Verdict},
     config::Config,
     engine::event::{Link, OrderEntry},
+    resilience::circuit_breaker::Mode,
 };
 
 use super::{
@@ -21,6 +22,8 @@ fn impatient() -> Config {
     let mut config = config();
     config.kraken.breakers.order_entry.consecutive_failures = 2;
     config.kraken.reconnect.max = Duration::from_millis(200);
+    // Attempts are counted here: nothing but the backoff spaces them.
+    config.kraken.breakers.connect.mode = Mode::Disabled;
     config
 }
 
