@@ -140,9 +140,9 @@ async fn numbers_move_with_what_happens() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_breaker_that_opens_is_seen_in_metrics_and_readiness() {
     let mut config = config();
-    config.kraken.breakers.order_entry.consecutive_failures = 1;
-    config.kraken.breakers.order_entry.open_for = LIMIT;
-    config.kraken.breakers.order_entry.open_for_max = LIMIT;
+    config.breaker.order_entry.consecutive_failures = 1;
+    config.breaker.order_entry.open_for = LIMIT;
+    config.breaker.order_entry.open_for_max = LIMIT;
     let mut rig = Rig::start(busy(), config).await;
     let address = rig.http.unwrap();
     until(address, "/readyz", |page| page.status == 200).await;

@@ -20,10 +20,10 @@ const REFUSED: u64 = 4;
 
 fn impatient() -> Config {
     let mut config = config();
-    config.kraken.breakers.order_entry.consecutive_failures = 2;
+    config.breaker.order_entry.consecutive_failures = 2;
     config.kraken.reconnect.max = Duration::from_millis(200);
     // Attempts are counted here: nothing but the backoff spaces them.
-    config.kraken.breakers.connect.mode = Mode::Disabled;
+    config.breaker.connect.mode = Mode::Disabled;
     config
 }
 
