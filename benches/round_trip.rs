@@ -115,10 +115,12 @@ pairs = ["BTC/USD"]
 [orders]
 reconcile_every = "900d"
 ttl = "60s"
-[kraken]
+[deadlines]
 idle = "900d"
+channel_idle = "900d"
+answer = "60s"
+[kraken]
 ping = "800d"
-order_answer = "60s"
 [breaker.order_entry]
 slow_call = "1h"
 [[strategy]]

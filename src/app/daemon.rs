@@ -24,8 +24,9 @@ use crate::{
     engine::strategy::Strategy,
     io::{Clock, files::DirLock, rng},
     resilience::{
+        Deadlines, Place,
         circuit_breaker::CircuitBreaker,
-        supervisor::{Ended, Failure, Fault, Supervisor},
+        supervisor::{Ended, Failure, Fault, Phase, Supervisor},
     },
     types::ClOrdId,
     venue::kraken::{counters::SocketCounters, rest::Rest},
@@ -73,6 +74,8 @@ pub struct Daemon {
     board: Arc<Board>,
     http: Option<SocketAddr>,
     shutdown: Shutdown,
+    /// How long tasks that were told to stop may take, and how many took longer.
+    joins: Deadlines,
     rest: Rest,
     tag: String,
     /// For so long the venue may accept what has been sent.
@@ -115,6 +118,7 @@ impl Daemon {
         };
         let tag = started.engine.settings().tag.clone();
         let (rest, shutdown) = (started.rest.clone(), config.shutdown.clone());
+        let joins = Deadlines::new(config.deadlines.clone());
         let mut running = launch(
             &mut supervisor,
             started,
@@ -123,7 +127,7 @@ impl Daemon {
             clock,
             handles,
         )?;
-        board.started(observe::parts(&mut running, &rest));
+        board.started(observe::parts(&mut running, &rest, &joins));
         Ok(Self {
             supervisor,
             stops,
@@ -131,6 +135,7 @@ impl Daemon {
             board,
             http,
             shutdown,
+            joins,
             rest,
             tag,
             ttl: config.orders.ttl,
@@ -163,6 +168,12 @@ impl Daemon {
             public, private, ..
         } = &self.running;
         (Arc::clone(public), Arc::clone(private))
+    }
+
+    /// How many tasks did not end in time after they had been told to stop, at [`Place::Join`].
+    #[must_use]
+    pub fn joins(&self) -> Deadlines {
+        self.joins.clone()
     }
 
     /// Runs until it is told to stop or cannot go on, then takes everything down in order.
@@ -224,12 +235,19 @@ impl Daemon {
     /// The sockets stop, and what they left is handled.
     async fn stop_turning(&mut self) {
         let phases = [
-            (Stage::Readers, READERS, self.shutdown.close),
+            (Stage::Readers, READERS, self.joins.of(Place::Join)),
             (Stage::Driver, DRIVER, self.shutdown.drain),
         ];
         for (stage, phase, budget) in phases {
             self.board.enter(stage);
-            self.supervisor.stop_phase(phase, budget).await;
+            self.stop_phase(phase, budget).await;
+        }
+    }
+
+    /// What does not end in time is aborted, named in the log, and counted.
+    async fn stop_phase(&mut self, phase: Phase, budget: Duration) {
+        for _straggler in self.supervisor.stop_phase(phase, budget).await {
+            self.joins.count(Place::Join, false);
         }
     }
 
@@ -237,7 +255,7 @@ impl Daemon {
     async fn take_down(&mut self) {
         self.board.enter(Stage::Ending);
         for phase in [JOURNAL, OBSERVERS, SIMULATOR] {
-            self.supervisor.stop_phase(phase, self.shutdown.close).await;
+            self.stop_phase(phase, self.joins.of(Place::Join)).await;
         }
     }
 

@@ -48,6 +48,7 @@ impl Embedded {
             };
             let reach = Reach {
                 kraken: &config.kraken,
+                deadlines: &config.deadlines,
                 breakers: &config.breaker,
                 ca_file: config.venue.ca_file.as_deref(),
                 limit: config.network.start,

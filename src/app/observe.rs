@@ -14,7 +14,10 @@ use super::{
 use crate::{
     control::{self, Board, Figures, Parts},
     io::{Clock, net::Listener},
-    resilience::supervisor::{Policy, Supervisor, TaskSpec},
+    resilience::{
+        Deadlines,
+        supervisor::{Policy, Supervisor, TaskSpec},
+    },
     venue::kraken::rest::Rest,
 };
 
@@ -52,7 +55,7 @@ pub(super) async fn open(
 }
 
 /// What there is to see of a run whose tasks are there.
-pub(super) fn parts(running: &mut Running, rest: &Rest) -> Parts {
+pub(super) fn parts(running: &mut Running, rest: &Rest, joins: &Deadlines) -> Parts {
     let looks = running.looks.clone();
     Parts {
         figures: Box::new(move || figures(looks.clone()).boxed()),
@@ -65,6 +68,7 @@ pub(super) fn parts(running: &mut Running, rest: &Rest) -> Parts {
             ("public", running.public.deadlines.clone()),
             ("private", running.private.deadlines.clone()),
             ("rest", rest.deadlines().clone()),
+            (control::TASKS, joins.clone()),
         ],
         connections: running.connections.clone(),
         queues: std::mem::take(&mut running.queues),

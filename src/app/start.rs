@@ -224,6 +224,7 @@ pub(super) async fn start(
 fn kraken_settings(config: &Config, embedded: Option<&Embedded>) -> Kraken {
     let mut kraken = config.kraken.clone();
     kraken.breakers = config.breaker.clone();
+    kraken.deadlines = config.deadlines.clone();
     let venue = &config.venue;
     let given = [
         (&mut kraken.rest, &venue.rest),

@@ -157,6 +157,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
     let settings = arguments.over(&config);
     let reach = Reach {
         kraken: &config.kraken,
+        deadlines: &config.deadlines,
         breakers: &config.breaker,
         ca_file: config.venue.ca_file.as_deref(),
         limit: config.network.start,

@@ -61,7 +61,9 @@ pub struct Config {
     pub feed: Feed,
     /// How patient to be with the venue at the start.
     pub network: Network,
-    /// How patient to be with its sockets and calls, and how fast to come back.
+    /// How long to wait where.
+    pub deadlines: crate::resilience::deadline::Settings,
+    /// How to treat its sockets and calls, and how fast to come back.
     pub kraken: crate::venue::kraken::settings::Settings,
     /// When to stop calling what is failing.
     pub breaker: crate::venue::kraken::breakers::Settings,
@@ -89,6 +91,7 @@ impl Default for Config {
             sim: crate::sim::Settings::default(),
             feed: Feed::default(),
             network: Network::default(),
+            deadlines: crate::resilience::deadline::Settings::default(),
             kraken: crate::venue::kraken::settings::Settings::default(),
             breaker: crate::venue::kraken::breakers::Settings::default(),
             orders: Orders::default(),

@@ -186,7 +186,8 @@ pub enum Tier {
     Pro,
 }
 
-/// Longest time of each phase of an orderly end. A second signal halves what is left.
+/// Longest time of each phase of an orderly end. A second signal halves what is left. How long a task may take that was told to stop is
+/// `deadlines.join`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shutdown {
@@ -199,9 +200,6 @@ pub struct Shutdown {
     /// Queues are emptied and the journal is sealed.
     #[serde(with = "span")]
     pub drain: Duration,
-    /// Sockets are closed.
-    #[serde(with = "span")]
-    pub close: Duration,
 }
 
 impl Default for Shutdown {
@@ -210,7 +208,6 @@ impl Default for Shutdown {
             settle: Duration::from_secs(1),
             park: Duration::from_secs(20),
             drain: Duration::from_secs(2),
-            close: Duration::from_secs(1),
         }
     }
 }

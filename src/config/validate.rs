@@ -12,6 +12,7 @@ use super::{
     venue::{self, VenueKind},
 };
 use crate::{
+    resilience::deadline::InvalidSettings as InvalidDeadline,
     sim,
     types::{Chain, Symbol},
     venue::kraken::{
@@ -239,10 +240,13 @@ fn journal(config: &Config, found: &mut Findings) {
 
 /// The time limits and pauses of the client.
 fn kraken(config: &Config, found: &mut Findings) {
-    let Err(error) = config.kraken.validate() else {
+    let mut kraken = config.kraken.clone();
+    kraken.deadlines = config.deadlines.clone();
+    let Err(error) = kraken.validate() else {
         return;
     };
     let path: &[&str] = match &error {
+        InvalidSettings::Deadline(InvalidDeadline(place)) => &["deadlines", place.as_str()],
         InvalidSettings::Zero(key) | InvalidSettings::Address { key, .. } => &["kraken", key],
         InvalidSettings::Ping => &["kraken", "ping"],
         InvalidSettings::Retry(_) => &["kraken", "retry"],
@@ -461,7 +465,6 @@ fn shutdown(config: &Config, found: &mut Findings) {
         ("settle", shutdown.settle),
         ("park", shutdown.park),
         ("drain", shutdown.drain),
-        ("close", shutdown.close),
     ] {
         found.require_time(time, &["shutdown", key]);
     }

@@ -30,6 +30,9 @@ use crate::{
 /// How long the driver may take to answer before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Who waits for tasks that were told to stop.
+pub const TASKS: &str = "tasks";
+
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Stage {
@@ -126,7 +129,7 @@ pub struct Parts {
     /// The sockets' counts, by name.
     pub sockets: [(&'static str, Arc<SocketCounters>); 2],
     /// Limits that passed first, by who waited.
-    pub deadlines: [(&'static str, Deadlines); 3],
+    pub deadlines: [(&'static str, Deadlines); 4],
     /// Attempts to connect, of all sockets.
     pub connections: budget::Shared,
     /// The queues.
@@ -283,7 +286,7 @@ pub(super) mod tests {
             figures: Box::new(answer),
             breakers: Vec::new(),
             sockets: [("public", Arc::default()), ("private", Arc::default())],
-            deadlines: ["public", "private", "rest"].map(|on| (on, Deadlines::default())),
+            deadlines: ["public", "private", "rest", TASKS].map(|on| (on, Deadlines::default())),
             connections: budget::Shared::new(budget::Settings::default(), clock),
             queues: Vec::new(),
         });

@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 
 use super::{
-    board::{Board, Figures, Glance, Parts, Stage},
+    board::{Board, Figures, Glance, Parts, Stage, TASKS},
     health,
 };
 use crate::{
@@ -333,8 +333,7 @@ fn sockets(out: &mut Families<'_>, board: &Board, parts: &Parts) -> fmt::Result 
 fn deadlines(out: &mut Families<'_>, parts: &Parts) -> fmt::Result {
     let missed = parts.deadlines.iter().flat_map(|(on, deadlines)| {
         let places = deadlines.counts().into_iter();
-        // Tasks that do not end in time are the supervisor's, and in the log.
-        let places = places.filter(|(place, _)| *place != Place::Join);
+        let places = places.filter(|(place, _)| (*place == Place::Join) == (*on == TASKS));
         places.map(|(place, counts)| ([("on", *on), ("place", place.as_str())], counts.missed))
     });
     out.counter(
@@ -467,6 +466,7 @@ mod tests {
         let parts = board.parts().unwrap();
         parts.sockets[0].1.feeds.add(Feed::Book);
         parts.sockets[0].1.connections.add(3);
+        parts.deadlines[0].1.count(Place::ChannelIdle, false);
         let glance = board.glance().await;
         page(&board, glance, open).unwrap()
     }
@@ -483,6 +483,9 @@ mod tests {
             "tradingd_socket_last_frame_age_seconds{socket=\"public\",channel=\"book\"} 0.0",
             "tradingd_socket_reconnects_total{socket=\"public\"} 2",
             "tradingd_socket_reconnects_total{socket=\"private\"} 0",
+            "tradingd_timeouts_total{on=\"public\",place=\"channel_idle\"} 1",
+            "tradingd_timeouts_total{on=\"rest\",place=\"turn\"} 0",
+            "tradingd_timeouts_total{on=\"tasks\",place=\"join\"} 0",
             "tradingd_connection_budget_left 100",
             "tradingd_book_checksums_total{result=\"wrong\"} 1",
             "tradingd_commands_total{command=\"amend\"} 6",
@@ -495,6 +498,18 @@ mod tests {
                 "no {line} in\n{page}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn each_place_is_shown_with_who_waits_there() {
+        let page = told(false).await;
+        let samples = |on: &str| {
+            page.matches(&format!("timeouts_total{{on=\"{on}\","))
+                .count()
+        };
+        let others = Place::ALL.len() - 1;
+        let shown = ["public", "private", "rest", "tasks"].map(samples);
+        assert_eq!(shown, [others, others, others, 1]);
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-pub use board::{Board, Figures, Glance, Parts, Stage};
+pub use board::{Board, Figures, Glance, Parts, Stage, TASKS};
 pub use http::serve;
 
 /// Where to answer, and whether.

@@ -14,8 +14,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tokio::time::timeout;
 
 use crate::types::span;
 
@@ -34,9 +36,17 @@ pub enum Place {
     FirstSnapshot,
     /// Silence on a connection that should speak.
     Idle,
-    /// From a request to its answer.
+    /// Silence of one channel that should speak, whatever else its connection says.
+    ChannelIdle,
+    /// Writing one message, until the system has taken it.
+    Write,
+    /// From a message over a connection that stays open to its answer.
+    Answer,
+    /// From a request that has a connection to itself to the end of its answer.
     Request,
-    /// The closing handshake.
+    /// Waiting among others until a request may leave.
+    Turn,
+    /// Ending a connection in good order.
     Close,
     /// The end of a task that was told to stop.
     Join,
@@ -44,14 +54,18 @@ pub enum Place {
 
 impl Place {
     /// Every place, in the order in which a connection meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Connect,
         Self::Tls,
         Self::Upgrade,
         Self::SubscribeAck,
         Self::FirstSnapshot,
         Self::Idle,
+        Self::ChannelIdle,
+        Self::Write,
+        Self::Answer,
         Self::Request,
+        Self::Turn,
         Self::Close,
         Self::Join,
     ];
@@ -66,7 +80,11 @@ impl Place {
             Self::SubscribeAck => "subscribe_ack",
             Self::FirstSnapshot => "first_snapshot",
             Self::Idle => "idle",
+            Self::ChannelIdle => "channel_idle",
+            Self::Write => "write",
+            Self::Answer => "answer",
             Self::Request => "request",
+            Self::Turn => "turn",
             Self::Close => "close",
             Self::Join => "join",
         }
@@ -101,10 +119,22 @@ pub struct Settings {
     /// Silence on a connection that should speak.
     #[serde(with = "span")]
     pub idle: Duration,
-    /// From a request to its answer.
+    /// Silence of one channel that should speak, whatever else its connection says.
+    #[serde(with = "span")]
+    pub channel_idle: Duration,
+    /// Writing one message, until the system has taken it.
+    #[serde(with = "span")]
+    pub write: Duration,
+    /// From a message over a connection that stays open to its answer.
+    #[serde(with = "span")]
+    pub answer: Duration,
+    /// From a request that has a connection to itself to the end of its answer.
     #[serde(with = "span")]
     pub request: Duration,
-    /// The closing handshake.
+    /// Waiting among others until a request may leave.
+    #[serde(with = "span")]
+    pub turn: Duration,
+    /// Ending a connection in good order.
     #[serde(with = "span")]
     pub close: Duration,
     /// The end of a task that was told to stop.
@@ -121,7 +151,11 @@ impl Default for Settings {
             subscribe_ack: Duration::from_secs(5),
             first_snapshot: Duration::from_secs(10),
             idle: Duration::from_secs(10),
+            channel_idle: Duration::from_secs(30),
+            write: Duration::from_secs(2),
+            answer: Duration::from_secs(5),
             request: Duration::from_secs(10),
+            turn: Duration::from_secs(60),
             close: Duration::from_secs(1),
             join: Duration::from_secs(2),
         }
@@ -130,7 +164,7 @@ impl Default for Settings {
 
 /// A limit of nothing, with which the operation could never succeed.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("deadline `{0}` must be longer than nothing")]
+#[error("must be longer than nothing")]
 pub struct InvalidSettings(pub Place);
 
 impl Settings {
@@ -144,9 +178,22 @@ impl Settings {
             Place::SubscribeAck => self.subscribe_ack,
             Place::FirstSnapshot => self.first_snapshot,
             Place::Idle => self.idle,
+            Place::ChannelIdle => self.channel_idle,
+            Place::Write => self.write,
+            Place::Answer => self.answer,
             Place::Request => self.request,
+            Place::Turn => self.turn,
             Place::Close => self.close,
             Place::Join => self.join,
+        }
+    }
+
+    /// What is to be said of a limit that passed first.
+    #[must_use]
+    pub const fn elapsed(&self, place: Place) -> Elapsed {
+        Elapsed {
+            place,
+            after: self.of(place),
         }
     }
 
@@ -173,7 +220,7 @@ pub struct Elapsed {
     pub after: Duration,
 }
 
-/// Runs `future` for at most `after`, uncounted. See [`Deadlines::within`].
+/// Runs `future` for at most `after` from now on, uncounted. See [`Deadlines::within`].
 ///
 /// # Cancel safety
 ///
@@ -182,14 +229,13 @@ pub struct Elapsed {
 /// # Errors
 ///
 /// When the limit passed first. An output that is ready at the limit wins.
-pub async fn within<F: Future>(
+pub fn within<F: Future>(
     place: Place,
     after: Duration,
     future: F,
-) -> Result<F::Output, Elapsed> {
-    tokio::time::timeout(after, future)
-        .await
-        .map_err(|_elapsed| Elapsed { place, after })
+) -> impl Future<Output = Result<F::Output, Elapsed>> {
+    // One layer around the future: each `async fn` would hold it twice.
+    timeout(after, future).map(move |result| result.map_err(|_elapsed| Elapsed { place, after }))
 }
 
 /// How often a place kept and missed its limit.
@@ -239,8 +285,12 @@ impl Deadlines {
     /// # Errors
     ///
     /// When the limit passed first.
-    pub async fn within<F: Future>(&self, place: Place, future: F) -> Result<F::Output, Elapsed> {
-        self.within_for(place, self.of(place), future).await
+    pub fn within<F: Future>(
+        &self,
+        place: Place,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, Elapsed>> {
+        self.within_for(place, self.of(place), future)
     }
 
     /// Like [`Deadlines::within`] with a limit of the caller's, for what is left of a longer one.
@@ -248,15 +298,19 @@ impl Deadlines {
     /// # Errors
     ///
     /// When the limit passed first.
-    pub async fn within_for<F: Future>(
+    pub fn within_for<F: Future>(
         &self,
         place: Place,
         after: Duration,
         future: F,
-    ) -> Result<F::Output, Elapsed> {
-        let result = within(place, after, future).await;
-        self.count(place, result.is_ok());
-        result
+    ) -> impl Future<Output = Result<F::Output, Elapsed>> {
+        within(place, after, future).inspect(move |result| self.count(place, result.is_ok()))
+    }
+
+    /// What is to be said of a limit that the caller watched by itself and that passed first.
+    #[must_use]
+    pub fn elapsed(&self, place: Place) -> Elapsed {
+        self.settings.elapsed(place)
     }
 
     /// Counts a limit that the caller watched by itself.
@@ -269,6 +323,13 @@ impl Deadlines {
         if let Some(counter) = row.get(place as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// How often the limit of a place passed first.
+    #[must_use]
+    pub fn missed(&self, place: Place) -> u64 {
+        let counter = self.counters.missed.get(place as usize);
+        counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
     /// What became of every place's limits so far.
@@ -318,16 +379,10 @@ mod tests {
             .await
             .unwrap_err();
         for (place, counts) in deadlines.counts() {
-            let expected = match place {
-                Place::Request => (2, 0),
-                Place::Join => (0, 1),
-                Place::Connect
-                | Place::Tls
-                | Place::Upgrade
-                | Place::SubscribeAck
-                | Place::FirstSnapshot
-                | Place::Idle
-                | Place::Close => (0, 0),
+            let expected = if place == Place::Request {
+                (2, 0)
+            } else {
+                (0, u64::from(place == Place::Join))
             };
             assert_eq!((counts.kept, counts.missed), expected, "{place}");
         }

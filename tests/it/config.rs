@@ -4,7 +4,10 @@ use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use assert_cmd::Command;
 use tempfile::TempDir;
-use tradingd::config::{Config, DEFAULT_TOML, Sources, keys, load};
+use tradingd::{
+    config::{Config, DEFAULT_TOML, Sources, keys, load},
+    resilience::Place,
+};
 
 fn tradingd() -> Command {
     let mut command = Command::cargo_bin("tradingd").unwrap();
@@ -350,9 +353,35 @@ const BAD: &[(&str, &str, &str)] = &[
         "attempts must be at least 1",
     ),
     (
-        "[kraken]\nidle = '2s'\nping = '2s'\n",
-        "tradingd.toml:3:1:",
-        "ping must be shorter than idle",
+        "[deadlines]\nidle = '2s'\n[kraken]\nping = '2s'\n",
+        "tradingd.toml:4:1:",
+        "kraken.ping: must be shorter than deadlines.idle",
+    ),
+    (
+        "[kraken]\nping = '0s'\n",
+        "tradingd.toml:2:1:",
+        "kraken.ping: ping must be more than nothing",
+    ),
+    // Limits stand in one table, and whoever looks for one elsewhere is told.
+    (
+        "[deadlines]\nconect = '5s'\n",
+        "tradingd.toml:2:1:",
+        "unknown key `conect`; did you mean `connect`?",
+    ),
+    (
+        "[deadlines]\ntls = '0s'\n",
+        "tradingd.toml:2:1:",
+        "deadlines.tls: must be longer than nothing",
+    ),
+    (
+        "[deadlines]\nchannel_idle = 30\n",
+        "tradingd.toml:2:16:",
+        "a length of time such as",
+    ),
+    (
+        "[shutdown]\nclose = '1s'\n",
+        "tradingd.toml:2:1:",
+        "did you mean `deadlines.close`?",
     ),
     (
         "[breaker.public]\nbuckets = 0\n",
@@ -411,6 +440,17 @@ fn a_bad_config_is_refused_with_its_place_and_what_was_meant() {
         assert!(told.contains(place), "{text:?}: {place} not in {told}");
         assert!(told.contains(words), "{text:?}: {words:?} not in {told}");
         assert!(!told.contains("panicked"), "{told}");
+    }
+}
+
+#[test]
+fn every_deadline_is_a_key_and_none_may_be_nothing() {
+    for place in Place::ALL {
+        let directory = written(&format!("[deadlines]\n{place} = '0s'\n"));
+        let (code, told) = check(directory.path(), &[], &[]);
+        let words = format!("tradingd.toml:2:1: deadlines.{place}: must be longer than nothing");
+        assert_eq!(code, 78, "{told}");
+        assert!(told.contains(&words), "{told}");
     }
 }
 

@@ -35,8 +35,7 @@ const SLACK: usize = 4 << 20;
 
 /// The config's answer to a venue that neither answers pings nor trades.
 const CONFIG: &str = "strategy = []\n";
-const QUIET: &str =
-    "[orders]\nreconcile_every = \"900d\"\n[kraken]\nidle = \"900d\"\nping = \"800d\"\n";
+const QUIET: &str = "[orders]\nreconcile_every = \"900d\"\n[deadlines]\nidle = \"900d\"\nchannel_idle = \"900d\"\n[kraken]\nping = \"800d\"\n";
 
 /// Sends so many passes over the frames; the first snapshots have been given already.
 async fn send(feed: &mut Socket, frames: &[Message], passes: usize, handled: &AtomicU64) {

@@ -27,7 +27,7 @@ use tracing::info;
 use self::{books::Books, live::Pump};
 use crate::{
     io::{Clock, net::Connector, rng},
-    resilience::budget,
+    resilience::{budget, deadline},
     sim::{
         self, Feed, SimError, Simulator,
         market::{Recording, TapeError},
@@ -158,8 +158,10 @@ impl From<TapeError> for Error {
 /// How a mirrored market is reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach<'a> {
-    /// Time limits and pauses of the connection.
+    /// Pauses of the connection.
     pub kraken: &'a Kraken,
+    /// How long to wait where.
+    pub deadlines: &'a deadline::Settings,
     /// Thresholds of the breaker in front of it.
     pub breakers: &'a breakers::Settings,
     /// One more root certificate to trust.
@@ -255,6 +257,7 @@ impl Feeds {
     ) -> Result<Feed, Error> {
         let kraken = Kraken {
             ws: address.to_owned(),
+            deadlines: reach.deadlines.clone(),
             ..reach.kraken.clone()
         };
         let connector = Connector::new(Arc::new(client_config(reach.ca_file)?));

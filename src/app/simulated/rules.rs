@@ -4,12 +4,12 @@
 //! sense, is named.
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
 use super::Error;
 use crate::{
     io::net::Connector,
+    resilience::{Deadlines, Elapsed, Place},
     types::Instrument,
     venue::kraken::{
         address::Address,
@@ -30,8 +30,8 @@ pub(super) enum Unanswered {
     Lost(#[from] tungstenite::Error),
     #[error("closed by the venue")]
     Closed,
-    #[error("no list of instruments in time")]
-    Late,
+    #[error("no list of instruments")]
+    Late(#[from] Elapsed),
     #[error("a list of instruments that cannot be read")]
     Garbled(#[from] crate::venue::kraken::wire::DecodeError),
 }
@@ -43,11 +43,16 @@ pub(super) async fn ask(
     settings: &Settings,
     wanted: &[Instrument],
 ) -> Result<Result<Vec<Instrument>, Error>, Unanswered> {
-    let mut socket = socket::open(connector, address, settings).await?;
-    let answer = timeout(settings.subscribe, question(&mut socket, wanted)).await;
+    let deadlines = Deadlines::new(settings.deadlines.clone());
+    let mut socket = socket::open(connector, address, &deadlines).await?;
+    let asking = question(&mut socket, wanted);
+    // From the request: acknowledgement and snapshot in one.
+    let limit = deadlines.of(Place::SubscribeAck) + deadlines.of(Place::FirstSnapshot);
+    let asked = deadlines.within_for(Place::FirstSnapshot, limit, asking);
+    let answer = asked.await;
     // The answer is in hand: how the connection ends is nothing to wait for.
-    let _ending = timeout(settings.close, socket.close(None)).await;
-    answer.map_err(|_elapsed| Unanswered::Late)?
+    let _ending = deadlines.within(Place::Close, socket.close(None)).await;
+    answer?
 }
 
 async fn question(

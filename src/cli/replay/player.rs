@@ -16,7 +16,8 @@ use crate::{
         book::{Book, BookFault, State, Why as StaleWhy},
         event::BookUpdate,
     },
-    types::{InstrumentId, InvalidDigits, Symbol},
+    resilience::deadline,
+    types::{InstrumentId, InvalidDigits, Symbol, Timestamp},
     venue::kraken::{
         decode::{Body, BookHead, Buffers, Decoder, Kind, Listing, Message, Method, Reply},
         encode::{Channel, least_book_depth},
@@ -61,10 +62,9 @@ enum Source {
 
 impl Player {
     pub(super) fn new(precisions: &Precisions) -> Self {
+        // A session that is never connected waits for nothing.
         let patience = Patience {
-            ack: Duration::MAX,
-            snapshot: Duration::MAX,
-            idle: Duration::MAX,
+            deadlines: deadline::Settings::default(),
             ping: Duration::MAX,
         };
         let mut player = Self {
@@ -331,10 +331,8 @@ impl Player {
                 .or(least_book_depth(longest))
                 .unwrap_or(longest);
             book.restart(depth);
-            self.session.delivered(&book_topic(
-                head.symbol,
-                u16::try_from(depth).unwrap_or(DEFAULT_DEPTH),
-            ));
+            let topic = book_topic(head.symbol, u16::try_from(depth).unwrap_or(DEFAULT_DEPTH));
+            self.session.delivered(Timestamp::MIN, &topic);
         }
         let (result, finer) = prove(book, update, &listing, played.source);
         let state = book.state();

@@ -147,7 +147,7 @@ pub(super) fn outcome<T>(result: &Result<T, Error>) -> Outcome {
         Ok(_) => Outcome::Success,
         Err(Error::NotSent { why, .. }) => match why {
             NotSent::Unreachable(_) => Outcome::Failure,
-            NotSent::NoKey | NotSent::BreakerOpen | NotSent::DeadlinePassed => Outcome::Ignored,
+            NotSent::NoKey | NotSent::BreakerOpen | NotSent::NoTurn(_) => Outcome::Ignored,
         },
         Err(Error::NoAnswer { .. } | Error::Status { .. } | Error::Unreadable { .. }) => {
             Outcome::Failure

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::decode::Message;
-use crate::resilience::Deadlines;
+use crate::resilience::{Deadlines, deadline};
 
 /// A number that only rises.
 #[derive(Debug, Default)]
@@ -139,7 +139,7 @@ pub struct SocketCounters {
     pub up: Flag,
     /// Frames that could be read, by what they were about.
     pub feeds: FeedCounts,
-    /// Limits that passed first, by place.
+    /// How long to wait where, and limits that passed first.
     pub deadlines: Deadlines,
     /// Data frames received.
     pub frames: Count,
@@ -163,4 +163,15 @@ pub struct SocketCounters {
     pub unanswered: Count,
     /// Answers that came after their request was given up.
     pub late_answers: Count,
+}
+
+impl SocketCounters {
+    /// Nothing counted, of a socket with these limits.
+    #[must_use]
+    pub fn new(deadlines: &deadline::Settings) -> Self {
+        Self {
+            deadlines: Deadlines::new(deadlines.clone()),
+            ..Self::default()
+        }
+    }
 }

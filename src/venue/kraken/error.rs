@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::{
     engine::event::{Answer, RejectReason, Rejection, Unsent},
+    resilience::Elapsed,
     types::{InlineText, Timestamp},
 };
 
@@ -253,8 +254,8 @@ pub enum NotSent {
     #[error("circuit breaker open")]
     BreakerOpen,
     /// Its time ran out while it waited for its turn.
-    #[error("deadline passed while waiting for its turn")]
-    DeadlinePassed,
+    #[error(transparent)]
+    NoTurn(Elapsed),
     /// No connection could be made.
     #[error("cannot connect: {0}")]
     Unreachable(String),
@@ -287,7 +288,7 @@ impl Error {
         match self {
             Self::NotSent { why, .. } => match why {
                 NotSent::NoKey => Remedy::Stop,
-                NotSent::BreakerOpen | NotSent::DeadlinePassed | NotSent::Unreachable(_) => {
+                NotSent::BreakerOpen | NotSent::NoTurn(_) | NotSent::Unreachable(_) => {
                     Remedy::Retry(UNREACHABLE_PAUSE)
                 }
             },
@@ -392,7 +393,7 @@ impl Error {
         match self {
             Self::NotSent { why, .. } => Answer::Unsent(match why {
                 NotSent::BreakerOpen => Unsent::BreakerOpen,
-                NotSent::DeadlinePassed => Unsent::DeadlinePassed,
+                NotSent::NoTurn(_) => Unsent::DeadlinePassed,
                 NotSent::NoKey | NotSent::Unreachable(_) => Unsent::NotConnected,
             }),
             Self::NoAnswer { .. } | Self::Status { .. } | Self::Unreadable { .. } => {
@@ -519,7 +520,7 @@ mod tests {
         for error in [
             Error::NoAnswer {
                 endpoint,
-                cause: "timed out".to_owned(),
+                cause: "request took longer than 10s".to_owned(),
             },
             Error::Status {
                 endpoint,

@@ -14,27 +14,25 @@ mod gate;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod welcome;
 mod writer;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use futures_util::{SinkExt, StreamExt};
 use thiserror::Error;
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
-use tokio_tungstenite::tungstenite;
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    frames::{FIRST_PING, Reply},
+    frames::Reply,
     gate::Gate,
-    reader::{Channel, Fault, Heard, Intake},
-    writer::{End, Line, Parts, Ping, Writer},
+    reader::{Fault, Heard, Intake},
+    welcome::{Unwelcome, Welcome},
+    writer::{End, Line, Parts, Writer},
 };
 use super::{
     address::{Address, InvalidAddress, Kind},
@@ -44,7 +42,6 @@ use super::{
     lanes::Entry,
     redial::{AFTER_MAINTENANCE, Redial},
     rest::{Rest, calls::GetWebSocketsToken},
-    settings::Settings,
     socket::{self, ConnectError, Socket},
     wiring::Wiring,
 };
@@ -52,7 +49,6 @@ use crate::{
     engine::{Event, command::Cancel},
     io::{Clock, net::Connector, rng::Rng},
     resilience::{Place, circuit_breaker::CircuitBreaker},
-    types::Timestamp,
 };
 
 /// Replies that may wait for the writer.
@@ -102,18 +98,17 @@ impl PrivateSocket {
         let address = Address::parse(&settings.ws_auth, Kind::Socket)?;
         let thresholds = settings.breakers.order_entry.clone();
         let order_entry = breaker("order_entry", thresholds, &wiring.clock, &mut rng);
-        let counters = Arc::<SocketCounters>::default();
+        let counters = Arc::new(SocketCounters::new(&settings.deadlines));
         let dialer = Dialer {
             connector: wiring.connector.clone(),
             address,
-            settings: settings.clone(),
             rest: rest.clone(),
             clock: wiring.clock.clone(),
             account: wiring.account.clone(),
             counters: Arc::clone(&counters),
             redial: Redial::new("private", wiring, rng),
         };
-        let gate = Gate::new(order_entry.clone(), settings.order_answer);
+        let gate = Gate::new(order_entry.clone(), settings.deadlines.answer);
         let writer = Writer::new(Parts {
             cancels: queues.cancels,
             entries: queues.entries,
@@ -189,36 +184,34 @@ async fn hold(
         sink,
         replies,
         token: Some(dialed.token),
-        ping: dialed.ping,
-        offset: dialed.offset,
+        ping: dialed.welcome.ping,
+        offset: dialed.welcome.offset,
     };
     let mut reader = JoinSet::new();
-    let idle = dialer.settings.idle;
     let maintenance = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&maintenance);
-    reader.spawn(listen(stream, dialed.intake, replies_in, idle, heard));
+    reader.spawn(listen(stream, dialed.intake, replies_in, heard));
     dialer.counters.connections.add(1);
     dialer.counters.up.set(true);
     let end = writer.online(&mut line, stop).await;
     dialer.counters.up.set(false);
     if end == End::Lost {
         dialer.counters.lost_connections.add(1);
-    } else if timeout(dialer.settings.close, line.sink.close())
-        .await
-        .is_err()
-    {
-        dialer.counters.deadlines.count(Place::Close, false);
-        tracing::debug!("private socket does not close in time");
+    } else {
+        let closing = line.sink.close();
+        if let Err(late) = dialer
+            .counters
+            .deadlines
+            .within(Place::Close, closing)
+            .await
+        {
+            tracing::debug!(%late, "private socket does not close");
+        }
     }
     reader.abort_all();
     while let Some(ended) = reader.join_next().await {
         match ended {
-            Ok(fault) => {
-                if matches!(fault, Fault::Silent) {
-                    dialer.counters.deadlines.count(Place::Idle, false);
-                }
-                tracing::warn!(%fault, "private socket lost");
-            }
+            Ok(fault) => tracing::warn!(%fault, "private socket lost"),
             Err(error) if error.is_panic() => tracing::error!(%error, "reader failed"),
             Err(_aborted) => {}
         }
@@ -236,11 +229,10 @@ async fn listen(
     mut stream: socket::Reader,
     mut intake: Intake,
     replies: mpsc::Sender<Reply>,
-    idle: Duration,
     maintenance: Arc<AtomicBool>,
 ) -> Fault {
     loop {
-        match intake.next(&mut stream, idle).await {
+        match intake.next(&mut stream).await {
             Ok(Heard::Reply(reply)) => {
                 if replies.send(reply).await.is_err() {
                     return Fault::Abandoned;
@@ -257,7 +249,6 @@ async fn listen(
 struct Dialer {
     connector: Connector,
     address: Address,
-    settings: Settings,
     rest: Rest,
     clock: Clock,
     account: mpsc::Sender<Event>,
@@ -270,8 +261,7 @@ struct Dialed {
     socket: Socket,
     token: secrecy::SecretString,
     intake: Intake,
-    ping: Ping,
-    offset: Option<i64>,
+    welcome: Welcome,
 }
 
 /// Why a connection did not come up.
@@ -281,32 +271,8 @@ enum DialError {
     Token(#[from] error::Error),
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("cannot subscribe: {0}")]
-    Write(#[from] tungstenite::Error),
-    #[error("cannot subscribe: {0}")]
-    Subscribe(#[from] Fault),
-    #[error("subscriptions took too long")]
-    Slow,
-}
-
-impl DialError {
-    /// The place whose limit passed first, if that is why. Subscriptions and their snapshots have one limit.
-    const fn late(&self) -> Option<Place> {
-        match self {
-            Self::Connect(error) => error.late(),
-            Self::Subscribe(Fault::Silent) => Some(Place::Idle),
-            Self::Slow => Some(Place::SubscribeAck),
-            Self::Token(_) | Self::Write(_) | Self::Subscribe(_) => None,
-        }
-    }
-}
-
-/// What must have been heard before the connection is up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Awaited {
-    Ack(Channel),
-    Snapshot(Channel),
-    Pong,
+    #[error("cannot subscribe")]
+    Subscribe(#[from] Unwelcome),
 }
 
 impl Dialer {
@@ -326,9 +292,6 @@ impl Dialer {
                 Err(DialError::Token(error)) => self.without_token(error)?,
                 Err(error) => {
                     self.counters.failed_connections.add(1);
-                    if let Some(place) = error.late() {
-                        self.counters.deadlines.count(place, false);
-                    }
                     tracing::warn!(error = &error as &dyn std::error::Error, "private socket");
                 }
             }
@@ -356,57 +319,23 @@ impl Dialer {
     async fn attempt(&mut self) -> Result<Dialed, DialError> {
         let token = self.rest.read(&GetWebSocketsToken).await?.into_secret();
         let permit = self.redial.turn().await;
-        let opened = socket::open(&self.connector, &self.address, &self.settings).await;
+        let deadlines = &self.counters.deadlines;
+        let opened = socket::open(&self.connector, &self.address, deadlines).await;
         permit.record(breakers::connected(&opened));
         let mut socket = opened?;
         let mut intake = Intake::new(self.account.clone(), Arc::clone(&self.counters));
-        let mut ping = Ping {
-            number: FIRST_PING,
-            sent: self.clock.now(),
-            answered: Timestamp::MIN,
-        };
-        let mut offset = None;
-        let limit = self.settings.subscribe;
-        let subscribing = async {
-            for frame in frames::hello(&token) {
-                socket.send(frame).await?;
-            }
-            ping.sent = self.clock.now();
-            let mut awaited = vec![
-                Awaited::Ack(Channel::Executions),
-                Awaited::Ack(Channel::Balances),
-                Awaited::Snapshot(Channel::Executions),
-                Awaited::Snapshot(Channel::Balances),
-                Awaited::Pong,
-            ];
-            while !awaited.is_empty() {
-                let heard = intake.next(&mut socket, self.settings.idle).await?;
-                let heard = match heard {
-                    Heard::Subscribed(channel) => Awaited::Ack(channel),
-                    Heard::Snapshot(channel) => Awaited::Snapshot(channel),
-                    Heard::Reply(Reply::Pong { venue_time, .. }) => {
-                        ping.answered = self.clock.now();
-                        offset = venue_time.map(|venue| ping.offset(venue));
-                        Awaited::Pong
-                    }
-                    Heard::Maintenance => {
-                        self.redial.hold_off(AFTER_MAINTENANCE);
-                        continue;
-                    }
-                    Heard::Other | Heard::Reply(Reply::Answer { .. }) => continue,
-                };
-                awaited.retain(|other| *other != heard);
-            }
-            Ok::<_, DialError>(())
-        };
-        let subscribed = timeout(limit, subscribing).await;
-        subscribed.map_err(|_elapsed| DialError::Slow)??;
+        let redial = &mut self.redial;
+        let maintenance = || redial.hold_off(AFTER_MAINTENANCE);
+        let hello = frames::hello(&token);
+        let patience = (&self.clock, deadlines);
+        let welcome = welcome::await_it(&mut socket, &mut intake, hello, patience, maintenance);
+        // Once a connection; the task's own future stays small.
+        let welcome = Box::pin(welcome).await?;
         Ok(Dialed {
             socket,
             token,
             intake,
-            ping,
-            offset,
+            welcome,
         })
     }
 }

@@ -9,6 +9,8 @@
 //!   one that never came up whole as well, since its books may have been verified one by one.
 //! * Everything else waits for room in the account queue, and the socket with it.
 //! * A frame that cannot be read harms nobody but the book that it was for.
+//! * A book that is silent for too long is taken anew, over the same connection: either its snapshot shows that nothing has happened,
+//!   or none comes, which ends the connection.
 
 mod intake;
 #[cfg(test)]
@@ -18,11 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use thiserror::Error;
-use tokio::{
-    pin,
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::{pin, sync::mpsc, time::sleep};
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +31,7 @@ use super::{
     counters::SocketCounters,
     encode::{self, Channel},
     redial::Redial,
-    session::{self, Patience, Session, Topic, Wish},
-    settings::Settings,
+    session::{self, Patience, Session, Silence, Topic, Wish},
     socket::{self, Socket},
     wiring::Wiring,
 };
@@ -44,7 +41,7 @@ use crate::{
         event::{BookUpdate, Link},
     },
     io::{Clock, net::Connector, rng::Rng},
-    resilience::Place,
+    resilience::{Elapsed, Place},
     types::{Instrument, InstrumentId},
 };
 
@@ -67,7 +64,6 @@ pub struct Queues {
 pub struct PublicSocket {
     connector: Connector,
     address: Address,
-    settings: Settings,
     clock: Clock,
     redial: Redial,
     resyncs: mpsc::Receiver<InstrumentId>,
@@ -88,8 +84,8 @@ enum End {
     Closed,
     #[error("broken: {0}")]
     Broken(#[from] tungstenite::Error),
-    #[error("does not take what is written")]
-    Stuck,
+    #[error(transparent)]
+    Stuck(#[from] Elapsed),
     #[error(transparent)]
     Fault(#[from] session::Fault),
 }
@@ -106,10 +102,14 @@ impl PublicSocket {
         depth: u16,
         rng: Rng,
     ) -> Result<Self, InvalidAddress> {
-        let settings = wiring.settings.clone();
+        let settings = &wiring.settings;
         let address = Address::parse(&settings.ws, Kind::Socket)?;
         let topics = topics(&wiring.instruments, depth);
-        let counters = Arc::<SocketCounters>::default();
+        let patience = Patience {
+            deadlines: settings.deadlines.clone(),
+            ping: settings.ping,
+        };
+        let counters = Arc::new(SocketCounters::new(&settings.deadlines));
         let intake = Intake::new(
             &wiring.instruments,
             depth,
@@ -119,14 +119,13 @@ impl PublicSocket {
         Ok(Self {
             connector: wiring.connector.clone(),
             address,
-            session: Session::new(topics, patience(&settings)),
+            session: Session::new(topics, patience),
             clock: wiring.clock.clone(),
             redial: Redial::new("public", wiring, rng),
             resyncs: queues.resyncs,
             account: wiring.account.clone(),
             counters,
             intake,
-            settings,
         })
     }
 
@@ -154,10 +153,9 @@ impl PublicSocket {
             }
             self.counters.up.set(false);
             self.session.disconnected();
-            let closing = timeout(self.settings.close, socket.close(None));
-            if closing.await.is_err() {
-                self.counters.deadlines.count(Place::Close, false);
-                tracing::debug!("public socket does not close in time");
+            let closing = socket.close(None);
+            if let Err(late) = self.counters.deadlines.within(Place::Close, closing).await {
+                tracing::debug!(%late, "public socket does not close");
             }
             // Nothing may keep the venue waiting while the queue is full.
             drop(socket);
@@ -166,7 +164,7 @@ impl PublicSocket {
             }
             match end {
                 End::Stopping | End::Abandoned => return,
-                End::Closed | End::Broken(_) | End::Stuck | End::Fault(_) => {
+                End::Closed | End::Broken(_) | End::Stuck(_) | End::Fault(_) => {
                     self.counters.lost_connections.add(1);
                     tracing::warn!(reason = %end, "public socket lost");
                 }
@@ -176,10 +174,11 @@ impl PublicSocket {
 
     /// Tries until a socket is open. Resyncs asked for meanwhile are forgotten: every book is taken anew anyway.
     async fn dial(&mut self) -> Option<Socket> {
+        let deadlines = &self.counters.deadlines;
         loop {
             let attempt = async {
                 let permit = self.redial.turn().await;
-                let opened = socket::open(&self.connector, &self.address, &self.settings).await;
+                let opened = socket::open(&self.connector, &self.address, deadlines).await;
                 permit.record(breakers::connected(&opened));
                 opened
             };
@@ -197,9 +196,6 @@ impl PublicSocket {
                 Ok(socket) => return Some(socket),
                 Err(error) => {
                     self.counters.failed_connections.add(1);
-                    if let Some(place) = error.late() {
-                        self.counters.deadlines.count(place, false);
-                    }
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, "cannot open the public socket");
                 }
@@ -293,10 +289,21 @@ impl PublicSocket {
     async fn send_wishes(&mut self, socket: &mut Socket) -> Result<(), End> {
         let mut wishes = Vec::new();
         self.session.poll(self.clock.now(), &mut wishes)?;
+        let deadlines = &self.counters.deadlines;
+        for Silence {
+            topic,
+            late,
+            is_news,
+        } in self.session.silences()
+        {
+            deadlines.count(late.place, false);
+            if is_news {
+                tracing::warn!(%topic, %late, "a channel is silent, taking it anew");
+            }
+        }
         for wish in &wishes {
             let sending = socket.send(frame(wish));
-            let sent = timeout(self.settings.write, sending).await;
-            sent.map_err(|_elapsed| End::Stuck)??;
+            deadlines.within(Place::Write, sending).await??;
         }
         Ok(())
     }
@@ -317,15 +324,6 @@ fn topics(instruments: &[Instrument], depth: u16) -> Vec<Topic> {
         .chain(of_symbol(Channel::Book { depth }))
         .chain(of_symbol(Channel::Trade))
         .collect()
-}
-
-const fn patience(settings: &Settings) -> Patience {
-    Patience {
-        ack: settings.subscribe,
-        snapshot: settings.subscribe,
-        idle: settings.idle,
-        ping: settings.ping,
-    }
 }
 
 fn frame(wish: &Wish) -> Frame {

@@ -16,7 +16,7 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::{
     auth::Credentials,
@@ -57,7 +57,6 @@ pub struct Rest(Arc<Inner>);
 struct Inner {
     transport: Box<dyn Transport>,
     signer: Option<Signer>,
-    settings: Settings,
     clock: Clock,
     retry: Retry,
     breakers: RestBreakers,
@@ -102,11 +101,10 @@ impl Rest {
         Self(Arc::new(Inner {
             transport: Box::new(transport),
             signer,
-            settings: settings.clone(),
             clock,
             retry: Retry::new(settings.retry.clone(), rng),
             breakers,
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines::new(settings.deadlines.clone()),
         }))
     }
 
@@ -284,10 +282,11 @@ impl Inner {
         breaker: &CircuitBreaker,
     ) -> Result<C::Answer, Error> {
         let signer = self.signer::<C>()?;
-        let waiting = timeout(self.settings.turn, self.take_turn(signer, cost));
-        let (_turn, nonce) = waiting.await.map_err(|_elapsed| Error::NotSent {
+        let waiting = self.take_turn(signer, cost);
+        let waited = self.deadlines.within(Place::Turn, waiting).await;
+        let (_turn, nonce) = waited.map_err(|late| Error::NotSent {
             endpoint: C::NAME,
-            why: NotSent::DeadlinePassed,
+            why: NotSent::NoTurn(late),
         })?;
         let permit = self.admit::<C>(breaker)?;
         let result = self.signed(signer, call, nonce).await;
@@ -358,19 +357,19 @@ impl Inner {
     /// Sends one request and reads the answer.
     async fn exchange<C: Call>(&self, request: Request) -> Result<C::Answer, Error> {
         let sending = self.transport.send(request);
-        let response = match timeout(self.settings.request, sending).await {
+        let unreachable = |cause| Error::NotSent {
+            endpoint: C::NAME,
+            why: NotSent::Unreachable(cause),
+        };
+        let response = match self.deadlines.within(Place::Request, sending).await {
             Ok(Ok(response)) => response,
-            Ok(Err(Failure::Unreachable(cause))) => {
-                return Err(Error::NotSent {
-                    endpoint: C::NAME,
-                    why: NotSent::Unreachable(cause),
-                });
+            Ok(Err(Failure::Unreachable(cause))) => return Err(unreachable(cause)),
+            Ok(Err(Failure::Late(late))) => {
+                self.deadlines.count(late.place, false);
+                return Err(unreachable(late.to_string()));
             }
             Ok(Err(Failure::Broken(cause))) => return Err(no_answer::<C>(cause)),
-            Err(_elapsed) => {
-                self.deadlines.count(Place::Request, false);
-                return Err(no_answer::<C>("timed out".to_owned()));
-            }
+            Err(late) => return Err(no_answer::<C>(late.to_string())),
         };
         read_body(C::NAME, &response)
     }

@@ -2,15 +2,16 @@
 //!
 //! For: asking again after a reconnect, matching acknowledgements by request, noticing what stays silent. Left out: sockets, bytes,
 //! what frames mean. Always true: at most one request per subscription is out; an acknowledgement without a snapshot, a request
-//! without an answer and a silent socket become a [`Fault`] in their time; a refused subscription is not asked for again.
+//! without an answer and a silent socket become a [`Fault`] in their time; a channel that should speak and does not, while its socket
+//! does, is asked for again; a refused subscription is not asked for again.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use thiserror::Error;
 
 use super::encode::{Channel, FIRST_OWN_REQUEST};
 use crate::{
-    resilience::Place,
+    resilience::{Elapsed, Place, deadline},
     types::{Symbol, Timestamp},
 };
 
@@ -36,14 +37,10 @@ impl Topic {
 }
 
 /// How patient a session is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Patience {
-    /// From a request to its acknowledgement.
-    pub ack: Duration,
-    /// From the acknowledgement to the first snapshot.
-    pub snapshot: Duration,
-    /// Silence on the socket, whatever the frame.
-    pub idle: Duration,
+    /// How long to wait where.
+    pub deadlines: deadline::Settings,
     /// Pause between two pings.
     pub ping: Duration,
 }
@@ -76,18 +73,15 @@ pub enum Wish {
     },
 }
 
-/// Why a connection is no good any more.
+/// Why a connection is no good any more: a limit passed first.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum Fault {
     /// Nothing came for too long.
-    #[error("silent for {0:?}")]
-    Idle(Duration),
-    /// A request was not acknowledged.
-    #[error("{} {} was not acknowledged in time", .0.channel.name(), name(.0))]
-    NoAck(Topic),
-    /// It was acknowledged and then nothing came.
-    #[error("{} {} was acknowledged and sent no snapshot", .0.channel.name(), name(.0))]
-    NoSnapshot(Topic),
+    #[error(transparent)]
+    Socket(Elapsed),
+    /// A subscription was not acknowledged, or was and sent no snapshot.
+    #[error("{0}: {1}")]
+    Topic(Topic, Elapsed),
 }
 
 impl Fault {
@@ -95,15 +89,30 @@ impl Fault {
     #[must_use]
     pub const fn late(&self) -> Place {
         match self {
-            Self::Idle(_) => Place::Idle,
-            Self::NoAck(_) => Place::SubscribeAck,
-            Self::NoSnapshot(_) => Place::FirstSnapshot,
+            Self::Socket(elapsed) | Self::Topic(_, elapsed) => elapsed.place,
         }
     }
 }
 
-fn name(topic: &Topic) -> &str {
-    topic.symbol.as_ref().map_or("", Symbol::as_str)
+/// A channel that said nothing for too long, although its socket did: it is asked for again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Silence {
+    /// Of what.
+    pub topic: Topic,
+    /// The limit that passed.
+    pub late: Elapsed,
+    /// Whether it has said something since it was last asked for again, beyond the snapshot that followed.
+    pub is_news: bool,
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.channel.name())?;
+        match &self.symbol {
+            Some(symbol) => write!(f, " {symbol}"),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -127,6 +136,21 @@ struct Entry {
     state: State,
     /// When a fresh snapshot was last asked for.
     resynced: Timestamp,
+    /// When it last said something.
+    spoke: Timestamp,
+    /// Whether it has been silent for too long and has sent nothing but snapshots since.
+    is_silent: bool,
+}
+
+impl Entry {
+    const fn new(state: State) -> Self {
+        Self {
+            state,
+            resynced: Timestamp::MIN,
+            spoke: Timestamp::MIN,
+            is_silent: false,
+        }
+    }
 }
 
 /// What an acknowledgement says.
@@ -149,16 +173,14 @@ pub struct Session {
     heard: Timestamp,
     pinged: Timestamp,
     connected: bool,
+    silences: Vec<Silence>,
 }
 
 impl Session {
     /// A session that wants these topics and is not connected.
     #[must_use]
     pub fn new(topics: impl IntoIterator<Item = Topic>, patience: Patience) -> Self {
-        let entry = Entry {
-            state: State::Wanted(Timestamp::MIN),
-            resynced: Timestamp::MIN,
-        };
+        let entry = Entry::new(State::Wanted(Timestamp::MIN));
         Self {
             topics: topics.into_iter().map(|topic| (topic, entry)).collect(),
             patience,
@@ -166,6 +188,7 @@ impl Session {
             heard: Timestamp::MIN,
             pinged: Timestamp::MIN,
             connected: false,
+            silences: Vec::new(),
         }
     }
 
@@ -192,7 +215,7 @@ impl Session {
 
     /// The answer to a subscribe or unsubscribe. False if it answers nothing that was asked.
     pub fn acknowledged(&mut self, now: Timestamp, ack: Ack<'_>) -> bool {
-        let snapshot_due = now.after(self.patience.snapshot);
+        let snapshot_due = now.after(self.patience.deadlines.first_snapshot);
         let found = self.topics.iter_mut().find(|(topic, entry)| {
             topic.symbol.as_deref() == ack.symbol && entry.state.request() == Some(ack.req_id)
         });
@@ -203,7 +226,10 @@ impl Session {
             (State::Asked { .. }, true) if topic.channel.has_snapshot() => {
                 State::Acked { due: snapshot_due }
             }
-            (State::Asked { .. }, true) => State::Live,
+            (State::Asked { .. }, true) => {
+                entry.spoke = now;
+                State::Live
+            }
             (State::Asked { .. }, false) => State::Refused,
             // Whether it was still there or not: it is not there now.
             (State::Leaving { .. }, _) => State::Wanted(now),
@@ -215,13 +241,10 @@ impl Session {
     /// Takes on a subscription that somebody else asked for, as in a recording. It replaces one of the same symbol at another depth.
     pub fn adopt(&mut self, topic: Topic) {
         self.topics.retain(|known, _| !known.is_same_feed(&topic));
-        let entry = Entry {
-            state: State::Acked {
-                due: Timestamp::MAX,
-            },
-            resynced: Timestamp::MIN,
+        let acked = State::Acked {
+            due: Timestamp::MAX,
         };
-        self.topics.insert(topic, entry);
+        self.topics.insert(topic, Entry::new(acked));
     }
 
     /// Lets go of a subscription that somebody else ended.
@@ -245,11 +268,19 @@ impl Session {
     }
 
     /// A snapshot of a topic came.
-    pub fn delivered(&mut self, topic: &Topic) {
-        if let Some(entry) = self.topics.get_mut(topic)
-            && matches!(entry.state, State::Acked { .. } | State::Asked { .. })
-        {
-            entry.state = State::Live;
+    pub fn delivered(&mut self, now: Timestamp, topic: &Topic) {
+        if let Some(entry) = self.topics.get_mut(topic) {
+            entry.spoke = now;
+            if matches!(entry.state, State::Acked { .. } | State::Asked { .. }) {
+                entry.state = State::Live;
+            }
+        }
+    }
+
+    /// Something came of a topic that is no snapshot.
+    pub fn spoke(&mut self, now: Timestamp, topic: &Topic) {
+        if let Some(entry) = self.topics.get_mut(topic) {
+            (entry.spoke, entry.is_silent) = (now, false);
         }
     }
 
@@ -285,6 +316,7 @@ impl Session {
             return Ok(());
         }
         self.check(now)?;
+        self.hear_silences(now);
         self.ask(now, out);
         self.leave(now, out);
         if now.since(self.pinged) >= self.patience.ping {
@@ -296,21 +328,32 @@ impl Session {
         Ok(())
     }
 
+    /// The channels that polling has found silent since this was last asked.
+    pub fn silences(&mut self) -> impl Iterator<Item = Silence> + '_ {
+        self.silences.drain(..)
+    }
+
     /// When to poll again, if no frame comes first.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         if !self.connected {
             return None;
         }
-        let states = self.topics.values().filter_map(|entry| match entry.state {
+        let deadlines = &self.patience.deadlines;
+        let topics = self.topics.iter();
+        let states = topics.filter_map(|(topic, entry)| match entry.state {
             State::Wanted(at)
             | State::Asked { due: at, .. }
             | State::Acked { due: at }
             | State::Leaving { due: at, .. } => Some(at),
-            State::Live | State::Refused => None,
+            State::Live => {
+                let silent_at = entry.spoke.after(deadlines.channel_idle);
+                topic.channel.is_steady().then_some(silent_at)
+            }
+            State::Refused => None,
         });
         let socket = [
-            self.heard.after(self.patience.idle),
+            self.heard.after(deadlines.idle),
             self.pinged.after(self.patience.ping),
         ];
         states.chain(socket).min()
@@ -325,30 +368,54 @@ impl Session {
     }
 
     fn check(&self, now: Timestamp) -> Result<(), Fault> {
-        if now.since(self.heard) >= self.patience.idle {
-            return Err(Fault::Idle(self.patience.idle));
+        let deadlines = &self.patience.deadlines;
+        if now.since(self.heard) >= deadlines.idle {
+            return Err(Fault::Socket(deadlines.elapsed(Place::Idle)));
         }
-        for (topic, entry) in &self.topics {
-            match entry.state {
-                State::Asked { due, .. } if due <= now => return Err(Fault::NoAck(*topic)),
-                State::Leaving { due, req_id } if req_id != 0 && due <= now => {
-                    return Err(Fault::NoAck(*topic));
-                }
-                State::Acked { due } if due <= now => return Err(Fault::NoSnapshot(*topic)),
-                State::Wanted(_)
-                | State::Asked { .. }
-                | State::Acked { .. }
-                | State::Live
-                | State::Leaving { .. }
-                | State::Refused => {}
+        let late = |entry: &Entry| match entry.state {
+            State::Asked { due, .. } if due <= now => Some(Place::SubscribeAck),
+            State::Leaving { due, req_id } if req_id != 0 && due <= now => {
+                Some(Place::SubscribeAck)
+            }
+            State::Acked { due } if due <= now => Some(Place::FirstSnapshot),
+            State::Wanted(_)
+            | State::Asked { .. }
+            | State::Acked { .. }
+            | State::Live
+            | State::Leaving { .. }
+            | State::Refused => None,
+        };
+        let mut topics = self.topics.iter();
+        match topics.find_map(|(topic, entry)| Some((*topic, late(entry)?))) {
+            Some((topic, place)) => Err(Fault::Topic(topic, deadlines.elapsed(place))),
+            None => Ok(()),
+        }
+    }
+
+    /// Has what should speak and does not asked for again: its snapshot shows whether nothing happens or nothing is told.
+    fn hear_silences(&mut self, now: Timestamp) {
+        let late = self.patience.deadlines.elapsed(Place::ChannelIdle);
+        let silent = |(topic, entry): (&Topic, &Entry)| {
+            let speaks = entry.state != State::Live || now.since(entry.spoke) < late.after;
+            (topic.channel.is_steady() && !speaks).then_some(*topic)
+        };
+        let silent: Vec<Topic> = self.topics.iter().filter_map(silent).collect();
+        for topic in silent {
+            self.resync(now, &topic);
+            if let Some(entry) = self.topics.get_mut(&topic) {
+                let is_news = !std::mem::replace(&mut entry.is_silent, true);
+                self.silences.push(Silence {
+                    topic,
+                    late,
+                    is_news,
+                });
             }
         }
-        Ok(())
     }
 
     /// Asks for what is wanted, many symbols to a request.
     fn ask(&mut self, now: Timestamp, out: &mut Vec<Wish>) {
-        let due = now.after(self.patience.ack);
+        let due = now.after(self.patience.deadlines.subscribe_ack);
         let wanted: Vec<Topic> = self
             .topics
             .iter()
@@ -386,7 +453,7 @@ impl Session {
     }
 
     fn leave(&mut self, now: Timestamp, out: &mut Vec<Wish>) {
-        let ack_due = now.after(self.patience.ack);
+        let ack_due = now.after(self.patience.deadlines.subscribe_ack);
         for (topic, entry) in &mut self.topics {
             let State::Leaving { req_id: 0, due } = entry.state else {
                 continue;
@@ -437,6 +504,21 @@ impl Channel {
             Self::Trade | Self::Ohlc { .. } => false,
         }
     }
+
+    /// Whether it says something again and again while its market is open. The others may rightly be silent for days: of them it is
+    /// a fault when no acknowledgement or no first snapshot comes.
+    #[must_use]
+    pub const fn is_steady(self) -> bool {
+        match self {
+            Self::Book { .. } => true,
+            Self::Trade
+            | Self::Ticker
+            | Self::Ohlc { .. }
+            | Self::Instrument
+            | Self::Executions
+            | Self::Balances => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -457,11 +539,23 @@ mod tests {
         }
     }
 
+    fn deadlines() -> deadline::Settings {
+        deadline::Settings {
+            subscribe_ack: Duration::from_secs(5),
+            first_snapshot: Duration::from_secs(10),
+            idle: Duration::from_secs(12),
+            channel_idle: Duration::from_secs(30),
+            ..deadline::Settings::default()
+        }
+    }
+
+    fn late(symbol: &str, place: Place) -> Result<(), Fault> {
+        Err(Fault::Topic(topic(symbol), deadlines().elapsed(place)))
+    }
+
     fn session() -> Session {
         let patience = Patience {
-            ack: Duration::from_secs(5),
-            snapshot: Duration::from_secs(10),
-            idle: Duration::from_secs(12),
+            deadlines: deadlines(),
             ping: Duration::from_secs(4),
         };
         let mut session = Session::new([topic("BTC/USD"), topic("ETH/USD")], patience);
@@ -504,7 +598,7 @@ mod tests {
         poll(&mut session, 0);
         for symbol in ["BTC/USD", "ETH/USD"] {
             ack(&mut session, 1, FIRST_OWN_REQUEST, symbol, true);
-            session.delivered(&topic(symbol));
+            session.delivered(at(1), &topic(symbol));
         }
         assert!(session.is_live());
         session
@@ -527,10 +621,12 @@ mod tests {
         poll(&mut session, 0);
         ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", true);
         ack(&mut session, 1, FIRST_OWN_REQUEST, "ETH/USD", true);
-        session.delivered(&topic("ETH/USD"));
+        session.delivered(at(1), &topic("ETH/USD"));
         session.heard(at(9_000));
         let fault = session.poll(at(10_001), &mut Vec::new());
-        assert_eq!(fault, Err(Fault::NoSnapshot(topic("BTC/USD"))));
+        assert_eq!(fault, late("BTC/USD", Place::FirstSnapshot));
+        let told = fault.unwrap_err().to_string();
+        assert_eq!(told, "book BTC/USD: first_snapshot took longer than 10s");
     }
 
     #[test]
@@ -545,7 +641,7 @@ mod tests {
         assert!(!session.acknowledged(at(1), other));
         assert_eq!(
             session.poll(at(5_000), &mut Vec::new()),
-            Err(Fault::NoAck(topic("BTC/USD")))
+            late("BTC/USD", Place::SubscribeAck)
         );
     }
 
@@ -556,7 +652,7 @@ mod tests {
         ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", true);
         assert_eq!(
             session.poll(at(5_000), &mut Vec::new()),
-            Err(Fault::NoAck(topic("ETH/USD")))
+            late("ETH/USD", Place::SubscribeAck)
         );
     }
 
@@ -567,7 +663,7 @@ mod tests {
         assert!(matches!(poll(&mut session, 4_000)[..], [Wish::Ping { .. }]));
         assert_eq!(
             session.poll(at(12_000), &mut Vec::new()),
-            Err(Fault::Idle(Duration::from_secs(12)))
+            Err(Fault::Socket(deadlines().elapsed(Place::Idle)))
         );
     }
 
@@ -577,7 +673,7 @@ mod tests {
         poll(&mut session, 0);
         ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", false);
         ack(&mut session, 1, FIRST_OWN_REQUEST, "ETH/USD", true);
-        session.delivered(&topic("ETH/USD"));
+        session.delivered(at(1), &topic("ETH/USD"));
         assert!(session.is_live());
         session.connected(at(100));
         let wishes = poll(&mut session, 100);
@@ -618,12 +714,86 @@ mod tests {
             panic!()
         };
         ack(&mut session, 120, req_id, "BTC/USD", true);
-        session.delivered(&topic("BTC/USD"));
+        session.delivered(at(120), &topic("BTC/USD"));
         session.resync(at(130), &topic("BTC/USD"));
         assert!(poll(&mut session, 130).is_empty());
         assert!(matches!(
             poll(&mut session, 1_100)[..],
             [Wish::Unsubscribe { .. }]
         ));
+    }
+
+    /// Polls at the moment of a ping, so that the socket is not silent.
+    fn silences(session: &mut Session, seconds: u64) -> Vec<(Symbol, bool)> {
+        let now = at(seconds * 1_000);
+        session.heard(now);
+        session.poll(now, &mut Vec::new()).unwrap();
+        let silent = session.silences();
+        let silent = silent.map(|silence| (silence.topic.symbol.unwrap(), silence.is_news));
+        silent.collect()
+    }
+
+    /// Answers what asks a book again: its end, its beginning, a snapshot.
+    fn serve(session: &mut Session, seconds: u64, symbol: &str) {
+        let now = at(seconds * 1_000);
+        for _end_and_beginning in 0..2 {
+            let state = session.topics[&topic(symbol)].state;
+            let ack = Ack {
+                req_id: state.request().unwrap(),
+                symbol: Some(symbol),
+                success: true,
+            };
+            assert!(session.acknowledged(now, ack));
+            session.poll(now, &mut Vec::new()).unwrap();
+        }
+        session.delivered(now, &topic(symbol));
+        assert!(session.is_live());
+    }
+
+    #[test]
+    fn a_book_that_falls_silent_is_asked_for_again_and_is_news_once() {
+        let mut session = live();
+        let btc: Symbol = InlineText::lossy("BTC/USD");
+        session.spoke(at(20_000), &topic("ETH/USD"));
+        assert_eq!(silences(&mut session, 30), []);
+        assert_eq!(silences(&mut session, 31), [(btc, true)]);
+        assert!(!session.is_live(), "its end was asked for");
+        serve(&mut session, 32, "BTC/USD");
+        session.spoke(at(50_000), &topic("ETH/USD"));
+        // A snapshot shows that nothing happened; that it is silent again is none.
+        assert_eq!(silences(&mut session, 61), []);
+        assert_eq!(silences(&mut session, 62), [(btc, false)]);
+        serve(&mut session, 63, "BTC/USD");
+        session.spoke(at(64_000), &topic("BTC/USD"));
+        session.spoke(at(64_000), &topic("ETH/USD"));
+        let both = silences(&mut session, 94);
+        assert_eq!(both.len(), 2);
+        assert!(both.contains(&(btc, true)), "it had spoken: {both:?}");
+    }
+
+    #[test]
+    fn the_next_silence_is_awaited() {
+        let mut session = live();
+        session.heard(at(29_000));
+        session.poll(at(29_000), &mut Vec::new()).unwrap();
+        assert_eq!(session.next_deadline(), Some(at(30_001)));
+    }
+
+    #[test]
+    fn trades_may_be_silent_for_ever() {
+        let patience = Patience {
+            deadlines: deadlines(),
+            ping: Duration::from_secs(4),
+        };
+        let trades = Topic {
+            channel: Channel::Trade,
+            symbol: Some(InlineText::lossy("BTC/USD")),
+        };
+        let mut session = Session::new([trades], patience);
+        session.connected(at(0));
+        poll(&mut session, 0);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", true);
+        assert_eq!(silences(&mut session, 90_000), []);
+        assert!(session.is_live());
     }
 }

@@ -11,11 +11,12 @@ use super::{
     rate_limit::Tier,
 };
 use crate::{
-    resilience::{backoff, budget, retry},
+    resilience::{backoff, budget, deadline, retry},
     types::span,
 };
 
-/// Kraken's addresses, deadlines and budgets. What the rest of the config already says (addresses, tier, breakers) is no key of its own.
+/// Kraken's addresses, pauses and budgets. What the rest of the config already says (addresses, tier, breakers, deadlines) is no key of its
+/// own.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -37,39 +38,12 @@ pub struct Settings {
     /// Thresholds of the circuit breakers.
     #[serde(skip)]
     pub breakers: breakers::Settings,
-    /// Longest wait for a TCP connection.
-    #[serde(with = "span")]
-    pub connect: Duration,
-    /// Longest TLS handshake.
-    #[serde(with = "span")]
-    pub tls: Duration,
-    /// Longest WebSocket upgrade.
-    #[serde(with = "span")]
-    pub upgrade: Duration,
-    /// Longest wait for the answer to a subscription and for its first snapshot.
-    #[serde(with = "span")]
-    pub subscribe: Duration,
-    /// Longest silence on a socket before it counts as dead.
-    #[serde(with = "span")]
-    pub idle: Duration,
+    /// How long to wait where.
+    #[serde(skip)]
+    pub deadlines: deadline::Settings,
     /// Pause between two pings.
     #[serde(with = "span")]
     pub ping: Duration,
-    /// Longest time that writing one frame may take before the socket counts as dead.
-    #[serde(with = "span")]
-    pub write: Duration,
-    /// Longest wait for the answer to an order, amend or cancel.
-    #[serde(with = "span")]
-    pub order_answer: Duration,
-    /// Longest wait for the answer to one REST call.
-    #[serde(with = "span")]
-    pub request: Duration,
-    /// Longest time a REST read may wait for its turn (one call at a time, rate limit).
-    #[serde(with = "span")]
-    pub turn: Duration,
-    /// Longest time to close a socket in good order.
-    #[serde(with = "span")]
-    pub close: Duration,
     /// How often open and closed orders are asked before an order counts as absent.
     pub look_up_passes: u32,
     /// Pause between two such passes.
@@ -92,17 +66,8 @@ impl Default for Settings {
             ca_file: None,
             tier: Tier::Starter,
             breakers: breakers::Settings::default(),
-            connect: Duration::from_secs(5),
-            tls: Duration::from_secs(5),
-            upgrade: Duration::from_secs(5),
-            subscribe: Duration::from_secs(10),
-            idle: Duration::from_secs(10),
+            deadlines: deadline::Settings::default(),
             ping: Duration::from_secs(5),
-            write: Duration::from_secs(2),
-            order_answer: Duration::from_secs(5),
-            request: Duration::from_secs(10),
-            turn: Duration::from_secs(60),
-            close: Duration::from_secs(1),
             look_up_passes: 2,
             look_up_pause: Duration::from_secs(1),
             retry: retry::Settings::default(),
@@ -127,8 +92,11 @@ pub enum InvalidSettings {
     #[error("{0} must be more than nothing")]
     Zero(&'static str),
     /// A ping that comes after the silence that it should prevent.
-    #[error("ping must be shorter than idle")]
+    #[error("must be shorter than deadlines.idle")]
     Ping,
+    /// A limit of nothing.
+    #[error("{0}")]
+    Deadline(#[from] deadline::InvalidSettings),
     /// Repeats of reads.
     #[error("retry: {0}")]
     Retry(#[from] retry::InvalidSettings),
@@ -155,26 +123,14 @@ impl Settings {
             Address::parse(text, kind)
                 .map_err(|source| InvalidSettings::Address { key, source })?;
         }
-        for (key, duration) in [
-            ("connect", self.connect),
-            ("tls", self.tls),
-            ("upgrade", self.upgrade),
-            ("subscribe", self.subscribe),
-            ("idle", self.idle),
-            ("ping", self.ping),
-            ("write", self.write),
-            ("order_answer", self.order_answer),
-            ("request", self.request),
-            ("turn", self.turn),
-        ] {
-            if duration.is_zero() {
-                return Err(InvalidSettings::Zero(key));
-            }
+        self.deadlines.validate()?;
+        if self.ping.is_zero() {
+            return Err(InvalidSettings::Zero("ping"));
         }
         if self.look_up_passes == 0 {
             return Err(InvalidSettings::Zero("look_up_passes"));
         }
-        if self.ping >= self.idle {
+        if self.ping >= self.deadlines.idle {
             return Err(InvalidSettings::Ping);
         }
         self.retry.validate()?;
@@ -204,9 +160,9 @@ mod tests {
             assert!(settings.validate().is_err(), "{settings:?}");
         };
         check(&|settings| settings.ws = "ws://ws.kraken.com/v2".to_owned());
-        check(&|settings| settings.request = Duration::ZERO);
+        check(&|settings| settings.deadlines.request = Duration::ZERO);
         check(&|settings| settings.retry.attempts = 0);
-        check(&|settings| settings.ping = settings.idle);
+        check(&|settings| settings.ping = settings.deadlines.idle);
         check(&|settings| settings.connections.attempts = 0);
     }
 }

@@ -3,11 +3,10 @@
 //! For: TCP, TLS, upgrade, and how large anything may be. Left out: what is said over it, and when to try again.
 //! Always true: a step that hangs ends; a frame larger than any the venue sends ends the connection, not the memory.
 
-use std::{io, time::Duration};
+use std::io;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use thiserror::Error;
-use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -18,10 +17,10 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{address::Address, settings::Settings};
+use super::address::Address;
 use crate::{
     io::net::{Connector, Stream},
-    resilience::Place,
+    resilience::{Deadlines, Elapsed, Place},
 };
 
 /// An open WebSocket.
@@ -38,54 +37,18 @@ const LARGEST_UNSENT: usize = 1 << 20;
 /// Zero-filled before each read, so larger is slower.
 const READ_BUFFER: usize = 16 << 10;
 
-/// Steps of opening a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Step {
-    /// TCP.
-    Connect,
-    /// TLS.
-    Secure,
-    /// The WebSocket upgrade.
-    Upgrade,
-}
-
-impl Step {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Secure => "secure",
-            Self::Upgrade => "upgrade",
-        }
-    }
-}
-
-impl ConnectError {
-    /// The place whose limit passed first, if that is why.
-    #[must_use]
-    pub const fn late(&self) -> Option<Place> {
-        match self {
-            Self::TimedOut(Step::Connect) => Some(Place::Connect),
-            Self::TimedOut(Step::Secure) => Some(Place::Tls),
-            Self::TimedOut(Step::Upgrade) => Some(Place::Upgrade),
-            Self::Network { .. } | Self::Status(_) | Self::Upgrade(_) => None,
-        }
-    }
-}
-
 /// Why a socket could not be opened.
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// A step took too long.
-    #[error("{} timed out", .0.as_str())]
-    TimedOut(Step),
+    #[error(transparent)]
+    Late(#[from] Elapsed),
     /// The network refused.
-    #[error("cannot {}", .step.as_str())]
-    Network {
-        /// Which step.
-        step: Step,
-        /// What the network said.
-        source: io::Error,
-    },
+    #[error("cannot connect")]
+    Connect(#[source] io::Error),
+    /// The TLS handshake failed.
+    #[error("cannot secure")]
+    Secure(#[source] io::Error),
     /// The venue answered the upgrade with another status.
     #[error("upgrade answered with HTTP status {0}")]
     Status(u16),
@@ -106,45 +69,30 @@ pub enum ConnectError {
 pub async fn open(
     connector: &Connector,
     address: &Address,
-    settings: &Settings,
+    deadlines: &Deadlines,
 ) -> Result<Socket, ConnectError> {
     let connecting = connector.tcp(address.host(), address.port());
-    let tcp = step(Step::Connect, settings.connect, connecting).await?;
+    let connected = deadlines.within(Place::Connect, connecting).await?;
+    let tcp = connected.map_err(ConnectError::Connect)?;
     let stream = if address.is_secure() {
         let securing = connector.secure(address.host(), tcp);
-        step(Step::Secure, settings.tls, securing).await?
+        let secured = deadlines.within(Place::Tls, securing).await?;
+        secured.map_err(ConnectError::Secure)?
     } else {
         Stream::Plain(tcp)
     };
-    upgrade(stream, address, settings.upgrade).await
+    deadlines
+        .within(Place::Upgrade, upgrade(stream, address))
+        .await?
 }
 
-async fn step<T>(
-    step: Step,
-    limit: Duration,
-    future: impl Future<Output = io::Result<T>>,
-) -> Result<T, ConnectError> {
-    match timeout(limit, future).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(source)) => Err(ConnectError::Network { step, source }),
-        Err(_elapsed) => Err(ConnectError::TimedOut(step)),
-    }
-}
-
-async fn upgrade(
-    stream: Stream,
-    address: &Address,
-    limit: Duration,
-) -> Result<Socket, ConnectError> {
+async fn upgrade(stream: Stream, address: &Address) -> Result<Socket, ConnectError> {
     let mut request = address.as_str().into_client_request().map_err(failed)?;
     let agent = HeaderValue::from_static(concat!("tradingd/", env!("CARGO_PKG_VERSION")));
     request.headers_mut().insert(USER_AGENT, agent);
     let upgrading = client_async_with_config(request, stream, Some(config()));
-    match timeout(limit, upgrading).await {
-        Ok(Ok((socket, _response))) => Ok(socket),
-        Ok(Err(error)) => Err(failed(error)),
-        Err(_elapsed) => Err(ConnectError::TimedOut(Step::Upgrade)),
-    }
+    let (socket, _response) = upgrading.await.map_err(failed)?;
+    Ok(socket)
 }
 
 fn failed(error: tungstenite::Error) -> ConnectError {

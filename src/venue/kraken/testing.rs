@@ -9,7 +9,7 @@ use std::{
 use futures_util::{SinkExt, StreamExt, future::BoxFuture};
 use serde_json::Value;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinSet,
 };
 use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
@@ -257,7 +257,27 @@ impl Server {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind(address).await.unwrap();
+        Self::start_on(TcpListener::bind(address).await.unwrap(), script)
+    }
+
+    /// As [`start`](Self::start), with hardly any room for what its scripts do not read.
+    pub(super) fn start_narrow<F>(script: impl Fn(Peer, usize) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self::start_on(socket.listen(16).unwrap(), script)
+    }
+
+    fn start_on<F>(
+        listener: TcpListener,
+        script: impl Fn(Peer, usize) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let address = format!("ws://{}/v2", listener.local_addr().unwrap());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {

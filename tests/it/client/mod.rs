@@ -17,7 +17,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tradingd::{
     io::rng,
-    resilience::retry,
+    resilience::{deadline, retry},
     venue::kraken::{
         auth::Credentials,
         nonce::{Nonces, Volatile},
@@ -41,8 +41,11 @@ fn settings(rest: &str) -> Settings {
     Settings {
         rest: rest.to_owned(),
         tier: Tier::Pro,
-        request: Duration::from_millis(400),
-        turn: Duration::from_secs(5),
+        deadlines: deadline::Settings {
+            request: Duration::from_millis(400),
+            turn: Duration::from_secs(5),
+            ..deadline::Settings::default()
+        },
         retry: retry::Settings {
             base: Duration::from_millis(10),
             // Tests of calls that fail one after the other are not about the budget.

@@ -10,6 +10,7 @@ use std::{
 
 use tradingd::{
     engine::event::{Answer, RejectReason, Unsent},
+    resilience::Place,
     types::{ClOrdId, Side, TimeInForce, Timestamp},
     venue::kraken::rest::calls::{
         AddOrder, Balance, CancelOrder, GetWebSocketsToken, OpenOrders, Time,
@@ -250,12 +251,14 @@ async fn a_cancel_overtaken_by_another_goes_again_with_a_fresh_nonce() {
 async fn a_call_that_waits_too_long_for_its_turn_is_not_sent() {
     let server = Server::start(|_| refusal("EAPI:Rate limit exceeded")).await;
     let mut settings = settings(&server.address);
-    settings.turn = Duration::from_millis(100);
+    settings.deadlines.turn = Duration::from_millis(100);
     settings.retry.attempts = 2;
-    let error = within(rest_with(&settings).read(&Balance))
-        .await
-        .unwrap_err();
+    let rest = rest_with(&settings);
+    let error = within(rest.read(&Balance)).await.unwrap_err();
     assert_eq!(error.answer(), Answer::Unsent(Unsent::DeadlinePassed));
+    let told = error.to_string();
+    assert_eq!(told, "Balance not sent: turn took longer than 100ms");
+    assert_eq!(rest.deadlines().missed(Place::Turn), 1);
     assert_eq!(server.calls("Balance"), 1);
 }
 

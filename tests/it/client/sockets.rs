@@ -61,14 +61,13 @@ async fn start(sim_settings: SimSettings, ca_file: Option<std::path::PathBuf>) -
         .await
         .unwrap();
     let addresses = sim.addresses();
-    let settings = Settings {
+    let mut settings = Settings {
         ws: addresses.ws_url(Role::Public),
         ws_auth: addresses.ws_url(Role::Private),
-        order_answer: Duration::from_secs(1),
-        subscribe: Duration::from_secs(5),
         ca_file,
         ..settings(&addresses.rest_url())
     };
+    settings.deadlines.answer = Duration::from_secs(1);
     let account = &sim.accounts()[0];
     let secret = SecretString::from(account.secret_base64.clone());
     let credentials = Credentials::new(account.key.clone(), &secret).unwrap();

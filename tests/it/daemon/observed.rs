@@ -331,7 +331,7 @@ async fn peers_that_say_nothing_are_few_and_do_not_hold_up_the_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_without_an_answer_is_a_time_out_at_its_place() {
     let mut config = config();
-    config.kraken.request = Duration::from_millis(300);
+    config.deadlines.request = Duration::from_millis(300);
     config.orders.reconcile_every = Duration::from_millis(200);
     let mut rig = Rig::start(still(), config).await;
     let address = rig.http.unwrap();

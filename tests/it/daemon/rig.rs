@@ -87,9 +87,9 @@ pub(super) fn config() -> Config {
     config.orders.grace = Duration::from_millis(500);
     config.orders.look_up_every = Duration::from_millis(300);
     config.orders.cancel_again = Duration::from_millis(150);
-    config.kraken.order_answer = Duration::from_millis(700);
+    config.deadlines.answer = Duration::from_millis(700);
     config.kraken.look_up_pause = Duration::from_millis(50);
-    config.kraken.idle = Duration::from_secs(4);
+    config.deadlines.idle = Duration::from_secs(4);
     config.kraken.ping = Duration::from_secs(1);
     config.breaker.order_entry.open_for = Duration::from_millis(200);
     config.breaker.order_entry.open_for_max = Duration::from_secs(1);

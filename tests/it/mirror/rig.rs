@@ -38,10 +38,10 @@ pub(super) const CENT: i64 = 1_000_000;
 /// The client's side, as patient as a test wants it.
 pub(super) fn kraken() -> Kraken {
     let mut kraken = Kraken {
-        idle: Duration::from_secs(4),
         ping: Duration::from_secs(1),
         ..Kraken::default()
     };
+    kraken.deadlines.idle = Duration::from_secs(4);
     kraken.reconnect.base = Duration::from_millis(50);
     kraken.reconnect.minimum = Duration::from_millis(10);
     kraken.connections.attempts = 1_000;
@@ -51,6 +51,7 @@ pub(super) fn kraken() -> Kraken {
 pub(super) fn reach(kraken: &Kraken) -> Reach<'_> {
     Reach {
         kraken,
+        deadlines: &kraken.deadlines,
         breakers: &kraken.breakers,
         ca_file: None,
         limit: LIMIT,

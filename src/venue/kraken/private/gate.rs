@@ -99,6 +99,12 @@ impl Gate {
         }
     }
 
+    /// Whether the ping of a probe is not answered in time.
+    pub(super) fn is_late(&self, now: Timestamp) -> bool {
+        let probe = self.probe.as_ref();
+        probe.is_some_and(|probe| !probe.ponged && probe.due <= now)
+    }
+
     /// Gives an overdue probe up, or begins one that is due. Its number when one has begun: a read and a ping are to be sent.
     pub(super) fn step(&mut self, now: Timestamp) -> Option<u64> {
         if self.next_step().is_none_or(|at| at > now) {
@@ -209,7 +215,9 @@ mod tests {
     fn a_ping_without_answer_fails_the_probe() {
         let (mut gate, now) = half_open();
         gate.step(now).unwrap();
-        assert_eq!(gate.step(now.after(Duration::from_secs(5))), None);
+        let due = now.after(Duration::from_secs(5));
+        assert_eq!((gate.is_late(now), gate.is_late(due)), (false, true));
+        assert_eq!(gate.step(due), None);
         assert_eq!(gate.breaker.snapshot().state, State::Open);
     }
 

@@ -2,18 +2,21 @@
 //!
 //! For: frames to events, in order, and answers to the writer. Left out: what is owed an answer (the desk's).
 //! Always true: an event waits for room in the account queue, and the socket waits with it; nothing of the account is dropped. A frame or
-//! row that cannot be read is followed by a new connection, since what it held is then told again.
+//! row that cannot be read is followed by a new connection, since what it held is then told again. Neither channel speaks while nothing
+//! happens to the account, so that silence of one is no fault once its snapshot is there: a frame that is lost leaves a gap in the numbers,
+//! and a report that never comes is found by look-ups and reconciliation.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use thiserror::Error;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
 use super::frames::Reply;
 use crate::{
     engine::Event,
+    resilience::{Elapsed, Place},
     types::OrderId,
     venue::kraken::{
         counters::{Feed, SocketCounters},
@@ -31,8 +34,8 @@ pub(super) enum Fault {
     #[error("broken: {0}")]
     Broken(#[from] tungstenite::Error),
     /// Nothing came for too long.
-    #[error("silent")]
-    Silent,
+    #[error(transparent)]
+    Silent(#[from] Elapsed),
     /// Frames were lost.
     #[error("{channel} frames lost: {got} came after {last}")]
     Gap {
@@ -79,6 +82,16 @@ pub(super) enum Channel {
     Balances,
 }
 
+impl Channel {
+    /// The venue's name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Executions => "executions",
+            Self::Balances => "balances",
+        }
+    }
+}
+
 /// Turns frames into events.
 pub(super) struct Intake {
     decoder: Decoder,
@@ -109,15 +122,13 @@ impl Intake {
     /// # Cancel safety
     ///
     /// None: a frame may be half told.
-    pub(super) async fn next<S>(&mut self, socket: &mut S, idle: Duration) -> Result<Heard, Fault>
+    pub(super) async fn next<S>(&mut self, socket: &mut S) -> Result<Heard, Fault>
     where
         S: futures_util::Stream<Item = Result<Frame, tungstenite::Error>> + Unpin,
     {
-        let frame = timeout(idle, socket.next()).await;
-        match frame
-            .map_err(|_elapsed| Fault::Silent)?
-            .ok_or(Fault::Closed)??
-        {
+        let deadlines = &self.counters.deadlines;
+        let frame = deadlines.within(Place::Idle, socket.next()).await?;
+        match frame.ok_or(Fault::Closed)?? {
             Frame::Text(text) => self.frame(text.as_str().as_bytes()).await,
             Frame::Binary(bytes) => self.frame(&bytes).await,
             Frame::Close(_) => Err(Fault::Closed),

@@ -7,14 +7,16 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::*;
 use crate::{
     engine::event::{Answer, Link, OrderEntry, RejectReason, ReportKind, Unsent},
     io::rng,
-    resilience::{backoff, budget},
-    venue::kraken::testing::{
-        Api, Peer, Server, amend, cancel, clock, connector, instrument, submit, within,
+    resilience::{backoff, budget, deadline},
+    venue::kraken::{
+        settings::Settings,
+        testing::{Api, Peer, Server, amend, cancel, clock, connector, instrument, submit, within},
     },
 };
 
@@ -48,8 +50,13 @@ impl Edge {
     fn at(address: &str, api: Api, room: usize) -> Self {
         let mut settings = Settings {
             ws_auth: address.to_owned(),
-            order_answer: Duration::from_millis(300),
-            subscribe: Duration::from_secs(2),
+            deadlines: deadline::Settings {
+                answer: Duration::from_millis(300),
+                write: Duration::from_millis(500),
+                subscribe_ack: Duration::from_secs(2),
+                first_snapshot: Duration::from_secs(2),
+                ..deadline::Settings::default()
+            },
             reconnect: backoff::Settings {
                 base: Duration::from_millis(20),
                 minimum: Duration::from_millis(10),
@@ -301,6 +308,54 @@ async fn a_create_without_an_answer_is_unanswered_and_written_once() {
     assert_eq!(within(seen.recv()).await.unwrap()["req_id"], 1);
     assert!(seen.try_recv().is_err());
     assert_eq!(edge.counters.unanswered.get(), 1);
+    assert_eq!(edge.counters.deadlines.missed(Place::Answer), 1);
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_left_and_what_was_on_its_way_is_unanswered() {
+    let (read_in, read) = tokio::sync::watch::channel(false);
+    let server = Server::start_narrow(move |mut peer, number| {
+        let mut read = read.clone();
+        async move {
+            welcome(&mut peer).await;
+            if number == 0 {
+                // The first cancel, and nothing after it.
+                peer.request().await;
+                read.wait_for(|read| *read).await.unwrap();
+            }
+            while peer.request().await.is_some() {}
+        }
+    });
+    let mut edge = Edge::start(&server, tokens(), 64);
+    edge.up().await;
+    let (cancels, down) = (edge.cancels.clone(), CancellationToken::new());
+    let (over, mut flood) = (down.clone(), JoinSet::new());
+    flood.spawn(async move {
+        let mut id = 0;
+        while !over.is_cancelled() {
+            id += 1;
+            cancels.send(cancel(id, "a")).await.unwrap();
+        }
+        id
+    });
+    let (mut ended, mut link) = (0, Link::Up);
+    let flooding = async {
+        while link == Link::Up {
+            match edge.next().await {
+                Event::Outcome(outcome) => {
+                    assert_eq!(outcome.answer, Answer::Unanswered);
+                    ended += 1;
+                }
+                Event::Account(now) => link = now,
+                _ => {}
+            }
+        }
+    };
+    within(flooding).await;
+    down.cancel();
+    assert_eq!(edge.counters.deadlines.missed(Place::Write), 1);
+    assert!(ended > 0);
+    read_in.send_replace(true);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::sleep,
 };
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,7 @@ use crate::{
         event::{Answer, Link, Unsent},
     },
     io::Clock,
-    resilience::circuit_breaker::Outcome,
+    resilience::{Place, circuit_breaker::Outcome},
     types::{Instrument, Timestamp},
     venue::kraken::{
         breakers,
@@ -147,7 +147,7 @@ pub(super) struct Parts {
 impl Writer {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
-            desk: Desk::new(parts.settings.order_answer),
+            desk: Desk::new(parts.settings.deadlines.answer),
             cancels: parts.cancels,
             entries: parts.entries,
             account: parts.account,
@@ -366,14 +366,14 @@ impl Writer {
     /// Writes one frame. A peer that does not read for so long is gone.
     async fn write(&self, line: &mut Line, frame: Message) -> Result<(), Broken> {
         let writing = line.sink.send(frame);
-        match timeout(self.settings.write, writing).await {
+        match self.counters.deadlines.within(Place::Write, writing).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "private socket broke while writing");
                 Err(Broken)
             }
-            Err(_elapsed) => {
-                tracing::warn!("private socket does not take what is written");
+            Err(late) => {
+                tracing::warn!(%late, "private socket does not take what is written");
                 Err(Broken)
             }
         }
@@ -434,8 +434,14 @@ impl Writer {
         let given_up = before - self.desk.in_flight();
         if given_up > 0 {
             self.counters.unanswered.add(given_up as u64);
+            (0..given_up).for_each(|_request| self.late(Place::Answer));
             tracing::warn!(given_up, "requests were not answered");
         }
+    }
+
+    /// A limit that the desk or the gate watches has passed.
+    fn late(&self, place: Place) {
+        self.counters.deadlines.count(place, false);
     }
 
     fn until_next_wake(&self, line: &Line) -> Duration {
@@ -478,7 +484,7 @@ impl Writer {
             self.desk
                 .settle(cancel.id, Answer::Unsent(Unsent::Stopping));
         }
-        let limit = self.settings.close;
+        let deadlines = self.counters.deadlines.clone();
         let errands = async {
             while let Some(errand) = self.errands.join_next().await {
                 if let Ok(Errand::Cancel(id, answer)) = errand {
@@ -487,8 +493,8 @@ impl Writer {
                 }
             }
         };
-        if timeout(limit, errands).await.is_err() {
-            tracing::warn!("cancels by REST are still out");
+        if let Err(late) = deadlines.within(Place::Close, errands).await {
+            tracing::warn!(%late, "cancels by REST are still out");
         }
         for id in std::mem::take(&mut self.by_rest) {
             self.desk.settle(id, Answer::Unanswered);
@@ -501,8 +507,8 @@ impl Writer {
                 }
             }
         };
-        if timeout(limit, telling).await.is_err() {
-            tracing::warn!("nobody takes the last outcomes");
+        if let Err(late) = deadlines.within(Place::Close, telling).await {
+            tracing::warn!(%late, "nobody takes the last outcomes");
         }
     }
 }
@@ -549,7 +555,11 @@ impl Writer {
 
     /// Starts a probe where the gate wants one: a harmless read, while a ping is out.
     fn probe(&mut self, line: &mut Line) {
-        let Some(number) = self.gate.step(self.clock.now()) else {
+        let now = self.clock.now();
+        if self.gate.is_late(now) {
+            self.late(Place::Answer);
+        }
+        let Some(number) = self.gate.step(now) else {
             return;
         };
         // Due at once.

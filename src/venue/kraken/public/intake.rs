@@ -131,7 +131,7 @@ impl Intake {
             Message::Trades(head) if head.kind == Kind::Snapshot => Heard::default(),
             Message::Trades(_) => self.take_trades(buffers),
             Message::Reply(reply) => self.take_reply(&reply, now, session),
-            Message::Instruments { kind, data } => self.take_rules(kind, &data, session),
+            Message::Instruments { kind, data } => self.take_rules(kind, &data, now, session),
             Message::Status(status) => self.take_status(status.system.as_str()),
             Message::Flood { error } => {
                 tracing::warn!(error = error.as_str(), "requests come too fast");
@@ -165,7 +165,9 @@ impl Intake {
         let topic = self.book_of(head.symbol);
         let snapshot = head.kind == Kind::Snapshot;
         if snapshot {
-            session.delivered(&topic);
+            session.delivered(now, &topic);
+        } else {
+            session.spoke(now, &topic);
         }
         let book = std::mem::replace(&mut buffers.book, self.spare());
         let offered = self.offer(Event::Book(book));
@@ -240,6 +242,7 @@ impl Intake {
         &mut self,
         kind: Kind,
         data: &market::Instruments<'_>,
+        now: Timestamp,
         session: &mut Session,
     ) -> Heard {
         for pair in data.pairs.iter().flatten() {
@@ -267,10 +270,11 @@ impl Intake {
             }
         }
         if kind == Kind::Snapshot {
-            session.delivered(&Topic {
+            let topic = Topic {
                 channel: Channel::Instrument,
                 symbol: None,
-            });
+            };
+            session.delivered(now, &topic);
         }
         Heard {
             changed: kind == Kind::Snapshot,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use super::*;
 use crate::{
@@ -14,9 +14,13 @@ use crate::{
     resilience::{
         backoff, budget,
         circuit_breaker::{Cause, CircuitBreaker, State},
+        deadline,
     },
     types::TradingStatus,
-    venue::kraken::testing::{Peer, Server, clock, connector, instrument, within},
+    venue::kraken::{
+        settings::Settings,
+        testing::{Peer, Server, clock, connector, instrument, within},
+    },
 };
 
 /// The task, its lane and what it tells.
@@ -39,9 +43,13 @@ impl Edge {
     fn at(address: &str, room: usize) -> Self {
         let mut settings = Settings {
             ws: address.to_owned(),
-            idle: Duration::from_millis(900),
+            deadlines: deadline::Settings {
+                idle: Duration::from_millis(900),
+                subscribe_ack: Duration::from_millis(900),
+                first_snapshot: Duration::from_millis(900),
+                ..deadline::Settings::default()
+            },
             ping: Duration::from_millis(300),
-            subscribe: Duration::from_millis(900),
             reconnect: backoff::Settings {
                 base: Duration::from_millis(20),
                 minimum: Duration::from_millis(10),

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::{
     io::net::Connector,
+    resilience::{Elapsed, Place},
     types::Chain,
     venue::kraken::{
         address::{Address, InvalidAddress, Kind},
@@ -79,6 +80,9 @@ pub enum Failure {
     /// No connection was made; the request has certainly not left.
     #[error("{0}")]
     Unreachable(String),
+    /// No connection was made in time; the request has certainly not left.
+    #[error("{0}")]
+    Late(Elapsed),
     /// The request may have left.
     #[error("{0}")]
     Broken(String),
@@ -89,6 +93,8 @@ pub enum Failure {
 pub struct Http {
     client: reqwest::Client,
     base: Address,
+    /// What is said when no connection is made in time.
+    late: Elapsed,
 }
 
 /// An HTTP client that could not be built.
@@ -113,14 +119,15 @@ impl Http {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(connector.tls().clone())
             .user_agent(concat!("tradingd/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(settings.connect)
+            .connect_timeout(settings.deadlines.connect)
             .tcp_nodelay(true)
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .build()?;
-        Ok(Self { client, base })
+        let late = settings.deadlines.elapsed(Place::Connect);
+        Ok(Self { client, base, late })
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, Failure> {
@@ -135,7 +142,8 @@ impl Http {
                 .header("Content-Type", "application/x-www-form-urlencoded")
                 .body(signed.body),
         };
-        let mut response = builder.send().await.map_err(|error| failure(&error))?;
+        let sent = builder.send().await;
+        let mut response = sent.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
@@ -146,19 +154,21 @@ impl Http {
         }
         Ok(Response { status, body })
     }
+
+    fn failure(&self, error: &reqwest::Error) -> Failure {
+        if error.is_connect() && error.is_timeout() {
+            Failure::Late(self.late)
+        } else if error.is_connect() || error.is_builder() {
+            Failure::Unreachable(Chain(error).to_string())
+        } else {
+            broken(error)
+        }
+    }
 }
 
 impl Transport for Http {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Failure>> {
         Box::pin(self.exchange(request))
-    }
-}
-
-fn failure(error: &reqwest::Error) -> Failure {
-    if error.is_connect() || error.is_builder() {
-        Failure::Unreachable(Chain(error).to_string())
-    } else {
-        broken(error)
     }
 }
 
