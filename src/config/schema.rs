@@ -54,8 +54,7 @@ impl Fault {
         let (message, suggestion) = if message.starts_with("unknown field") {
             let unknown = quoted.next().unwrap_or_default();
             let expected: Vec<&str> = quoted.collect();
-            let near = nearest(unknown, &expected).map(str::to_owned);
-            let suggestion = near.or_else(|| elsewhere(unknown));
+            let suggestion = meant(unknown, &expected);
             let hint = match (&suggestion, expected.is_empty()) {
                 (None, false) => format!(" (known here: {})", expected.join(", ")),
                 (None, true) | (Some(_), _) => String::new(),
@@ -130,13 +129,32 @@ fn keys_of(section: &str) -> Option<Vec<String>> {
     (section.is_empty() || found != root()).then_some(found)
 }
 
-/// A key of another section that has exactly this name, or whose whole path is nearly this.
-fn elsewhere(unknown: &str) -> Option<String> {
+/// The key that was meant: one of this section after a single slip, one of another section by its name, one of this section after
+/// several slips, one of another section whose name has a word more or less at its end or beginning.
+fn meant(unknown: &str, expected: &[&str]) -> Option<String> {
+    let near = || nearest(unknown, expected).map(str::to_owned);
+    let slipped = near().filter(|near| strsim::damerau_levenshtein(unknown, near) == 1);
     let all = keys();
-    let named = all
-        .iter()
-        .find(|key| key.rsplit('.').next() == Some(unknown));
-    named.cloned()
+    let elsewhere = |fits: &dyn Fn(&str) -> bool| {
+        let mut keys = all.iter();
+        let found = keys.find(|key| key.rsplit('.').next().is_some_and(fits));
+        found.cloned()
+    };
+    slipped
+        .or_else(|| elsewhere(&|name| name == unknown))
+        .or_else(near)
+        .or_else(|| elsewhere(&|name| is_longer(name, unknown) || is_longer(unknown, name)))
+}
+
+/// Whether a name is another with words before or behind it.
+fn is_longer(name: &str, other: &str) -> bool {
+    let behind = name
+        .strip_prefix(other)
+        .is_some_and(|rest| rest.starts_with('_'));
+    let before = name
+        .strip_suffix(other)
+        .is_some_and(|rest| rest.ends_with('_'));
+    behind || before
 }
 
 /// The candidate that a slip of the fingers makes into `word`.
@@ -172,6 +190,23 @@ mod tests {
             assert!(keys.iter().any(|known| known == key), "{key} in {keys:?}");
         }
         assert!(keys.iter().all(|key| key.contains('.')), "{keys:?}");
+    }
+
+    #[test]
+    fn a_key_of_another_section_is_found_by_its_name_or_a_part_of_it() {
+        for (unknown, expected) in [
+            ("request", Some("deadlines.request")),
+            ("connect", Some("deadlines.connect")),
+            ("rekonect", Some("reconnect")),
+            ("level", Some("levels")),
+            ("subscribe", Some("deadlines.subscribe_ack")),
+            ("order_answer", Some("deadlines.answer")),
+            ("answ", None),
+            ("", None),
+        ] {
+            let here = ["reconnect", "levels"];
+            assert_eq!(meant(unknown, &here).as_deref(), expected, "{unknown}");
+        }
     }
 
     #[test]

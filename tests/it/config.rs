@@ -379,6 +379,21 @@ const BAD: &[(&str, &str, &str)] = &[
         "a length of time such as",
     ),
     (
+        "[kraken]\nconnect = '5s'\n",
+        "tradingd.toml:2:1:",
+        "unknown key `connect`; did you mean `deadlines.connect`?",
+    ),
+    (
+        "[kraken]\nsubscribe = '10s'\n",
+        "tradingd.toml:2:1:",
+        "did you mean `deadlines.subscribe_ack`?",
+    ),
+    (
+        "[kraken]\norder_answer = '5s'\n",
+        "tradingd.toml:2:1:",
+        "did you mean `deadlines.answer`?",
+    ),
+    (
         "[shutdown]\nclose = '1s'\n",
         "tradingd.toml:2:1:",
         "did you mean `deadlines.close`?",
