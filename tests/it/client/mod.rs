@@ -5,6 +5,7 @@
 )]
 
 mod account;
+mod deadlines;
 mod outages;
 mod rest;
 mod sim;

@@ -1,6 +1,6 @@
 //! Both sockets against the simulated Kraken, plain and over TLS.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use tokio::{sync::mpsc, task::JoinSet};
@@ -41,33 +41,47 @@ use super::{settings, sim::certificate};
 use crate::support::{clock, within};
 
 /// The client side of one simulator: REST and both sockets.
-struct Client {
-    sim: Simulator,
+pub(super) struct Client {
+    pub(super) sim: Simulator,
     rest: Rest,
     clock: Clock,
     instruments: Arc<[Instrument]>,
     cancels: mpsc::Sender<Cancel>,
     resyncs: mpsc::Sender<InstrumentId>,
-    market: mpsc::Receiver<Event>,
+    pub(super) market: mpsc::Receiver<Event>,
     account: mpsc::Receiver<Event>,
-    public: Arc<SocketCounters>,
+    pub(super) public: Arc<SocketCounters>,
+    pub(super) private: Arc<SocketCounters>,
     _entries: mpsc::Sender<Entry>,
     _tasks: JoinSet<()>,
 }
 
-async fn start(sim_settings: SimSettings, ca_file: Option<std::path::PathBuf>) -> Client {
-    let clock = clock();
-    let sim = Simulator::start(&sim_settings, None, clock.clone())
-        .await
-        .unwrap();
+async fn start(sim_settings: SimSettings, ca_file: Option<PathBuf>) -> Client {
+    let sim = simulator(&sim_settings).await;
+    let mut settings = of(&sim, ca_file);
+    settings.deadlines.answer = Duration::from_secs(1);
+    connect(sim, settings).await
+}
+
+pub(super) async fn simulator(settings: &SimSettings) -> Simulator {
+    let starting = Simulator::start(settings, None, clock());
+    starting.await.unwrap()
+}
+
+/// How a client reaches it.
+pub(super) fn of(sim: &Simulator, ca_file: Option<PathBuf>) -> Settings {
     let addresses = sim.addresses();
-    let mut settings = Settings {
+    Settings {
         ws: addresses.ws_url(Role::Public),
         ws_auth: addresses.ws_url(Role::Private),
         ca_file,
         ..settings(&addresses.rest_url())
-    };
-    settings.deadlines.answer = Duration::from_secs(1);
+    }
+}
+
+/// A client of the simulator's first account.
+pub(super) async fn connect(sim: Simulator, settings: Settings) -> Client {
+    let clock = clock();
     let account = &sim.accounts()[0];
     let secret = SecretString::from(account.secret_base64.clone());
     let credentials = Credentials::new(account.key.clone(), &secret).unwrap();
@@ -112,8 +126,9 @@ async fn start(sim_settings: SimSettings, ca_file: Option<std::path::PathBuf>) -
         entries: entries_end,
     };
     let socket = PrivateSocket::new(&wiring, queues, rest.clone(), rng::stream(1, 3)).unwrap();
-    let private = socket.run(stop);
-    tasks.spawn(async { private.await.unwrap() });
+    let private = socket.counters();
+    let running = socket.run(stop);
+    tasks.spawn(async { running.await.unwrap() });
     Client {
         sim,
         rest,
@@ -124,13 +139,14 @@ async fn start(sim_settings: SimSettings, ca_file: Option<std::path::PathBuf>) -
         market,
         account,
         public,
+        private,
         _entries: entries,
         _tasks: tasks,
     }
 }
 
 impl Client {
-    async fn until<T>(&mut self, wanted: impl Fn(&Event) -> Option<T>) -> T {
+    pub(super) async fn until<T>(&mut self, wanted: impl Fn(&Event) -> Option<T>) -> T {
         loop {
             let event = within(self.account.recv()).await.unwrap();
             if let Some(found) = wanted(&event) {
@@ -140,13 +156,13 @@ impl Client {
     }
 
     /// Waits until the private socket is up.
-    async fn up(&mut self) {
+    pub(super) async fn up(&mut self) {
         self.until(|event| (*event == Event::Account(Link::Up)).then_some(()))
             .await;
     }
 
     /// Passes over what comes from the market before the word that the feed is so.
-    async fn feed(&mut self, link: Link) {
+    pub(super) async fn feed(&mut self, link: Link) {
         while within(self.market.recv()).await.unwrap() != Event::Feed(link) {}
     }
 

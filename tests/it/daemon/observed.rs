@@ -346,6 +346,28 @@ async fn a_call_without_an_answer_is_a_time_out_at_its_place() {
     rig.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn books_that_fall_silent_are_counted_and_trading_goes_on() {
+    let mut config = config();
+    config.deadlines.channel_idle = Duration::from_millis(100);
+    let mut rig = Rig::start(still(), config).await;
+    let address = rig.http.unwrap();
+    until(address, "/readyz", |page| page.status == 200).await;
+    let silent = "tradingd_timeouts_total{on=\"public\",place=\"channel_idle\"}";
+    let often = |page: &Page| value(&page.body, silent) >= 8.0;
+    let page = until(address, "/metrics", often).await.unwrap().body;
+    for (sample, expected) in [
+        ("tradingd_socket_losses_total{socket=\"public\"}", 0.0),
+        ("tradingd_stale_books_total", 0.0),
+        ("tradingd_books_verified", 2.0),
+    ] {
+        assert_eq!(value(&page, sample), expected, "{sample}");
+    }
+    assert_eq!(get(address, "/readyz").await.status, 200);
+    assert_eq!(rig.stop().await.verdict, Verdict::Clean);
+    rig.shutdown().await;
+}
+
 /// Names in the first column of the tables of a document.
 fn documented(text: &str) -> BTreeSet<&str> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));

@@ -6,7 +6,7 @@ use tradingd::{
     app::{Picture, Verdict},
     config::Config,
     engine::event::{Link, OrderEntry},
-    resilience::circuit_breaker::Mode,
+    resilience::{Place, circuit_breaker::Mode},
 };
 
 use super::{
@@ -189,4 +189,28 @@ async fn a_stop_ends_in_time_and_names_what_may_rest_when_the_venue_never_answer
         wires.shutdown().await;
         rig.shutdown().await;
     }
+}
+
+/// What the private socket left behind is out over REST, and nobody answers: its task outlives its time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_does_not_end_in_time_is_aborted_and_counted() {
+    let mut config = impatient();
+    config.deadlines.close = Duration::from_secs(60);
+    config.deadlines.request = Duration::from_secs(60);
+    config.deadlines.join = Duration::from_millis(100);
+    (config.shutdown.settle, config.shutdown.park) =
+        (Duration::from_millis(100), Duration::from_millis(200));
+    let (mut rig, wires) = Rig::start_through(still(), config, Faults::default()).await;
+    rig.until("every quote rests", settled).await;
+    wires.refuse_sockets();
+    rig.until("both sockets down", is_down).await;
+    wires.rest.set(Faults {
+        black_hole: true,
+        ..Faults::default()
+    });
+    let report = rig.stop().await;
+    assert!(matches!(report.verdict, Verdict::Late(_)), "{report:?}");
+    assert_eq!(rig.joins.missed(Place::Join), 1);
+    wires.shutdown().await;
+    rig.shutdown().await;
 }

@@ -10,6 +10,7 @@ use tradingd::{
     app::{Daemon, Handles, Looks, Picture, Report, Stops, clock},
     config::{Config, SecretRef, Strategy},
     engine::strategy,
+    resilience::Deadlines,
     sim::{
         Addresses, Settings, Simulator,
         matching::{
@@ -36,6 +37,8 @@ pub(super) struct Rig {
     pub(super) counters: (Arc<SocketCounters>, Arc<SocketCounters>),
     /// Where health and metrics are.
     pub(super) http: Option<SocketAddr>,
+    /// Tasks that did not end in time.
+    pub(super) joins: Deadlines,
     running: JoinSet<Report>,
     /// Balances before the daemon did anything.
     pub(super) opening: BTreeMap<String, Decimal>,
@@ -161,7 +164,7 @@ impl Rig {
         let starting = Daemon::start(&config, strategies, clock, &handles, stops.clone(), None);
         let daemon = within(starting).await.unwrap();
         let (looks, counters) = (daemon.looks(), daemon.counters());
-        let http = daemon.http();
+        let (http, joins) = (daemon.http(), daemon.joins());
         let mut running = JoinSet::new();
         running.spawn(daemon.run());
         Self {
@@ -170,6 +173,7 @@ impl Rig {
             looks,
             counters,
             http,
+            joins,
             running,
             opening,
             state,
