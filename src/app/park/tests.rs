@@ -50,7 +50,13 @@ impl Transport for Late {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Failure>> {
         let endpoint = request.path.rsplit('/').next().unwrap();
         let body = self.answer(endpoint).into_bytes();
-        Box::pin(async { Ok(Response { status: 200, body }) })
+        Box::pin(async {
+            Ok(Response {
+                status: 200,
+                retry_after: None,
+                body,
+            })
+        })
     }
 }
 
@@ -106,7 +112,13 @@ impl Transport for Refusing {
     fn send(&self, _request: Request) -> BoxFuture<'_, Result<Response, Failure>> {
         self.1.fetch_add(1, Ordering::Relaxed);
         let body = format!(r#"{{"error":["{}"]}}"#, self.0).into_bytes();
-        Box::pin(async { Ok(Response { status: 200, body }) })
+        Box::pin(async {
+            Ok(Response {
+                status: 200,
+                retry_after: None,
+                body,
+            })
+        })
     }
 }
 

@@ -223,6 +223,8 @@ pub enum Error {
         endpoint: &'static str,
         /// The status.
         status: u16,
+        /// The wait that it asks for before the same call.
+        retry_after: Option<Duration>,
     },
     /// The answer makes no sense.
     #[error("{endpoint} gave an answer that cannot be read: {cause}")]
@@ -241,6 +243,8 @@ pub enum Error {
         text: String,
         /// What they mean.
         class: Class,
+        /// The wait that HTTP asks for beside them.
+        retry_after: Option<Duration>,
     },
 }
 
@@ -335,10 +339,10 @@ impl Error {
         }
     }
 
-    /// The wait that the venue asks for before the same call.
+    /// The wait that the venue asks for before the same call, in its words or in HTTP's: the longer one.
     #[must_use]
     pub fn retry_after(&self, now: Timestamp) -> Duration {
-        match self.class() {
+        let told = match self.class() {
             Some(Class::Transient(Transient::Throttled(until))) => until.since(now),
             // Our own rate counter has learned of it, and makes the next call wait.
             Some(
@@ -348,7 +352,12 @@ impl Error {
                 | Class::Ambiguous,
             )
             | None => Duration::ZERO,
-        }
+        };
+        let asked = match self {
+            Self::Status { retry_after, .. } | Self::Refused { retry_after, .. } => *retry_after,
+            Self::NotSent { .. } | Self::NoAnswer { .. } | Self::Unreadable { .. } => None,
+        };
+        told.max(asked.unwrap_or_default())
     }
 
     /// Whether a breaker stopped it.
@@ -525,6 +534,7 @@ mod tests {
             Error::Status {
                 endpoint,
                 status: 520,
+                retry_after: None,
             },
             Error::Unreadable {
                 endpoint,

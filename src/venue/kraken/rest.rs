@@ -39,6 +39,8 @@ use crate::{
 pub mod calls;
 pub mod form;
 pub mod number;
+#[cfg(test)]
+mod tests;
 pub mod transport;
 mod turns;
 
@@ -402,6 +404,16 @@ fn no_answer<C: Call>(cause: String) -> Error {
     }
 }
 
+impl Response {
+    /// The wait that whoever answered asks for. `Retry-After` means it with these two; with a redirect, for one, it means another thing.
+    const fn asked_wait(&self) -> Option<Duration> {
+        match self.status {
+            429 | 503 => self.retry_after,
+            _ => None,
+        }
+    }
+}
+
 /// Every answer of the API.
 #[derive(Deserialize)]
 struct Envelope {
@@ -411,28 +423,35 @@ struct Envelope {
 
 /// Takes the result out of a response. A refusal in the API's own form counts below status 500; above, nothing that is said is evidence.
 fn read_body<T: DeserializeOwned>(endpoint: &'static str, response: &Response) -> Result<T, Error> {
+    let status = || Error::Status {
+        endpoint,
+        status: response.status,
+        retry_after: response.asked_wait(),
+    };
     let unreadable = |error: serde_json::Error| match response.status {
         200 => Error::Unreadable {
             endpoint,
             cause: error.to_string(),
         },
-        status => Error::Status { endpoint, status },
+        _ => status(),
     };
-    if let status @ 500.. = response.status {
-        return Err(Error::Status { endpoint, status });
+    if response.status >= 500 {
+        return Err(status());
     }
     let envelope: Envelope = serde_json::from_slice(&response.body).map_err(unreadable)?;
-    if let Some(error) = refusal(endpoint, &envelope.error) {
-        return Err(error);
+    if let Some(text) = refusal(&envelope.error) {
+        return Err(Error::Refused {
+            endpoint,
+            text: text.clone(),
+            class: classify(text),
+            retry_after: response.asked_wait(),
+        });
     }
     match envelope.result {
         Some(result) if response.status == 200 => {
             serde_json::from_str(result.get()).map_err(unreadable)
         }
-        Some(_) => Err(Error::Status {
-            endpoint,
-            status: response.status,
-        }),
+        Some(_) => Err(status()),
         None => Err(Error::Unreadable {
             endpoint,
             cause: "neither error nor result".to_owned(),
@@ -441,16 +460,10 @@ fn read_body<T: DeserializeOwned>(endpoint: &'static str, response: &Response) -
 }
 
 /// The refusal among the texts, warnings aside. Where one of several is ambiguous, that one decides.
-fn refusal(endpoint: &'static str, texts: &[String]) -> Option<Error> {
+fn refusal(texts: &[String]) -> Option<&String> {
     let errors = || texts.iter().filter(|text| !text.starts_with('W'));
-    let text = errors()
-        .find(|text| classify(text) == Class::Ambiguous)
-        .or_else(|| errors().next())?;
-    Some(Error::Refused {
-        endpoint,
-        text: text.clone(),
-        class: classify(text),
-    })
+    let ambiguous = errors().find(|text| classify(text) == Class::Ambiguous);
+    ambiguous.or_else(|| errors().next())
 }
 
 /// A lock that a panic elsewhere does not take from us: the data behind these is whole between any two statements.

@@ -177,6 +177,7 @@ impl Transport for Api {
             match answer {
                 Some(body) => Ok(Response {
                     status: 200,
+                    retry_after: None,
                     body: body.into_bytes(),
                 }),
                 None => std::future::pending().await,

@@ -12,7 +12,7 @@ use tradingd::{
         Settings as SimSettings, Simulator,
         faults::{Delay, Ending, RestFault},
     },
-    types::{ClOrdId, Side, TimeInForce},
+    types::{ClOrdId, Side, TimeInForce, Timestamp},
     venue::kraken::{
         auth::Credentials,
         nonce::{Nonces, Volatile},
@@ -175,6 +175,34 @@ async fn a_probe_whose_future_is_dropped_gives_its_leave_to_the_next() {
     rig.wire.set(Faults::default());
     rig.rest.read(&Balance).await.unwrap();
     assert_eq!(rig.breaker().snapshot().state, State::Closed);
+    rig.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_throttled_read_waits_until_the_instant_that_is_named_and_no_longer_than_the_longest_wait()
+ {
+    let rig = rig(|settings| settings.retry.max = Duration::from_secs(3)).await;
+    let throttled = |seconds| {
+        let until = rig
+            .clock
+            .now()
+            .after(Duration::from_secs(seconds))
+            .as_secs();
+        let error = RestFault::Error(format!("EService:Throttled: {until}"));
+        rig.sim.faults().arm_rest("Balance", error, 1);
+        Timestamp::from_secs(until)
+    };
+    let until = throttled(2);
+    within(rig.rest.read(&Balance)).await.unwrap();
+    assert!(rig.clock.now() >= until, "asked before its time");
+    assert_eq!(rig.rest.retries().retries, 1);
+    throttled(30);
+    let refused = within(rig.rest.read(&Balance)).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("EService:Throttled"),
+        "{refused}"
+    );
+    assert_eq!(rig.rest.retries().retries, 1, "not waited for");
     rig.shutdown().await;
 }
 

@@ -19,6 +19,7 @@ use tradingd::{
 
 use super::{credentials, rest, rest_with, settings};
 use crate::support::{
+    self,
     http::{Reply, Server, refusal, result},
     within,
 };
@@ -260,6 +261,24 @@ async fn a_call_that_waits_too_long_for_its_turn_is_not_sent() {
     assert_eq!(told, "Balance not sent: turn took longer than 100ms");
     assert_eq!(rest.deadlines().missed(Place::Turn), 1);
     assert_eq!(server.calls("Balance"), 1);
+}
+
+#[tokio::test]
+async fn a_wait_that_http_asks_for_is_kept_and_a_long_one_is_not_waited_for() {
+    let now = support::clock();
+    for (seconds, calls) in [(1, 2), (11, 1)] {
+        let first = AtomicUsize::new(0);
+        let server = Server::start(move |_| match first.fetch_add(1, Ordering::SeqCst) {
+            0 => Reply::Busy(503, seconds, "<html>busy</html>".to_owned()),
+            _ => result(r#"{"unixtime":7,"rfc1123":""}"#),
+        })
+        .await;
+        let since = now.now();
+        let answered = within(rest(&server).public(&Time)).await;
+        let kept = now.now().since(since) >= Duration::from_secs(1);
+        assert_eq!((answered.is_ok(), kept), (calls == 2, calls == 2));
+        assert_eq!(server.calls("Time"), calls);
+    }
 }
 
 #[tokio::test]

@@ -42,7 +42,9 @@ impl Received {
 pub(crate) enum Reply {
     /// Status and body.
     Answer(u16, String),
-    /// The same, later.
+    /// Status, seconds of `Retry-After`, and body.
+    Busy(u16, u32, String),
+    /// Status and body, later.
     Late(Duration, u16, String),
     /// Nothing, with the connection open.
     Silence,
@@ -110,8 +112,13 @@ async fn serve(stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Received>
     while let Some(request) = read(&mut stream).await {
         let reply = handler(&request);
         log.lock().unwrap().push(request);
+        let mut more = String::new();
         let (status, body) = match reply {
             Reply::Answer(status, body) => (status, body),
+            Reply::Busy(status, seconds, body) => {
+                more = format!("retry-after: {seconds}\r\n");
+                (status, body)
+            }
             Reply::Late(delay, status, body) => {
                 tokio::time::sleep(delay).await;
                 (status, body)
@@ -125,7 +132,7 @@ async fn serve(stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Received>
             }
         };
         let head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nlocation: /elsewhere\r\n\r\n",
+            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nlocation: /elsewhere\r\n{more}\r\n",
             body.len()
         );
         let answer = [head.as_bytes(), body.as_bytes()].concat();

@@ -3,9 +3,10 @@
 //! For: one request, one response, nothing else. Left out: signing, deadlines, repeats. Always true: [`Http`] sends each request
 //! at most once, follows no redirect, uses no proxy, and says whether a failed request can have left.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use futures_util::future::BoxFuture;
+use reqwest::header::{HeaderValue, RETRY_AFTER};
 use thiserror::Error;
 
 use crate::{
@@ -70,6 +71,8 @@ impl fmt::Debug for Signed {
 pub struct Response {
     /// HTTP status.
     pub status: u16,
+    /// The wait that `Retry-After` asks for, where it is a number of seconds.
+    pub retry_after: Option<Duration>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -145,6 +148,7 @@ impl Http {
         let sent = builder.send().await;
         let mut response = sent.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers().get(RETRY_AFTER));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
             if body.len() + chunk.len() > LARGEST_BODY {
@@ -152,7 +156,11 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response { status, body })
+        Ok(Response {
+            status,
+            retry_after,
+            body,
+        })
     }
 
     fn failure(&self, error: &reqwest::Error) -> Failure {
@@ -172,6 +180,36 @@ impl Transport for Http {
     }
 }
 
+/// A date instead of seconds is passed over: it would be one of a clock that is not ours.
+fn retry_after(header: Option<&HeaderValue>) -> Option<Duration> {
+    let seconds = header?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
 fn broken(error: &reqwest::Error) -> Failure {
     Failure::Broken(Chain(error).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_a_number_of_seconds_or_nothing() {
+        for (text, expected) in [
+            ("7", Some(7)),
+            (" 120 ", Some(120)),
+            ("0", Some(0)),
+            ("-1", None),
+            ("1.5", None),
+            ("99999999999999999999", None),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+            ("", None),
+        ] {
+            let header = HeaderValue::from_static(text);
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(retry_after(Some(&header)), expected, "{text:?}");
+        }
+        assert_eq!(retry_after(None), None);
+    }
 }

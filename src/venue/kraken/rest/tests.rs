@@ -1,0 +1,135 @@
+//! How long a repeated read waits, in virtual time.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+
+use super::{
+    calls::{Balance, Time},
+    *,
+};
+use crate::{
+    io::rng,
+    venue::kraken::nonce::{Nonces, Volatile},
+};
+
+/// Answers the first call so, every other one as it should be.
+#[derive(Clone, Debug)]
+struct Venue {
+    first: Response,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Transport for Venue {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Failure>> {
+        let proper = match request.signed {
+            Some(_) => r#"{"error":[],"result":{}}"#,
+            None => r#"{"error":[],"result":{"unixtime":7,"rfc1123":""}}"#,
+        };
+        let response = match self.calls.fetch_add(1, Ordering::SeqCst) {
+            0 => self.first.clone(),
+            _ => answer(200, None, proper),
+        };
+        async { Ok(response) }.boxed()
+    }
+}
+
+fn answer(status: u16, retry_after: Option<u64>, body: &str) -> Response {
+    Response {
+        status,
+        retry_after: retry_after.map(Duration::from_secs),
+        body: body.as_bytes().to_vec(),
+    }
+}
+
+fn refusal(text: &str) -> String {
+    format!(r#"{{"error":["{text}"]}}"#)
+}
+
+/// A clock over tokio's time, which tests turn.
+#[expect(clippy::disallowed_methods, reason = "tests turn tokio's time")]
+fn clock() -> Clock {
+    let start = tokio::time::Instant::now();
+    Clock::new(move || Timestamp::from_secs(1_788_249_600).after(start.elapsed()))
+}
+
+/// Calls made, and the time until the read was answered; none where it was not.
+async fn read(first: Response, private: bool) -> (usize, Option<Duration>) {
+    let (clock, calls) = (clock(), Arc::<AtomicUsize>::default());
+    let venue = Venue {
+        first,
+        calls: Arc::clone(&calls),
+    };
+    let credentials = Credentials::new("KEY".to_owned(), &"c2VjcmV0".into()).unwrap();
+    let nonces = Nonces::open(Box::new(Volatile), clock.clone()).unwrap();
+    let key = Some((credentials, nonces));
+    let rest = Rest::new(
+        venue,
+        key,
+        &Settings::default(),
+        clock.clone(),
+        rng::stream(1, 1),
+    );
+    let since = clock.now();
+    let answered = if private {
+        rest.read(&Balance).await.is_ok()
+    } else {
+        rest.public(&Time).await.is_ok()
+    };
+    let took = clock.now().since(since);
+    (calls.load(Ordering::SeqCst), answered.then_some(took))
+}
+
+#[track_caller]
+fn check((calls, took): (usize, Option<Duration>), millis: std::ops::RangeInclusive<u128>) {
+    let took = took.expect("answered").as_millis();
+    assert!(
+        calls == 2 && millis.contains(&took),
+        "{calls} calls, {took} ms"
+    );
+}
+
+/// A timer ends at the next whole millisecond.
+const SEVEN: std::ops::RangeInclusive<u128> = 7_000..=7_001;
+/// The first wait of the retry itself.
+const OWN: std::ops::RangeInclusive<u128> = 250..=501;
+
+#[tokio::test(start_paused = true)]
+async fn a_read_is_repeated_no_sooner_than_http_asks() {
+    for status in [429, 503] {
+        check(read(answer(status, Some(7), "<html>"), false).await, SEVEN);
+    }
+    let limited = refusal("EGeneral:Too many requests");
+    check(read(answer(429, Some(7), &limited), false).await, SEVEN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_is_not_repeated_where_http_asks_for_more_than_the_longest_wait() {
+    let longest = Settings::default().retry.max.as_secs();
+    check(
+        read(answer(503, Some(longest), "<html>"), false).await,
+        10_000..=10_001,
+    );
+    let refused = read(answer(503, Some(longest + 1), "<html>"), false).await;
+    assert_eq!(refused, (1, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_answer_s_retry_after_is_none() {
+    for status in [500, 520] {
+        check(read(answer(status, Some(7), "<html>"), false).await, OWN);
+    }
+    check(read(answer(503, None, "<html>"), false).await, OWN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_read_is_repeated_at_the_instant_that_the_venue_names() {
+    let until = |seconds| refusal(&format!("EService:Throttled: {}", 1_788_249_600 + seconds));
+    for private in [false, true] {
+        check(read(answer(200, None, &until(7)), private).await, SEVEN);
+        let longer = read(answer(200, None, &until(11)), private).await;
+        assert_eq!(longer, (1, None));
+        // An instant that has passed asks for nothing.
+        check(read(answer(200, None, &until(-7)), private).await, OWN);
+    }
+}
