@@ -90,6 +90,10 @@ impl Daemon {
     /// # Errors
     ///
     /// When the run cannot begin; nothing has been sent then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends what has been started: tasks with the supervisor, an embedded simulator a moment later. Nothing has been sent.
     pub async fn start(
         config: &Config,
         strategies: Option<Vec<Box<dyn Strategy>>>,
@@ -177,6 +181,10 @@ impl Daemon {
     }
 
     /// Runs until it is told to stop or cannot go on, then takes everything down in order.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: dropped, tasks end where they are and orders may rest. Cancel its [`Stops`] instead.
     pub async fn run(mut self) -> Report {
         let failure = match self.supervisor.run().await {
             Ended::Canceled | Ended::Done => None,

@@ -34,6 +34,10 @@ pub(super) struct Embedded {
 
 impl Embedded {
     /// Starts it on its runtime. Its accounts, orders and counters live under the state directory.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the start to its runtime, which ends the simulator as soon as it is there.
     pub(super) async fn start(
         config: &Config,
         state_directory: &Path,
@@ -76,6 +80,10 @@ impl Embedded {
     }
 
     /// Keeps it running until the token is canceled, then takes it down in order.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the simulator ends without closing its sockets.
     pub(super) async fn run(
         mut simulator: Simulated,
         stop: CancellationToken,

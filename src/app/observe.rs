@@ -26,6 +26,10 @@ use crate::{
 /// # Errors
 ///
 /// When the address cannot be listened at.
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the address free.
 pub(super) async fn open(
     tasks: &mut Supervisor,
     settings: &control::Settings,

@@ -44,6 +44,10 @@ pub enum Parked {
 }
 
 /// Cancels every open order whose client id is ours. Nothing may be sent any more; what was may be accepted for another `ttl`.
+///
+/// # Cancel safety
+///
+/// Dropped, what was canceled stays canceled and the rest is not; call it again to go on.
 pub async fn park(rest: &Rest, tag: &str, ttl: Duration, deadline: Duration) -> Parked {
     match timeout(deadline, rounds(rest, tag, ttl + LAG)).await {
         Ok(Some(())) => {

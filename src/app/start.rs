@@ -162,6 +162,10 @@ pub(super) fn claim(config: &Config) -> Result<(PathBuf, files::DirLock), StartE
 }
 
 /// Does everything up to the first event.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends what has been started; nothing has been sent.
 pub(super) async fn start(
     config: &Config,
     directory: &Path,

@@ -111,6 +111,10 @@ impl Listener {
     /// # Errors
     ///
     /// When the address is taken or not ours.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the address free.
     pub async fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         Ok(Self {
             tcp: TcpListener::bind(address).await?,
@@ -175,6 +179,10 @@ impl Accepted {
     /// # Errors
     ///
     /// When the handshake fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection.
     pub async fn establish(self) -> io::Result<Stream> {
         match self.tls {
             None => Ok(Stream::Plain(self.stream)),

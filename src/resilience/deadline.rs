@@ -298,6 +298,10 @@ impl Deadlines {
     /// # Errors
     ///
     /// When the limit passed first.
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of what is waited for; nothing is counted.
     pub fn within_for<F: Future>(
         &self,
         place: Place,

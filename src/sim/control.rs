@@ -30,6 +30,10 @@ const LARGEST: usize = 64 << 10;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Serves until canceled. Open calls may end within a short grace.
+///
+/// # Cancel safety
+///
+/// Dropped, it accepts no more and leaves open calls to themselves.
 pub(super) async fn serve(listener: Listener, controls: Controls, cancel: CancellationToken) {
     let router = Router::new().fallback(handle).with_state(controls);
     rest::serve_router(listener, router, cancel).await;

@@ -69,6 +69,10 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Binds all of them, or none. With a certificate that was made for them comes the one to trust.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves every address free.
     pub(super) async fn bind(settings: &Settings) -> Result<(Self, Option<CaFile>), SimError> {
         let (tls, ca) = tls(settings)?;
         let listeners = Self {

@@ -94,6 +94,10 @@ impl Mirroring {
     }
 
     /// Runs until canceled.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was told is in when the future is dropped.
     pub(super) async fn run(mut self, sockets: WsState, cancel: CancellationToken) {
         let mut turns = 0;
         loop {

@@ -58,6 +58,10 @@ impl Simulator {
     /// # Errors
     ///
     /// When the settings cannot be followed, an address is taken, or the state cannot be opened. Nothing keeps running then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing keeps running when the future is dropped.
     pub async fn start(
         settings: &Settings,
         state_dir: Option<&Path>,
@@ -282,6 +286,10 @@ impl Simulator {
     }
 
     /// Ends the market, closes every socket with a close frame, and waits for all tasks.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, what has not ended is aborted.
     pub async fn shutdown(mut self) {
         self.cancel.cancel();
         while let Some(ended) = self.tasks.join_next().await {

@@ -117,6 +117,7 @@ fn violations(files: &[(String, String)]) -> Vec<String> {
         module_doc(file, &mut found);
         printing(file, &tests, &mut found);
         unbiased_selects(file, &mut found);
+        silent_about_cancellation(file, &tests, &mut found);
         let named = paths(&file.tokens, &file.module);
         layers(file, &named, &mut found);
         strangers(file, &named, &mut found);
@@ -254,6 +255,36 @@ fn unbiased_selects(file: &File<'_>, found: &mut Vec<String>) {
         let is_select = four[0].text == "select" && four[1].text == "!";
         if is_select && four[3].text != "biased" {
             found.push(file.report(four[0].line, "`select!` without `biased;`"));
+        }
+    }
+}
+
+/// What others can await they can drop half-way: its docs say what becomes of it then.
+fn silent_about_cancellation(file: &File<'_>, tests: &BTreeSet<String>, found: &mut Vec<String>) {
+    if tests.contains(&file.module.join("::")) {
+        return;
+    }
+    let lines: Vec<&str> = file.text.lines().map(str::trim_start).collect();
+    for (index, three) in file.tokens.windows(3).enumerate() {
+        let is_async = three[0].text == "async" && three[1].text == "fn" && !three[0].test;
+        let before = file.tokens.get(..index).unwrap_or_default();
+        // `pub`, or `)` of `pub(super)`.
+        let visible = before
+            .last()
+            .is_some_and(|token| token.text == "pub" || token.text == ")");
+        if !(is_async && visible) {
+            continue;
+        }
+        let above = lines.get(..three[0].line - 1).unwrap_or_default();
+        let mut docs = above
+            .iter()
+            .rev()
+            .take_while(|line| line.starts_with("///") || line.starts_with("#["));
+        if !docs.any(|line| line.contains("# Cancel safety")) {
+            found.push(file.report(
+                three[2].line,
+                format!("`{}` does not say what dropping it leaves", three[2].text),
+            ));
         }
     }
 }
@@ -456,6 +487,11 @@ fn planted_habits_are_caught() {
         "tests/it/slow.rs",
         "#[ignore]\nfn f() { println!() }",
         &["2: a test is ignored"],
+    );
+    check(
+        "src/app/mod.rs",
+        "/// Sends.\npub(super) async fn f() {}\n/// Waits.\n///\n/// # Cancel safety\n///\n/// None.\npub async fn g() {}\nasync fn h() {}",
+        &["3: `f` does not say what dropping it leaves"],
     );
     let bare = [("src/app/mod.rs".to_owned(), "fn f() {}\n".to_owned())];
     assert_eq!(

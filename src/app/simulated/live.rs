@@ -51,6 +51,10 @@ impl Pump {
     /// Runs until canceled, or until the simulator is gone.
     ///
     /// While the simulator's queue is full it waits, and with it the socket's queue, which then drops books and takes them anew.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not to be dropped half-way: an event may be told in part. Cancel the token, and the market counts as gone.
     pub(super) async fn run(mut self, cancel: CancellationToken) -> Result<(), Ended> {
         let mut told = Vec::new();
         loop {

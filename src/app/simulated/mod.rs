@@ -190,6 +190,10 @@ impl Simulated {
     /// # Errors
     ///
     /// When the simulator cannot start, or a market that it is to follow is not there in time. Nothing keeps running then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing keeps running when the future is dropped.
     pub async fn start(
         settings: &sim::Settings,
         reach: Reach<'_>,
@@ -227,6 +231,10 @@ impl Simulated {
     }
 
     /// Ends the simulator, then the feeds, and waits for all tasks.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, what has not ended is aborted.
     pub async fn shutdown(mut self) {
         self.simulator.shutdown().await;
         self.feeds.cancel.cancel();

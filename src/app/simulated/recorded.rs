@@ -87,6 +87,10 @@ pub(super) fn scan(
 }
 
 /// Plays a recording to its end, then its pairs are stale.
+///
+/// # Cancel safety
+///
+/// Not to be dropped half-way: a frame may be told in part. Cancel the token.
 pub(super) async fn play(
     mut reel: Reel,
     out: mpsc::Sender<Upstream>,

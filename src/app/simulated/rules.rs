@@ -37,6 +37,10 @@ pub(super) enum Unanswered {
 }
 
 /// Asks once. The inner result is about what is listed, and final.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes what was opened.
 pub(super) async fn ask(
     connector: &Connector,
     address: &Address,

@@ -34,6 +34,10 @@ pub(super) struct Lockout {
 
 /// Asks again until it works or the time is up. What will not get better is told at once. The time begins anew after a lockout;
 /// `locked` hears of each one that is going to be waited for.
+///
+/// # Cancel safety
+///
+/// As that of what is asked; a wait is given up.
 pub(super) async fn within<T, F>(
     limit: Duration,
     mut ask: impl FnMut() -> F,

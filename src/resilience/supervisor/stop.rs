@@ -40,6 +40,10 @@ impl Supervisor {
     }
 
     /// Stops every phase, highest first: the reverse of the order in which they start.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the phase that was told to stop stays told, and those below it are not; call it again to go on.
     pub async fn stop(&mut self, budget: impl Fn(Phase) -> Duration) -> Vec<Straggler> {
         let phases: Vec<Phase> = self.phases.keys().rev().copied().collect();
         let mut stragglers = Vec::new();

@@ -75,6 +75,10 @@ impl Link {
     }
 
     /// Sends what the queue gave.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: a frame may be half written.
     pub(super) async fn write(&mut self, outgoing: Outgoing) -> Result<(), End> {
         match outgoing {
             Outgoing::Reply(text) => self.send(Message::Text(text)).await?,
@@ -87,6 +91,10 @@ impl Link {
     }
 
     /// Sends a message.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: a frame may be half written.
     pub(super) async fn send(&mut self, message: Message) -> Result<(), End> {
         self.push(message).await?;
         self.release().await
@@ -98,6 +106,10 @@ impl Link {
     }
 
     /// Sends the frame that waits to be overtaken.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: a frame may be half written.
     pub(super) async fn release(&mut self) -> Result<(), End> {
         match self.held.take() {
             None => Ok(()),
@@ -165,6 +177,10 @@ impl Link {
     }
 
     /// Carries out the fault that is due on this socket, if any.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: a frame may be half written.
     pub(super) async fn suffer(&mut self) -> Result<(), End> {
         match self.state.0.faults.socket(self.role) {
             None => Ok(()),

@@ -94,6 +94,10 @@ struct Shared {
 }
 
 /// Serves until canceled. Open calls may end within a short grace.
+///
+/// # Cancel safety
+///
+/// Dropped, it accepts no more and leaves open calls to themselves.
 pub async fn serve(listener: net::Listener, state: RestState, cancel: CancellationToken) {
     let shared = Arc::new(Shared {
         state,
@@ -105,6 +109,10 @@ pub async fn serve(listener: net::Listener, state: RestState, cancel: Cancellati
 }
 
 /// Serves until canceled. Open calls may end within a short grace.
+///
+/// # Cancel safety
+///
+/// Dropped, it accepts no more and leaves open calls to themselves.
 pub(in crate::sim) async fn serve_router(
     listener: net::Listener,
     router: Router,

@@ -39,6 +39,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const LARGEST: usize = 1 << 20;
 
 /// Serves one socket address until cancelled; ends when its last connection has.
+///
+/// # Cancel safety
+///
+/// Dropped, connections end without a close frame.
 pub async fn serve(listener: Listener, role: Role, state: WsState, cancel: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {

@@ -106,6 +106,10 @@ impl Account {
     /// # Errors
     ///
     /// When any part cannot be read whole.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future: it only reads.
     pub async fn reconcile(&self, since: Timestamp) -> Result<VenueState, AccountError> {
         let asked = self.clock.now();
         let mut open = self.open_orders(None).await?;

@@ -60,6 +60,10 @@ impl Catalog {
     /// # Errors
     ///
     /// When a list cannot be read or an asset has no proper name. Pairs without a slash in their name (dark pools) are passed over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future: it only reads.
     pub async fn load(rest: &Rest) -> Result<Self, CatalogError> {
         let assets = rest.public(&Assets).await?;
         let rows = rest.public(&AssetPairs).await?;
@@ -98,6 +102,10 @@ impl Catalog {
     /// # Errors
     ///
     /// When a pair is not listed, its rules make no sense, or the account's fees cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future: it only reads.
     pub async fn instruments(
         &self,
         rest: &Rest,

@@ -145,6 +145,10 @@ impl PrivateSocket {
     /// # Errors
     ///
     /// When the venue refuses the key for good.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: dropped, what was sent counts as unanswered, and nobody is told. Cancel the token instead.
     pub async fn run(self, stop: CancellationToken) -> Result<(), KeyRefused> {
         let Self {
             mut writer,

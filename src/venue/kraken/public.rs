@@ -136,6 +136,10 @@ impl PublicSocket {
     }
 
     /// Keeps a connection up until the token is canceled or nobody is left to work for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the connection ends without a close frame; what was told is told.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             let dialed = tokio::select! {

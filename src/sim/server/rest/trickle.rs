@@ -14,6 +14,10 @@ use tokio::time::sleep;
 const PIECES: u32 = 20;
 
 /// An answer of which the second half never comes: the connection ends before.
+///
+/// # Cancel safety
+///
+/// Nothing is sent yet when the future is dropped.
 pub(super) async fn half(answer: Response) -> Response {
     let (head, body) = parts(answer).await;
     let first = body.slice(..body.len() / 2);
@@ -32,6 +36,10 @@ pub(super) async fn half(answer: Response) -> Response {
 }
 
 /// An answer at so many bytes a second.
+///
+/// # Cancel safety
+///
+/// Nothing is sent yet when the future is dropped.
 pub(super) async fn slow(answer: Response, bytes_per_second: u32) -> Response {
     let (head, body) = parts(answer).await;
     let piece = (bytes_per_second / PIECES).max(1);

@@ -27,6 +27,10 @@ type Fills = Vec<(OrderId, Fill)>;
 
 impl Account {
     /// What became of each of these orders, in their order. To be asked after their deadlines.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future: it only reads.
     pub async fn look_up(&self, wanted: &[LookUp]) -> Vec<Found> {
         match self.search(wanted).await {
             Ok(found) => found,

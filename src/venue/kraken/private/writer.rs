@@ -470,6 +470,10 @@ impl Writer {
     }
 
     /// Settles everything and tells it, as far as somebody listens within the time to close.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: dropped, what is not told stays untold, and its orders count as unanswered.
     pub(super) async fn finish(mut self) {
         self.cancels.close();
         self.entries.close();
