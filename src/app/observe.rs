@@ -60,7 +60,7 @@ pub(super) async fn open(
 
 /// What there is to see of a run whose tasks are there.
 pub(super) fn parts(running: &mut Running, rest: &Rest, joins: &Deadlines) -> Parts {
-    let looks = running.looks.clone();
+    let (looks, reads) = (running.looks.clone(), rest.clone());
     Parts {
         figures: Box::new(move || figures(looks.clone()).boxed()),
         breakers: running.breakers.clone(),
@@ -74,6 +74,7 @@ pub(super) fn parts(running: &mut Running, rest: &Rest, joins: &Deadlines) -> Pa
             ("rest", rest.deadlines().clone()),
             (control::TASKS, joins.clone()),
         ],
+        retries: Box::new(move || reads.retries()),
         connections: running.connections.clone(),
         queues: std::mem::take(&mut running.queues),
     }

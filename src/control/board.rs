@@ -23,7 +23,7 @@ use crate::{
         risk::Code,
     },
     io::Clock,
-    resilience::{CircuitBreaker, Deadlines, budget, queue, supervisor::TaskStatus},
+    resilience::{CircuitBreaker, Deadlines, budget, queue, retry, supervisor::TaskStatus},
     venue::kraken::counters::SocketCounters,
 };
 
@@ -130,6 +130,8 @@ pub struct Parts {
     pub sockets: [(&'static str, Arc<SocketCounters>); 2],
     /// Limits that passed first, by who waited.
     pub deadlines: [(&'static str, Deadlines); 4],
+    /// What came of repeating REST reads.
+    pub retries: Box<dyn Fn() -> retry::Totals + Send + Sync>,
     /// Attempts to connect, of all sockets.
     pub connections: budget::Shared,
     /// The queues.
@@ -249,7 +251,11 @@ pub(super) mod tests {
     use std::future::{pending, ready};
 
     use super::*;
-    use crate::types::Timestamp;
+    use crate::{
+        io::{clock::ManualClock, rng},
+        resilience::circuit_breaker::{self, Outcome},
+        types::Timestamp,
+    };
 
     /// Of an engine that trades and lacks nothing.
     pub(in crate::control) fn figures() -> Figures {
@@ -275,18 +281,37 @@ pub(super) mod tests {
         }
     }
 
+    /// A breaker that has opened, and whose first probe has failed.
+    fn opened(clock: &Clock, hands: &ManualClock) -> CircuitBreaker {
+        let settings = circuit_breaker::Settings::default();
+        let failures = settings.consecutive_failures;
+        let breaker = CircuitBreaker::new("connect", settings, clock.clone(), rng::stream(1, 1));
+        for _ in 0..failures {
+            breaker.admit().unwrap().record(Outcome::Failure);
+        }
+        hands.advance(Duration::from_secs(60));
+        breaker.admit().unwrap().record(Outcome::Failure);
+        breaker
+    }
+
     /// A board whose engine answers as said.
     pub(in crate::control) fn board(
         answer: impl Fn() -> BoxFuture<'static, Option<Figures>> + Send + Sync + 'static,
     ) -> Board {
-        let (clock, _hands) = Clock::manual(Timestamp::from_secs(1_000));
+        let (clock, hands) = Clock::manual(Timestamp::from_secs(1_000));
         let (_tasks, watched) = watch::channel(Vec::new());
         let board = Board::new(clock.clone(), watched);
         board.started(Parts {
             figures: Box::new(answer),
-            breakers: Vec::new(),
+            breakers: vec![opened(&clock, &hands)],
             sockets: [("public", Arc::default()), ("private", Arc::default())],
             deadlines: ["public", "private", "rest", TASKS].map(|on| (on, Deadlines::default())),
+            retries: Box::new(|| retry::Totals {
+                calls: 9,
+                retries: 2,
+                refused: 1,
+                left: 8,
+            }),
             connections: budget::Shared::new(budget::Settings::default(), clock),
             queues: Vec::new(),
         });

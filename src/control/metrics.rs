@@ -60,6 +60,7 @@ impl Collector for Page {
             breakers(&mut out, parts)?;
             sockets(&mut out, &self.board, parts)?;
             deadlines(&mut out, parts)?;
+            retries(&mut out, parts)?;
             connections(&mut out, &self.board, parts)?;
             queues(&mut out, parts)?;
         }
@@ -178,8 +179,15 @@ const CALLS: [(&str, Read<Totals>); 5] = [
     ("stale", |it| it.stale),
 ];
 
+/// What a breaker's probes said.
+const PROBES: [(&str, Read<Totals>); 3] = [
+    ("succeeded", |it| it.probes_succeeded),
+    ("failed", |it| it.probes_failed),
+    ("void", |it| it.probes_void),
+];
+
 /// What else a breaker counts.
-const BREAKER_TOTALS: [(&str, &str, Read<Totals>); 4] = [
+const BREAKER_TOTALS: [(&str, &str, Read<Totals>); 5] = [
     (
         "breaker_admissions",
         "Calls that a circuit breaker let pass.",
@@ -199,6 +207,11 @@ const BREAKER_TOTALS: [(&str, &str, Read<Totals>); 4] = [
         "breaker_openings",
         "Times that a circuit breaker opened by its rules.",
         |it| it.opened,
+    ),
+    (
+        "breaker_transitions",
+        "Changes of a circuit breaker's state, those by an operator included.",
+        |it| it.transitions,
     ),
 ];
 
@@ -233,6 +246,17 @@ fn breakers(out: &mut Families<'_>, parts: &Parts) -> fmt::Result {
         "breaker_calls",
         "Calls that a circuit breaker let pass and that have ended, by what became of them.",
         calls,
+    )?;
+    let probes = breakers.iter().flat_map(|breaker| {
+        PROBES.map(|(outcome, count)| {
+            let labels = [("breaker", breaker.name), ("outcome", outcome)];
+            (labels, count(&breaker.totals))
+        })
+    });
+    out.counter(
+        "breaker_probes",
+        "Calls by which a half-open circuit breaker found out whether it works again, by what they said.",
+        probes,
     )?;
     for (name, help, count) in BREAKER_TOTALS {
         let samples = breakers.iter();
@@ -340,6 +364,30 @@ fn deadlines(out: &mut Families<'_>, parts: &Parts) -> fmt::Result {
         "timeouts",
         "Limits that passed first, by who waited and where.",
         missed,
+    )
+}
+
+fn retries(out: &mut Families<'_>, parts: &Parts) -> fmt::Result {
+    let totals = (parts.retries)();
+    out.counter(
+        "rest_reads",
+        "REST reads, each with all its attempts.",
+        [([], totals.calls)],
+    )?;
+    out.counter(
+        "rest_retries",
+        "Attempts of REST reads after the first one.",
+        [([], totals.retries)],
+    )?;
+    out.counter(
+        "rest_retries_refused",
+        "Retries of REST reads that their budget refused.",
+        [([], totals.refused)],
+    )?;
+    out.gauge(
+        "rest_retry_budget_left",
+        "Retries of REST reads that their budget holds.",
+        [([], totals.left)],
     )
 }
 
@@ -487,6 +535,10 @@ mod tests {
             "tradingd_timeouts_total{on=\"rest\",place=\"turn\"} 0",
             "tradingd_timeouts_total{on=\"tasks\",place=\"join\"} 0",
             "tradingd_connection_budget_left 100",
+            "tradingd_rest_retries_total 2",
+            "tradingd_rest_retry_budget_left 8",
+            "tradingd_breaker_probes_total{breaker=\"connect\",outcome=\"failed\"} 1",
+            "tradingd_breaker_transitions_total{breaker=\"connect\"} 3",
             "tradingd_book_checksums_total{result=\"wrong\"} 1",
             "tradingd_commands_total{command=\"amend\"} 6",
             "tradingd_commands_rejected_total{reason=\"other\"} 1",

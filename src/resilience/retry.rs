@@ -102,7 +102,7 @@ impl Settings {
     }
 }
 
-/// What happened since the start. Never falls.
+/// What happened since the start, and what is left.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Totals {
     /// Calls, each with all its attempts.
@@ -111,6 +111,8 @@ pub struct Totals {
     pub retries: u64,
     /// Retries that the budget refused.
     pub refused: u64,
+    /// Whole retries that the budget holds now. This one falls and rises.
+    pub left: u64,
 }
 
 /// Makes calls again. One budget for all calls that go through it.
@@ -197,7 +199,11 @@ impl Retry {
     /// What happened since the start.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.state().totals
+        let state = self.state();
+        Totals {
+            left: state.budget / ONE,
+            ..state.totals
+        }
     }
 
     /// Counts a call, which earns its share of a retry, and gives it waits of its own.
