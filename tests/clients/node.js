@@ -79,7 +79,7 @@ const sockets = {
     const [fill] = await watched;
     assert.deepEqual([fill.order, fill.side, fill.symbol], [placed.id, "buy", SYMBOL]);
     assert(Math.abs(fill.fee.cost - fill.price * fill.amount * 0.004) < 1e-4);
-    const trades = await kraken.fetchMyTrades(SYMBOL);
+    const trades = await kraken.fetchMyTrades(SYMBOL, undefined, undefined, { consolidate_taker: false });
     assert(trades.some((trade) => trade.id === fill.id));
   },
 

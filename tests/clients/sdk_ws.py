@@ -189,7 +189,7 @@ async def market_order_and_its_fills(state):
     (fee,) = trade["fees"]
     same(fee["asset"], "USD")
     near(fee["qty"], trade["cost"] * 0.004, 1e-4)
-    trades = User(**state.key).get_trades_history()["trades"]
+    trades = User(**state.key).get_trades_history(consolidate_taker=False)["trades"]
     same({row["ordertxid"] for row in trades.values()}, {order})
     assert trade["exec_id"] in trades
 
