@@ -1,6 +1,5 @@
 //! §5.3 The trading counter and the cap of open orders. Elsewhere: what each request costs → `s5_3_costs`; the arithmetic →
 //! `sim/matching/limits.rs`.
-//! example, batches, what refused requests cost → `sim_ws/rates.rs`, `sim_rest/rates.rs`; the counter's arithmetic → `sim/matching/limits.rs`; the network's limits → with their own tests.
 
 use std::time::Duration;
 
