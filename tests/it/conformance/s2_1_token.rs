@@ -1,4 +1,4 @@
-//! §2.1 Tokens. Elsewhere: whose they are, and which permission fetches one → `sim_rest/access.rs`; each request that carries one →
+//! §2.1 Tokens. Elsewhere: whose they are, and which permission fetches one → `s4_4_socket`, `s4_5_keys`; each request that carries one →
 //! `s1_1_endpoints`.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! §2.5 amend_order. Elsewhere: triggers → `sim_ws/triggers.rs`; distances, and orders with a close → `sim_ws/extras.rs`; what it costs →
-//! `sim_ws/rates.rs`.
+//! `s5_3_costs`.
 
 use std::time::Duration;
 

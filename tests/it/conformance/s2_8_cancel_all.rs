@@ -1,5 +1,5 @@
 //! §2.8 cancel_all, cancel_all_orders_after. Elsewhere: under maintenance → `sim_ws/statuses.rs`; orders that have not begun →
-//! `sim_ws/extras.rs`; its rules on REST → `sim_rest/lifetimes.rs`.
+//! `sim_ws/extras.rs`; its rules on REST → `s3_4_lifetimes`.
 
 use std::time::Duration;
 

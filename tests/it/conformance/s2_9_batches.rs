@@ -1,4 +1,4 @@
-//! §2.9 batch_add, batch_cancel. Elsewhere: what batches cost → `sim_ws/rates.rs`; a name that comes twice → `sim_ws/orders.rs`; the
+//! §2.9 batch_add, batch_cancel. Elsewhere: what batches cost → `s5_3_costs`; a name that comes twice → `sim_ws/orders.rs`; the
 //! other shapes of answers → `sim_ws/bad_requests.rs`; closes → `sim_ws/extras.rs`.
 
 use std::time::Duration;
