@@ -1,5 +1,5 @@
 //! §2.2 executions. Elsewhere: the counter, several connections → `sim_ws/orders.rs`; reports of stops and icebergs →
-//! `sim_ws/triggers.rs`, `icebergs.rs`; of amends and edits → `s2_5_amend_order`, `s2_6_edit_order`; a snapshot in two frames, a gap in
+//! `sim_ws/triggers.rs`, `sim_ws/icebergs.rs`; of amends and edits → `s2_5_amend_order`, `s2_6_edit_order`; a snapshot in two frames, a gap in
 //! the numbers → `sim_ws/bad_frames.rs`.
 
 use std::time::Duration;
