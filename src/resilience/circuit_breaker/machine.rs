@@ -111,11 +111,34 @@ impl Machine {
         }
     }
 
+    /// Turns a call away that could not be made now, before it waits for anything else. Whoever passes asks [`admit`](Self::admit) once it
+    /// is ready.
+    ///
+    /// # Errors
+    ///
+    /// When it could not; says when asking again can help.
+    pub fn turn_away(&mut self, now: Timestamp) -> Result<(), Rejected> {
+        let now = self.advance(now);
+        let retry_at = match &self.life {
+            Life::Open { until } if *until > now => *until,
+            Life::ForcedOpen => Timestamp::MAX,
+            Life::Open { .. }
+            | Life::Closed
+            | Life::HalfOpen(_)
+            | Life::Disabled
+            | Life::MetricsOnly => return Ok(()),
+        };
+        self.totals.rejected += 1;
+        let state = self.life.state();
+        Err(Rejected { state, retry_at })
+    }
+
     /// Tells what became of a call and how long it took.
     pub fn record(&mut self, now: Timestamp, ticket: Ticket, outcome: Outcome, took: Duration) {
         let now = self.advance(now);
         if self.leave(&ticket) {
-            self.count(now, outcome, took >= self.settings.slow_call);
+            let limit = self.settings.slow_call;
+            self.count(now, outcome, !limit.is_zero() && took >= limit);
         }
     }
 

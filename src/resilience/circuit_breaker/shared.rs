@@ -61,6 +61,16 @@ impl CircuitBreaker {
         })
     }
 
+    /// Turns a call away that could not be made now; see [`Machine::turn_away`].
+    ///
+    /// # Errors
+    ///
+    /// When it could not; says when asking again can help.
+    pub fn turn_away(&self) -> Result<(), Rejected> {
+        let now = self.0.clock.now();
+        self.0.with(|machine| machine.turn_away(now))
+    }
+
     /// Makes a call, if it may be made, and counts it as `classify` says.
     ///
     /// # Cancel safety

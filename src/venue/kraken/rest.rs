@@ -30,7 +30,7 @@ use crate::{
     io::{Clock, rng::Rng},
     resilience::{
         Deadlines, Place, Retry,
-        circuit_breaker::{CircuitBreaker, Permit},
+        circuit_breaker::{CircuitBreaker, Permit, Rejected},
         retry::{self, Idempotent, Next},
     },
     types::Timestamp,
@@ -284,6 +284,8 @@ impl Inner {
         breaker: &CircuitBreaker,
     ) -> Result<C::Answer, Error> {
         let signer = self.signer::<C>()?;
+        // A turn is waited for and costs points: it is not for a call that could not be made.
+        breaker.turn_away().map_err(Self::open::<C>)?;
         let waiting = self.take_turn(signer, cost);
         let waited = self.deadlines.within(Place::Turn, waiting).await;
         let (_turn, nonce) = waited.map_err(|late| Error::NotSent {
@@ -297,10 +299,14 @@ impl Inner {
     }
 
     fn admit<C: Call>(&self, breaker: &CircuitBreaker) -> Result<Permit, Error> {
-        breaker.admit().map_err(|_rejected| Error::NotSent {
+        breaker.admit().map_err(Self::open::<C>)
+    }
+
+    const fn open<C: Call>(_rejected: Rejected) -> Error {
+        Error::NotSent {
             endpoint: C::NAME,
             why: NotSent::BreakerOpen,
-        })
+        }
     }
 
     /// Waits until no other private call is in flight and the rate counter has room. The nonce is to be sent at once.

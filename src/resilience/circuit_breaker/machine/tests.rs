@@ -147,6 +147,16 @@ fn slow_calls_open_it_though_they_succeed() {
 }
 
 #[test]
+fn without_a_limit_no_call_is_slow() {
+    let mut bench = Bench::new(|settings| settings.slow_call = Duration::ZERO);
+    for _call in 0..100 {
+        bench.call(Outcome::Success, SLOW);
+    }
+    let now = bench.look();
+    assert_eq!((now.state, now.totals.slow), (State::Closed, 0));
+}
+
+#[test]
 fn ignored_outcomes_count_as_nothing() {
     let mut bench = Bench::new(|_settings| {});
     bench.calls(2, Outcome::Failure);

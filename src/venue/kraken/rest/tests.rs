@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     io::rng,
+    resilience::circuit_breaker::Mode,
     venue::kraken::nonce::{Nonces, Volatile},
 };
 
@@ -53,23 +54,24 @@ fn clock() -> Clock {
     Clock::new(move || Timestamp::from_secs(1_788_249_600).after(start.elapsed()))
 }
 
-/// Calls made, and the time until the read was answered; none where it was not.
-async fn read(first: Response, private: bool) -> (usize, Option<Duration>) {
-    let (clock, calls) = (clock(), Arc::<AtomicUsize>::default());
+/// Calls with a key to a venue whose first answer is this one; how many it heard.
+fn calls(first: Response, clock: &Clock) -> (Rest, Arc<AtomicUsize>) {
+    let heard = Arc::<AtomicUsize>::default();
     let venue = Venue {
         first,
-        calls: Arc::clone(&calls),
+        calls: Arc::clone(&heard),
     };
     let credentials = Credentials::new("KEY".to_owned(), &"c2VjcmV0".into()).unwrap();
     let nonces = Nonces::open(Box::new(Volatile), clock.clone()).unwrap();
-    let key = Some((credentials, nonces));
-    let rest = Rest::new(
-        venue,
-        key,
-        &Settings::default(),
-        clock.clone(),
-        rng::stream(1, 1),
-    );
+    let (key, settings) = (Some((credentials, nonces)), Settings::default());
+    let rest = Rest::new(venue, key, &settings, clock.clone(), rng::stream(1, 1));
+    (rest, heard)
+}
+
+/// Calls made, and the time until the read was answered; none where it was not.
+async fn read(first: Response, private: bool) -> (usize, Option<Duration>) {
+    let clock = clock();
+    let (rest, calls) = calls(first, &clock);
     let since = clock.now();
     let answered = if private {
         rest.read(&Balance).await.is_ok()
@@ -132,4 +134,26 @@ async fn a_throttled_read_is_repeated_at_the_instant_that_the_venue_names() {
         // An instant that has passed asks for nothing.
         check(read(answer(200, None, &until(-7)), private).await, OWN);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_turns_a_read_away_before_it_waits_for_its_turn() {
+    let clock = clock();
+    let (rest, heard) = calls(answer(200, None, r#"{"error":[],"result":{}}"#), &clock);
+    // Until the counter is full and the next one would have to wait.
+    while rest.read(&Balance).now_or_never().is_some() {}
+    let before = heard.load(Ordering::SeqCst);
+    assert!(before > 1);
+    let breaker = &rest.breakers().private;
+    breaker.set_mode(Mode::ForcedOpen);
+    let refused = rest.read(&Balance).now_or_never().expect("at once");
+    assert!(matches!(
+        refused,
+        Err(Error::NotSent {
+            why: NotSent::BreakerOpen,
+            ..
+        })
+    ));
+    assert_eq!(heard.load(Ordering::SeqCst), before);
+    assert_eq!(breaker.snapshot().totals.rejected, 1);
 }
