@@ -175,16 +175,12 @@ mod tests {
     use crate::{
         io::rng,
         resilience::{backoff::Jitter, circuit_breaker::Outcome},
-        venue::kraken::{breakers, settings::Settings, testing::connector},
+        venue::kraken::{
+            breakers,
+            settings::Settings,
+            testing::{connector, paused_clock},
+        },
     };
-
-    /// Time as tokio has it, so that a paused one moves with its sleeps.
-    #[expect(clippy::disallowed_methods, reason = "tests turn tokio's time")]
-    fn clock() -> Clock {
-        let start = tokio::time::Instant::now();
-        let anchor = Timestamp::from_secs(1_000_000);
-        Clock::new(move || anchor.after(start.elapsed()))
-    }
 
     /// Backoff waits 0, 1, 2, 4 … s; two failures open the breaker for 5 to 10 s; two attempts a minute.
     fn wiring() -> Wiring {
@@ -195,7 +191,7 @@ mod tests {
         settings.connections.window = seconds(60);
         settings.breakers.connect.consecutive_failures = 2;
         settings.breakers.connect.open_for = seconds(10);
-        let clock = clock();
+        let clock = paused_clock();
         Wiring {
             connector: connector(),
             budget: budget::Shared::new(settings.connections.clone(), clock.clone()),

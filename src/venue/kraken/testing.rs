@@ -115,6 +115,14 @@ pub(super) fn clock() -> Clock {
     Clock::new(move || anchor.after(start.elapsed()))
 }
 
+/// Time as tokio has it, so that a paused one moves with its sleeps.
+#[expect(clippy::disallowed_methods, reason = "tests turn tokio's time")]
+pub(super) fn paused_clock() -> Clock {
+    let start = tokio::time::Instant::now();
+    let anchor = Timestamp::from_secs(1_788_249_600);
+    Clock::new(move || anchor.after(start.elapsed()))
+}
+
 pub(super) fn connector() -> Connector {
     Connector::new(Arc::new(super::tls::client_config(None).unwrap()))
 }

@@ -17,13 +17,14 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tradingd::{
-    io::rng,
+    io::{Clock, rng},
     resilience::{deadline, retry},
+    types::{ClOrdId, Side, TimeInForce},
     venue::kraken::{
         auth::Credentials,
         nonce::{Nonces, Volatile},
         rate_limit::Tier,
-        rest::{Rest, transport::Http},
+        rest::{Rest, calls::AddOrder, transport::Http},
         settings::Settings,
     },
 };
@@ -35,6 +36,20 @@ const SECRET: &str =
 
 fn credentials() -> Credentials {
     Credentials::new("PUBLIC".to_owned(), &SecretString::from(SECRET)).unwrap()
+}
+
+/// An order that rests far below the market.
+fn far_order(name: &str, clock: &Clock) -> AddOrder {
+    AddOrder {
+        pair: "BTC/USD".to_owned(),
+        side: Side::Buy,
+        volume: "0.01000000".parse().unwrap(),
+        price: "1000.0".parse().unwrap(),
+        time_in_force: TimeInForce::Gtc,
+        post_only: true,
+        cl_ord_id: ClOrdId::new(name).unwrap(),
+        deadline: clock.now().after(Duration::from_secs(5)),
+    }
 }
 
 /// Short deadlines, for servers on loopback.

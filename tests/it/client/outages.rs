@@ -12,20 +12,20 @@ use tradingd::{
         Settings as SimSettings, Simulator,
         faults::{Delay, Ending, RestFault},
     },
-    types::{ClOrdId, Side, TimeInForce, Timestamp},
+    types::Timestamp,
     venue::kraken::{
         auth::Credentials,
         nonce::{Nonces, Volatile},
         rest::{
             Rest,
-            calls::{AddOrder, Balance, Time},
+            calls::{Balance, Time},
             transport::Http,
         },
         settings::Settings,
     },
 };
 
-use super::settings;
+use super::{far_order, settings};
 use crate::support::{
     self,
     proxy::{Faults, Proxy},
@@ -223,16 +223,7 @@ async fn no_create_is_repeated_whatever_becomes_of_its_answer() {
     .enumerate()
     {
         faults.arm_rest("AddOrder", fault.clone(), 2);
-        let order = AddOrder {
-            pair: "BTC/USD".to_owned(),
-            side: Side::Buy,
-            volume: "0.01000000".parse().unwrap(),
-            price: "1000.0".parse().unwrap(),
-            time_in_force: TimeInForce::Gtc,
-            post_only: true,
-            cl_ord_id: ClOrdId::new(&format!("a{number}")).unwrap(),
-            deadline: rig.clock.now().after(Duration::from_secs(5)),
-        };
+        let order = far_order(&format!("a{number}"), &rig.clock);
         let error = within(rig.rest.order(order)).await.unwrap_err();
         assert_eq!(error.answer(), Answer::Unanswered, "{fault:?}");
         assert_eq!(faults.disarm(), 1, "{fault:?}: asked once");

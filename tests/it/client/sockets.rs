@@ -20,7 +20,7 @@ use tradingd::{
         server::Role,
         settings::ReplyOrder,
     },
-    types::{ClOrdId, Instrument, InstrumentId, Side, TimeInForce},
+    types::{ClOrdId, Instrument, InstrumentId},
     venue::kraken::{
         auth::Credentials,
         breakers,
@@ -30,14 +30,14 @@ use tradingd::{
         nonce::{Nonces, Volatile},
         private::{self, PrivateSocket},
         public::{self, PublicSocket},
-        rest::{Rest, calls::AddOrder, transport::Http},
+        rest::{Rest, transport::Http},
         settings::Settings,
         tls,
         wiring::Wiring,
     },
 };
 
-use super::{settings, sim::certificate};
+use super::{far_order, settings, sim::certificate};
 use crate::support::{clock, within};
 
 /// The client side of one simulator: REST and both sockets.
@@ -168,17 +168,9 @@ impl Client {
 
     /// Places an order that rests far below the market.
     async fn rest_order(&self, name: &str) {
-        let order = AddOrder {
-            pair: "BTC/USD".to_owned(),
-            side: Side::Buy,
-            volume: "0.01000000".parse().unwrap(),
-            price: "1000.0".parse().unwrap(),
-            time_in_force: TimeInForce::Gtc,
-            post_only: true,
-            cl_ord_id: ClOrdId::new(name).unwrap(),
-            deadline: self.clock.now().after(Duration::from_secs(5)),
-        };
-        within(self.rest.order(order)).await.unwrap();
+        within(self.rest.order(far_order(name, &self.clock)))
+            .await
+            .unwrap();
     }
 
     async fn cancel(&self, id: u64, name: &str) {

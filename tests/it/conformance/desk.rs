@@ -148,6 +148,14 @@ pub(super) fn row(frame: &str) -> Value {
     rows[0].clone()
 }
 
+/// The one entry of a map.
+pub(super) fn only(map: &Value) -> (String, Value) {
+    let map = map.as_object().unwrap();
+    assert_eq!(map.len(), 1, "{map:?}");
+    let (id, row) = map.iter().next().unwrap();
+    (id.clone(), row.clone())
+}
+
 pub(super) fn read(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }

@@ -5,16 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tradingd::types::Side;
 
+use super::desk::only;
 use crate::sim_rest::rig::Rig;
 
 const BUY: &str = "pair=XBTUSD&type=buy&ordertype=limit&price=61000.0&volume=0.02";
-
-fn only(map: &Value) -> (String, Value) {
-    let map = map.as_object().unwrap();
-    assert_eq!(map.len(), 1, "{map:?}");
-    let (id, row) = map.iter().next().unwrap();
-    (id.clone(), row.clone())
-}
 
 #[tokio::test]
 async fn s3_3_a_fill_shows_in_trades_ledger_balances_and_volume() {

@@ -1,15 +1,9 @@
 //! §3.4 Orders amended and canceled, one by one and many at once.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::desk::only;
 use crate::sim_rest::rig::{Rig, bad, good};
-
-fn only(map: &Value) -> (String, Value) {
-    let map = map.as_object().unwrap();
-    assert_eq!(map.len(), 1, "{map:?}");
-    let (id, row) = map.iter().next().unwrap();
-    (id.clone(), row.clone())
-}
 
 #[tokio::test]
 async fn s3_4_amends_and_cancels_work_by_either_id_in_either_body() {

@@ -4,19 +4,11 @@ use std::time::Duration;
 
 use tradingd::sim::server::auth::Otp;
 
-use crate::sim_rest::rig::{Rig, START, Setup, good};
-
-async fn setup(key: fn(&mut tradingd::sim::server::auth::ApiKey)) -> Rig {
-    Rig::with(Setup {
-        key,
-        ..Setup::default()
-    })
-    .await
-}
+use crate::sim_rest::rig::{Rig, START, good};
 
 #[tokio::test]
 async fn s4_3_a_password_that_stays_is_asked_for_in_every_call() {
-    let rig = setup(|key| key.otp = Some(Otp::Password("play".into()))).await;
+    let rig = Rig::with_key(|key| key.otp = Some(Otp::Password("play".into()))).await;
     let denied = "EGeneral:Permission denied";
     assert_eq!(rig.refused("Balance", "").await, denied);
     assert_eq!(rig.refused("Balance", "otp=work").await, denied);
@@ -31,7 +23,7 @@ async fn s4_3_a_password_that_stays_is_asked_for_in_every_call() {
 
 #[tokio::test]
 async fn s4_3_an_authenticators_code_counts_for_its_time() {
-    let rig = setup(|key| key.otp = Otp::totp("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")).await;
+    let rig = Rig::with_key(|key| key.otp = Otp::totp("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")).await;
     // RFC 6238 at 1,788,249,600 s with the secret of its appendix.
     let code = "otp=565318";
     rig.call("Balance", code).await;

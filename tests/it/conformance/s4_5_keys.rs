@@ -13,14 +13,6 @@ use crate::sim_rest::rig::{Rig, SECRET, START, Setup};
 
 const KEY_INFO: &str = r#"{"error":[],"result":{"apiKeyName":"engine-1","apiKey":"PUBLICKEYPUBLICKEY","nonce":"1788249600123456789","nonceWindow":0,"permissions":["query-funds","create-ws-token"],"iban":"AA00 N84G XXXX XXXX","validUntil":"0","queryFrom":"0","queryTo":"0","createdTime":"1719000000","modifiedTime":"1719000000","ipAllowlist":[],"lastUsed":"1788249600","api_key_name":"engine-1","api_key":"PUBLICKEYPUBLICKEY","nonce_window":"0","valid_until":"0","query_from":"0","query_to":"0","created_time":"1719000000","modified_time":"1719000000","ip_allowlist":[],"last_used":"1788249600"}}"#;
 
-async fn setup(key: fn(&mut tradingd::sim::server::auth::ApiKey)) -> Rig {
-    Rig::with(Setup {
-        key,
-        ..Setup::default()
-    })
-    .await
-}
-
 #[tokio::test]
 async fn s4_5_key_info_has_both_spellings_and_the_last_nonce() {
     let rig = Rig::start().await;
@@ -84,12 +76,13 @@ async fn s4_5_key_info_is_the_same_in_both_spellings() {
 
 #[tokio::test]
 async fn s4_5_a_key_is_used_where_it_may_be_and_until_it_ends() {
-    let elsewhere = setup(|key| key.ip_allowlist = vec!["203.0.113.7".parse().unwrap()]).await;
+    let elsewhere =
+        Rig::with_key(|key| key.ip_allowlist = vec!["203.0.113.7".parse().unwrap()]).await;
     assert_eq!(
         elsewhere.refused("Balance", "").await,
         "EGeneral:Permission denied"
     );
-    let here = setup(|key| {
+    let here = Rig::with_key(|key| {
         key.ip_allowlist = ["203.0.113.7", "127.0.0.0/8"]
             .map(|range| range.parse().unwrap())
             .to_vec();
@@ -107,7 +100,7 @@ async fn s4_5_a_key_is_used_where_it_may_be_and_until_it_ends() {
 
 #[tokio::test]
 async fn s4_5_a_key_of_a_part_of_the_past_sees_no_other() {
-    let rig = setup(|key| {
+    let rig = Rig::with_key(|key| {
         key.query.from = Some(START.after(Duration::from_secs(100)));
         key.query.to = Some(START.after(Duration::from_secs(200)));
     })

@@ -1,9 +1,9 @@
 //! How a run ends when a part of it fails, and that no order of ours outlives it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use tradingd::{
-    app::{Daemon, Handles, StartError, Stops, Verdict, clock},
+    app::{StartError, Stops, Verdict},
     sim::{
         faults::{Fault, RequestFault, RestFault, SocketFault},
         server::Role,
@@ -12,7 +12,7 @@ use tradingd::{
 
 use super::{
     faults::settled,
-    rig::{Keys, Rig, busy, config, still},
+    rig::{Rig, busy, config, starting, still},
 };
 use crate::support::within;
 
@@ -73,30 +73,8 @@ async fn a_third_signal_leaves_at_once_and_names_what_may_rest() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_that_gets_no_answer_can_be_stopped() {
-    let mut config = config();
-    // Nobody listens there.
-    config.venue.rest = Some("http://127.0.0.1:9".parse().unwrap());
-    config.venue.ws = Some("ws://127.0.0.1:9/v2".parse().unwrap());
-    config.venue.ws_auth = Some("ws://127.0.0.1:9/v2".parse().unwrap());
-    let state = tempfile::tempdir().unwrap();
-    config.state.dir = Some(state.path().to_owned());
-    let keys = Keys::new("key", "c2VjcmV0");
-    (config.venue.api_key, config.venue.api_secret) = keys.references();
-    config.network.start = Duration::from_secs(600);
-    let handles = Handles {
-        disk: tokio::runtime::Handle::current(),
-        simulator: tokio::runtime::Handle::current(),
-        http: tokio::runtime::Handle::current(),
-    };
     let stops = Stops::default();
-    let starting = Daemon::start(
-        &config,
-        None,
-        clock::system(),
-        &handles,
-        stops.clone(),
-        None,
-    );
+    let starting = Box::pin(starting(config().http.listen, stops.clone()));
     let stopping = async {
         tokio::task::yield_now().await;
         stops.stop.cancel();

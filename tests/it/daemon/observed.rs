@@ -5,12 +5,11 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    runtime::Handle,
     task::JoinSet,
     time::{interval, timeout},
 };
 use tradingd::{
-    app::{Daemon, Handles, StartError, Stops, Verdict, clock},
+    app::{StartError, Stops, Verdict},
     engine::Mode,
     sim::{
         faults::{Fault, RequestFault, RestFault, SocketFault},
@@ -18,7 +17,7 @@ use tradingd::{
     },
 };
 
-use super::rig::{Keys, Rig, busy, config, still};
+use super::rig::{Rig, busy, config, starting, still};
 use crate::support::{LIMIT, within};
 
 /// An answer.
@@ -197,27 +196,6 @@ async fn a_daemon_that_stops_is_not_ready_and_still_lives() {
     rig.ended().await;
     assert!(TcpStream::connect(address).await.is_err(), "it is closed");
     rig.shutdown().await;
-}
-
-/// A start that gets no answer from the venue, and where it can be watched.
-async fn starting(listen: SocketAddr, stops: Stops) -> Result<Daemon, StartError> {
-    let mut config = config();
-    // Nobody listens there.
-    config.venue.rest = Some("http://127.0.0.1:9".parse().unwrap());
-    config.venue.ws = Some("ws://127.0.0.1:9/v2".parse().unwrap());
-    config.venue.ws_auth = Some("ws://127.0.0.1:9/v2".parse().unwrap());
-    config.http.listen = listen;
-    let state = tempfile::tempdir().unwrap();
-    config.state.dir = Some(state.path().to_owned());
-    let keys = Keys::new("key", "c2VjcmV0");
-    (config.venue.api_key, config.venue.api_secret) = keys.references();
-    config.network.start = Duration::from_secs(600);
-    let handles = Handles {
-        disk: Handle::current(),
-        simulator: Handle::current(),
-        http: Handle::current(),
-    };
-    Daemon::start(&config, None, clock::system(), &handles, stops, None).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

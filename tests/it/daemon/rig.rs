@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::JoinSet, time::interval};
 use tradingd::{
-    app::{Daemon, Handles, Looks, Picture, Report, Stops, clock},
+    app::{Daemon, Handles, Looks, Picture, Report, StartError, Stops, clock},
     config::{Config, SecretRef, Strategy},
     engine::strategy,
     resilience::Deadlines,
@@ -99,6 +99,27 @@ pub(super) fn config() -> Config {
     config.kraken.reconnect.base = Duration::from_millis(50);
     config.kraken.reconnect.minimum = Duration::from_millis(10);
     config
+}
+
+/// A start that gets no answer from the venue, and where it can be watched.
+pub(super) async fn starting(listen: SocketAddr, stops: Stops) -> Result<Daemon, StartError> {
+    let mut config = config();
+    // Nobody listens there.
+    config.venue.rest = Some("http://127.0.0.1:9".parse().unwrap());
+    config.venue.ws = Some("ws://127.0.0.1:9/v2".parse().unwrap());
+    config.venue.ws_auth = Some("ws://127.0.0.1:9/v2".parse().unwrap());
+    config.http.listen = listen;
+    let state = tempfile::tempdir().unwrap();
+    config.state.dir = Some(state.path().to_owned());
+    let keys = Keys::new("key", "c2VjcmV0");
+    (config.venue.api_key, config.venue.api_secret) = keys.references();
+    config.network.start = Duration::from_secs(600);
+    let handles = Handles {
+        disk: Handle::current(),
+        simulator: Handle::current(),
+        http: Handle::current(),
+    };
+    Daemon::start(&config, None, clock::system(), &handles, stops, None).await
 }
 
 impl Rig {

@@ -103,6 +103,15 @@ impl Rig {
         Self::with(Setup::default()).await
     }
 
+    /// Whose key is special.
+    pub(crate) async fn with_key(key: fn(&mut ApiKey)) -> Self {
+        Self::with(Setup {
+            key,
+            ..Setup::default()
+        })
+        .await
+    }
+
     pub(crate) async fn with(setup: Setup) -> Self {
         let (clock, hands) = Clock::manual(START);
         let venue = venue(setup.tier, clock.clone());

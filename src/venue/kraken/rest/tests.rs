@@ -11,7 +11,10 @@ use super::{
 use crate::{
     io::rng,
     resilience::circuit_breaker::Mode,
-    venue::kraken::nonce::{Nonces, Volatile},
+    venue::kraken::{
+        nonce::{Nonces, Volatile},
+        testing::paused_clock,
+    },
 };
 
 /// Answers the first call so, every other one as it should be.
@@ -47,13 +50,6 @@ fn refusal(text: &str) -> String {
     format!(r#"{{"error":["{text}"]}}"#)
 }
 
-/// A clock over tokio's time, which tests turn.
-#[expect(clippy::disallowed_methods, reason = "tests turn tokio's time")]
-fn clock() -> Clock {
-    let start = tokio::time::Instant::now();
-    Clock::new(move || Timestamp::from_secs(1_788_249_600).after(start.elapsed()))
-}
-
 /// Calls with a key to a venue whose first answer is this one; how many it heard.
 fn calls(first: Response, clock: &Clock) -> (Rest, Arc<AtomicUsize>) {
     let heard = Arc::<AtomicUsize>::default();
@@ -70,7 +66,7 @@ fn calls(first: Response, clock: &Clock) -> (Rest, Arc<AtomicUsize>) {
 
 /// Calls made, and the time until the read was answered; none where it was not.
 async fn read(first: Response, private: bool) -> (usize, Option<Duration>) {
-    let clock = clock();
+    let clock = paused_clock();
     let (rest, calls) = calls(first, &clock);
     let since = clock.now();
     let answered = if private {
@@ -138,7 +134,7 @@ async fn a_throttled_read_is_repeated_at_the_instant_that_the_venue_names() {
 
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_turns_a_read_away_before_it_waits_for_its_turn() {
-    let clock = clock();
+    let clock = paused_clock();
     let (rest, heard) = calls(answer(200, None, r#"{"error":[],"result":{}}"#), &clock);
     // Until the counter is full and the next one would have to wait.
     while rest.read(&Balance).now_or_never().is_some() {}
