@@ -28,7 +28,7 @@ pub(super) struct Crowd {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
     /// From the touch to beyond the ladders.
-    Spread,
+    Throughout,
     /// Behind all others.
     Behind,
 }
@@ -37,7 +37,7 @@ impl Place {
     /// So many orders a crowd has there.
     pub(super) const fn of(self, profile: &Profile) -> usize {
         match self {
-            Self::Spread => profile.crowd,
+            Self::Throughout => profile.crowd,
             Self::Behind => profile.sleepers,
         }
     }
@@ -86,10 +86,10 @@ impl Crowd {
 
     fn place(&self, scene: Scene<'_>, side: Side, dice: &mut Dice, orders: &mut Orders) {
         let depth = scene.listing.depth(scene.center);
-        let near = matches!(self.place, Place::Spread) && dice.chance(NEAR);
+        let near = matches!(self.place, Place::Throughout) && dice.chance(NEAR);
         let away = match self.place {
-            Place::Spread if near => depth / 160.0 * dice.unit() * 6.0,
-            Place::Spread => depth * REACH * dice.unit().powf(1.5),
+            Place::Throughout if near => depth / 160.0 * dice.unit() * 6.0,
+            Place::Throughout => depth * REACH * dice.unit().powf(1.5),
             Place::Behind => {
                 let reach = (depth * BEHIND.0).max(BEHIND.1);
                 (reach - depth).mul_add(dice.unit().powf(1.5), depth)

@@ -22,7 +22,12 @@ pub(super) const FIRST_AGENT: u32 = 1_000_000;
 /// Accounts set aside for each pair.
 const ACCOUNTS: u32 = 100;
 /// Where a pair's crowds are, one each.
-const PLACES: [Place; 4] = [Place::Spread, Place::Spread, Place::Spread, Place::Behind];
+const PLACES: [Place; 4] = [
+    Place::Throughout,
+    Place::Throughout,
+    Place::Throughout,
+    Place::Behind,
+];
 const TAKERS: u32 = 8;
 /// Changes that a maker makes at once while the pair is over its budget.
 const THRIFTY: usize = 3;

@@ -1,6 +1,6 @@
 //! How a run ends when a part of it fails, and that no order of ours outlives it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use tradingd::{
     app::{StartError, Stops, Verdict},
@@ -46,8 +46,10 @@ async fn a_key_refused_while_trading_ends_the_run_with_that_reason_and_no_order(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_third_signal_leaves_at_once_and_names_what_may_rest() {
+    let mut config = config();
+    config.shutdown.park = Duration::from_secs(600);
     // Nothing fills between what the daemon knows last and what the venue is asked.
-    let mut rig = Rig::start(still(), config()).await;
+    let mut rig = Rig::start(still(), config).await;
     rig.until("every quote rests", settled).await;
     // Nothing is canceled any more, whatever way it goes.
     let faults = rig.sim.faults();
@@ -56,7 +58,7 @@ async fn a_third_signal_leaves_at_once_and_names_what_may_rest() {
         u32::MAX,
     );
     rig.stops.stop.cancel();
-    rig.stops.hurry.cancel();
+    // Without the second one, which would end the wait a second later.
     rig.stops.abandon.cancel();
     let report = rig.ended().await;
     let Verdict::Late(orders) = report.verdict else {
