@@ -12,8 +12,11 @@ use crate::{sim::matching::AccountId, types::Side};
 const NEAR: f64 = 0.35;
 /// How far beyond the ladders the deep orders reach.
 const REACH: f64 = 1.6;
-/// How far beyond the ladders those behind all others reach, and how many steps at least.
-const BEHIND: (f64, f64) = (4.0, 4_000.0);
+/// How far those behind all others reach, as a share of the price, and how many steps at least: farther than a crash
+/// falls, so that it leaves some.
+const BEHIND: (f64, f64) = (0.25, 4_000.0);
+/// Orders that come at once behind all others to a side that has lost a fifth of them.
+const RALLY: usize = 8;
 
 /// A crowd of one pair.
 #[derive(Clone, Copy, Debug)]
@@ -44,21 +47,23 @@ impl Place {
 }
 
 impl Crowd {
-    /// One order more or less.
+    /// One order more or less on one side: the more there are, the more likely less. A side behind all others that was
+    /// swept fills again faster.
     pub(super) fn stir(&self, scene: Scene<'_>, dice: &mut Dice, orders: &mut Orders) {
-        let open = scene.own(self.account).count();
-        let leaves = open > self.target || (open * 2 > self.target && dice.chance(0.5));
-        if !leaves {
-            let bids = scene.own(self.account);
-            let bids = bids.filter(|order| order.side == Side::Buy).count();
-            let side = match (bids * 2).cmp(&open) {
-                std::cmp::Ordering::Less => Side::Buy,
-                std::cmp::Ordering::Equal => dice.side(),
-                std::cmp::Ordering::Greater => Side::Sell,
-            };
+        let side = dice.side();
+        let own = || {
+            let all = scene.own(self.account);
+            all.filter(move |order| order.side == side)
+        };
+        let open = own().count();
+        if dice.chance(open as f64 / self.target as f64) {
+            let leaves = own().nth(dice.below(open));
+            orders.extend(leaves.map(|order| (self.account, cancel(order.id))));
+            return;
+        }
+        let swept = matches!(self.place, Place::Behind) && open * 5 < self.target * 2;
+        for _ in 0..if swept { RALLY } else { 1 } {
             self.place(scene, side, dice, orders);
-        } else if let Some(order) = scene.own(self.account).nth(dice.below(open)) {
-            orders.push((self.account, cancel(order.id)));
         }
     }
 
@@ -91,8 +96,8 @@ impl Crowd {
             Place::Throughout if near => depth / 160.0 * dice.unit() * 6.0,
             Place::Throughout => depth * REACH * dice.unit().powf(1.5),
             Place::Behind => {
-                let reach = (depth * BEHIND.0).max(BEHIND.1);
-                (reach - depth).mul_add(dice.unit().powf(1.5), depth)
+                let reach = (scene.center as f64 * BEHIND.0).max(BEHIND.1);
+                (reach - depth).mul_add(dice.unit().powi(2), depth)
             }
         };
         let typical = scene.listing.profile.touch_usd * if near { 0.15 } else { 1.0 };
