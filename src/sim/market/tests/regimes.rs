@@ -187,6 +187,25 @@ fn a_flash_crash_trades_all_the_way_down_and_comes_back() {
 }
 
 #[test]
+fn a_side_that_a_crash_has_swept_is_deep_again_within_minutes() {
+    for seed in SEEDS {
+        let regimes = Regimes::new(16);
+        regimes.set(None, Regime::FlashCrash);
+        let mut stage = ruled(&["BTC/USD"], seed, 240.0, &regimes);
+        let mut least = usize::MAX;
+        for second in 1..=60 {
+            stage.play(seconds(second), |_, _| {});
+            least = least.min(stage.levels(BTC, Side::Buy));
+        }
+        regimes.set(None, Regime::Normal);
+        stage.play(seconds(420), |_, _| {});
+        let after = stage.levels(BTC, Side::Buy);
+        println!("seed {seed}: {least} levels, {after} six minutes later");
+        assert!(least < 900 && after > 1_000, "seed {seed}: {least} {after}");
+    }
+}
+
+#[test]
 fn a_thin_market_is_wide_and_shallow() {
     for seed in SEEDS {
         let (usual, thin) = (
