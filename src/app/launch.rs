@@ -82,9 +82,9 @@ pub(super) struct Turning {
     pub(super) finished: oneshot::Receiver<Finished>,
 }
 
-/// Hears signals from now on.
+/// Hears signals from now on. A run that hears none any more could not be stopped: it ends.
 pub(super) fn signals(tasks: &mut Supervisor, signals: Signals, stops: Stops) {
-    let spec = TaskSpec::new("signals", Policy::Temporary, OBSERVERS);
+    let spec = TaskSpec::new("signals", Policy::Transient, OBSERVERS);
     keep(tasks, spec, |stop| async move {
         tokio::select! {
             biased;
@@ -175,9 +175,7 @@ pub(super) fn launch(
     private_socket(tasks, private);
     keep(tasks, forever("queries", READERS), |stop| queries.run(stop));
     let turning = self::driver(tasks, driver, stop, drain);
-    let notifier = Notify::new(looks.clone());
-    let spec = TaskSpec::new("notify", Policy::Temporary, OBSERVERS);
-    keep(tasks, spec, |stop| notifier.run(stop));
+    notify(tasks, looks.clone());
     Ok(Running {
         turning,
         looks,
@@ -223,6 +221,18 @@ fn driver(
         drained,
         finished,
     }
+}
+
+/// Without it the service manager would kill the run: it is worth a few tries.
+fn notify(tasks: &mut Supervisor, looks: Looks) {
+    let spec = TaskSpec::new("notify", Policy::Transient, OBSERVERS);
+    tasks.spawn(spec, move |stop| {
+        let telling = Notify::new(looks.clone()).run(stop);
+        async move {
+            telling.await;
+            Ok(())
+        }
+    });
 }
 
 /// Keeps a task that has no error of its own.

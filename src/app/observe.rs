@@ -49,11 +49,11 @@ pub(super) async fn open(
     let address = listener.local_addr().map_err(refused)?;
     info!(%address, "health and metrics over HTTP");
     let shown = Arc::clone(&board);
-    // Whatever becomes of it, trading goes on.
-    let spec = TaskSpec::new("http", Policy::Temporary, OBSERVERS).on(runtime.clone());
-    tasks.spawn_once(spec, |stop| async move {
-        control::serve(listener, shown, stop).await;
-        Ok(())
+    // Trading goes on meanwhile. Where it fails again and again nobody can see how the run is: it ends in order.
+    let spec = TaskSpec::new("http", Policy::Transient, OBSERVERS).on(runtime.clone());
+    tasks.spawn(spec, move |stop| {
+        let serving = control::serve(Arc::clone(&listener), Arc::clone(&shown), stop);
+        async move { Ok(serving.await?) }
     });
     Ok((board, Some(address)))
 }

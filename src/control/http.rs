@@ -4,6 +4,7 @@
 //! open; no body is read; only GET and HEAD are answered.
 
 use std::{
+    convert::Infallible,
     future::pending,
     io,
     net::SocketAddr,
@@ -55,10 +56,18 @@ GET /metrics          its numbers, for Prometheus
 
 /// Serves until canceled.
 ///
+/// # Errors
+///
+/// When the server ends before that.
+///
 /// # Cancel safety
 ///
 /// Dropped, it accepts no more; what is open ends by itself within ten seconds.
-pub async fn serve(listener: Arc<Listener>, board: Arc<Board>, stop: CancellationToken) {
+pub async fn serve(
+    listener: Arc<Listener>,
+    board: Arc<Board>,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let router = Router::new()
         .fallback(handle)
         .with_state(Arc::clone(&board));
@@ -70,15 +79,12 @@ pub async fn serve(listener: Arc<Listener>, board: Arc<Board>, stop: Cancellatio
     let serving = axum::serve(door, router).with_graceful_shutdown(stop.cancelled_owned());
     tokio::select! {
         biased;
-        ended = serving => if let Err(error) = ended {
-            tracing::error!(%error, "the HTTP listener ended");
-        },
-        () = look(&board) => {}
+        ended = serving => ended,
+        never = look(&board) => match never {},
     }
 }
 
-/// Never ends.
-async fn look(board: &Board) {
+async fn look(board: &Board) -> Infallible {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
