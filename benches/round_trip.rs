@@ -97,8 +97,9 @@ fn daemon(venue: &str, directory: &std::path::Path, clock: Clock, over: Cancella
     let config = config::load(&sources).unwrap().config;
     let runtimes = Runtimes::new().unwrap();
     let handles = runtimes.handles();
-    runtimes.run(async {
-        let started = Daemon::start(&config, None, clock, &handles, Stops::default(), None);
+    let stops = Stops::default();
+    runtimes.run(&stops.abandon, async {
+        let started = Daemon::start(&config, None, clock, &handles, stops.clone(), None);
         let daemon = started.await.unwrap();
         tokio::select! {
             biased;

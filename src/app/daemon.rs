@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::{
@@ -26,7 +25,7 @@ use crate::{
     resilience::{
         Deadlines, Place,
         circuit_breaker::CircuitBreaker,
-        supervisor::{Ended, Failure, Fault, Phase, Supervisor},
+        supervisor::{Ended, Failure, Fault, Phase, Straggler, Supervisor},
     },
     types::ClOrdId,
     venue::kraken::{counters::SocketCounters, rest::Rest},
@@ -221,10 +220,7 @@ impl Daemon {
     /// Waits until the engine has stopped, or must not be waited for any longer. False when it is gone.
     async fn settled(&mut self) -> bool {
         let turning = &mut self.running.turning;
-        let patience = limit(
-            self.stops.clone(),
-            self.shutdown.settle + self.shutdown.park,
-        );
+        let patience = self.stops.limit(self.shutdown.settle + self.shutdown.park);
         tokio::pin!(patience);
         loop {
             tokio::select! {
@@ -242,28 +238,32 @@ impl Daemon {
 
     /// The sockets stop, and what they left is handled.
     async fn stop_turning(&mut self) {
-        let phases = [
-            (Stage::Readers, READERS, self.joins.of(Place::Join)),
-            (Stage::Driver, DRIVER, self.shutdown.drain),
-        ];
-        for (stage, phase, budget) in phases {
-            self.board.enter(stage);
-            self.stop_phase(phase, budget).await;
-        }
-    }
-
-    /// What does not end in time is aborted, named in the log, and counted.
-    async fn stop_phase(&mut self, phase: Phase, budget: Duration) {
-        for _straggler in self.supervisor.stop_phase(phase, budget).await {
-            self.joins.count(Place::Join, false);
-        }
+        self.board.enter(Stage::Readers);
+        self.stop_phase(READERS).await;
+        self.board.enter(Stage::Driver);
+        let limit = self.stops.last_words(self.shutdown.drain);
+        let late = self.supervisor.stop_phase(DRIVER, limit).await;
+        self.missed(&late);
     }
 
     /// What is left once the driver has ended.
     async fn take_down(&mut self) {
         self.board.enter(Stage::Ending);
         for phase in [JOURNAL, OBSERVERS, SIMULATOR] {
-            self.stop_phase(phase, self.joins.of(Place::Join)).await;
+            self.stop_phase(phase).await;
+        }
+    }
+
+    /// What does not end in time is aborted, named in the log, and counted.
+    async fn stop_phase(&mut self, phase: Phase) {
+        let limit = self.stops.limit(self.joins.of(Place::Join));
+        let late = self.supervisor.stop_phase(phase, limit).await;
+        self.missed(&late);
+    }
+
+    fn missed(&self, late: &[Straggler]) {
+        for _straggler in late {
+            self.joins.count(Place::Join, false);
         }
     }
 
@@ -274,12 +274,8 @@ impl Daemon {
         self.running.turning.give_up.cancel();
         self.stop_turning().await;
         self.board.enter(Stage::Parking);
-        let parking = park(&self.rest, &self.tag, self.ttl, self.shutdown.park);
-        let parked = tokio::select! {
-            biased;
-            () = self.stops.abandon.cancelled() => Parked::Unfinished,
-            parked = parking => parked,
-        };
+        let limit = self.stops.limit(self.shutdown.park);
+        let parked = park(&self.rest, &self.tag, self.ttl, limit).await;
         self.take_down().await;
         let finished = self.running.turning.finished.try_recv().ok();
         let cause = self.cause();
@@ -307,20 +303,6 @@ impl Daemon {
             summary,
             picture,
         }
-    }
-}
-
-/// Ends when the stop has taken long enough: its budget, a second signal's, a third's.
-async fn limit(stops: Stops, budget: Duration) {
-    let hurried = async {
-        stops.hurry.cancelled().await;
-        sleep(Duration::from_secs(1)).await;
-    };
-    tokio::select! {
-        biased;
-        () = stops.abandon.cancelled() => {}
-        () = hurried => {}
-        () = sleep(budget) => {}
     }
 }
 

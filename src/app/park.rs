@@ -1,7 +1,7 @@
 //! What is done when the engine is gone: cancel what carries our tag, over REST, and read back.
 //!
 //! For: a panicked engine or a broken invariant. Left out: everything that needs the engine.
-//! Always true: only orders that carry our tag are touched; it ends within its deadline and says what may still rest. One empty
+//! Always true: only orders that carry our tag are touched; it ends within its limit and says what may still rest. One empty
 //! list proves nothing: a create may still be under way, and the list may lag. The one that counts was asked for after both.
 
 #[cfg(test)]
@@ -9,10 +9,7 @@ mod tests;
 
 use std::time::Duration;
 
-use tokio::{
-    pin,
-    time::{sleep, timeout},
-};
+use tokio::{pin, time::sleep};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -39,41 +36,44 @@ const WATCH: Duration = Duration::from_secs(1);
 pub enum Parked {
     /// No order of ours is open, as read back, and none can come any more.
     Clean,
-    /// The deadline passed before that was certain, or the venue refuses the key.
+    /// The limit ended before that was certain, or the venue refuses the key.
     Unfinished,
 }
 
-/// Cancels every open order whose client id is ours. Nothing may be sent any more; what was may be accepted for another `ttl`.
+/// Cancels every open order whose client id is ours, until `limit` ends. Nothing may be sent any more; what was may be accepted for
+/// another `ttl`.
 ///
 /// # Cancel safety
 ///
 /// Dropped, what was canceled stays canceled and the rest is not; call it again to go on.
-pub async fn park(rest: &Rest, tag: &str, ttl: Duration, deadline: Duration) -> Parked {
-    match timeout(deadline, rounds(rest, tag, ttl + LAG)).await {
-        Ok(Some(())) => {
-            info!("parked: no order of ours is open");
-            Parked::Clean
-        }
-        Ok(None) => {
-            error!("not parked: the venue refuses the key; orders may rest");
-            Parked::Unfinished
-        }
-        Err(_elapsed) => {
+pub async fn park(
+    rest: &Rest,
+    tag: &str,
+    ttl: Duration,
+    limit: impl Future<Output = ()>,
+) -> Parked {
+    tokio::select! {
+        biased;
+        () = limit => {
             error!("not parked in time: orders may rest");
             Parked::Unfinished
         }
+        parked = rounds(rest, tag, ttl + LAG) => parked,
     }
 }
 
-/// Reads and cancels until nothing is left. For as long as the `doubt` lasts, more may appear. Nothing where nothing can be read: going
-/// on would lock the key.
-async fn rounds(rest: &Rest, tag: &str, doubt: Duration) -> Option<()> {
+/// Reads and cancels until nothing is left. For as long as the `doubt` lasts, more may appear. Where the key is refused it goes on no
+/// longer: that would lock it.
+async fn rounds(rest: &Rest, tag: &str, doubt: Duration) -> Parked {
     let over = sleep(doubt);
     pin!(over);
     let mut certain = false;
     loop {
         let pause = match ours(rest, tag).await {
-            Ok(open) if open.is_empty() && certain => return Some(()),
+            Ok(open) if open.is_empty() && certain => {
+                info!("parked: no order of ours is open");
+                return Parked::Clean;
+            }
             Ok(open) if open.is_empty() => WATCH,
             Ok(open) => {
                 for order in open {
@@ -84,7 +84,8 @@ async fn rounds(rest: &Rest, tag: &str, doubt: Duration) -> Option<()> {
             Err(error) => {
                 warn!(%error, "open orders cannot be read");
                 if matches!(error.class(), Some(Class::Denied(_))) {
-                    return None;
+                    error!("not parked: the venue refuses the key; orders may rest");
+                    return Parked::Unfinished;
                 }
                 PAUSE
             }

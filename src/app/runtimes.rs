@@ -6,6 +6,7 @@
 use std::{io, time::Duration};
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_util::sync::CancellationToken;
 
 /// Time that the side runtimes get to end what still runs.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -62,12 +63,17 @@ impl Runtimes {
         }
     }
 
-    /// Runs a future on the money thread to its end, then ends the side runtimes.
-    pub fn run<T>(self, future: impl Future<Output = T>) -> T {
+    /// Runs a future on the money thread to its end, then ends the side runtimes. Whoever leaves at once waits for none of them.
+    pub fn run<T>(self, abandon: &CancellationToken, future: impl Future<Output = T>) -> T {
         let result = self.money.block_on(future);
-        self.simulator.shutdown_timeout(PATIENCE);
-        self.disk.shutdown_timeout(PATIENCE);
-        self.http.shutdown_timeout(PATIENCE);
+        for side in [self.simulator, self.disk, self.http] {
+            let patience = if abandon.is_cancelled() {
+                Duration::ZERO
+            } else {
+                PATIENCE
+            };
+            side.shutdown_timeout(patience);
+        }
         result
     }
 }

@@ -1,12 +1,21 @@
 //! Signals of the operating system: the first asks for an orderly stop, the second shortens it, the third ends it.
 //!
+//! For: hearing them, and how long each step of a stop may still take. Left out: the steps; those are the daemon's.
 //! Always true: a hangup asks and never insists. Shell and kernel each send one when a terminal closes, and nobody meant to hurry.
 
-use std::{fs, future::pending, io};
+use std::{fs, future::pending, io, time::Duration};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+/// What a step of the stop may still take once somebody has insisted.
+const HURRY: Duration = Duration::from_secs(1);
+/// What it may still take once somebody wants to leave at once: time to hear of it, and for whoever hangs none to speak of.
+const LEAVE: Duration = Duration::from_millis(100);
 
 /// SIGTERM, SIGINT and SIGHUP, from the moment of construction.
 #[derive(Debug)]
@@ -26,6 +35,47 @@ pub struct Stops {
     pub hurry: CancellationToken,
     /// Leave at once.
     pub abandon: CancellationToken,
+}
+
+impl Stops {
+    /// Ends when a step of the stop has taken long enough: its budget is up, or a second has passed since the second signal, or a tenth
+    /// since the third. Where the signal came before the step, that time begins with the step.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing; the next one begins its budget anew.
+    pub async fn limit(&self, budget: Duration) {
+        let left = async {
+            self.abandon.cancelled().await;
+            sleep(LEAVE).await;
+        };
+        tokio::select! {
+            biased;
+            () = left => {}
+            () = self.last_words(budget) => {}
+        }
+    }
+
+    /// The same for the step that tells which orders may rest: it has its second even after the third signal.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`limit`](Self::limit).
+    pub async fn last_words(&self, budget: Duration) {
+        let insisted = async {
+            tokio::select! {
+                biased;
+                () = self.hurry.cancelled() => {}
+                () = self.abandon.cancelled() => {}
+            }
+            sleep(HURRY).await;
+        };
+        tokio::select! {
+            biased;
+            () = insisted => {}
+            () = sleep(budget) => {}
+        }
+    }
 }
 
 impl Signals {
@@ -117,7 +167,31 @@ fn has_ignored(status: &str, signal: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
+
+    /// How long a step takes whose budget is ten seconds, and the one that tells, after these signals.
+    #[expect(clippy::disallowed_methods, reason = "paused time")]
+    async fn taken(stops: &Stops) -> [Duration; 2] {
+        let budget = Duration::from_secs(10);
+        let begin = Instant::now();
+        stops.limit(budget).await;
+        let limit = begin.elapsed();
+        stops.last_words(budget).await;
+        [limit, begin.elapsed() - limit]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_signal_leaves_a_step_less_time_and_the_one_that_tells_a_second() {
+        let (stops, second) = (Stops::default(), Duration::from_secs(1));
+        stops.stop.cancel();
+        assert_eq!(taken(&stops).await, [10 * second; 2]);
+        stops.hurry.cancel();
+        assert_eq!(taken(&stops).await, [second; 2]);
+        stops.abandon.cancel();
+        assert_eq!(taken(&stops).await, [second / 10, second]);
+    }
 
     #[test]
     fn an_ignored_signal_is_found_in_the_mask() {

@@ -43,9 +43,10 @@ pub(super) struct Outcome {
 pub(super) fn launch(launch: Launch) -> std::io::Result<Outcome> {
     no_core_dump();
     let runtimes = Runtimes::new()?;
-    let handles = runtimes.handles();
-    runtimes.run(async move {
-        let (clock, stops) = (clock::system(), Stops::default());
+    let (handles, stops) = (runtimes.handles(), Stops::default());
+    let abandon = stops.abandon.clone();
+    runtimes.run(&abandon, async move {
+        let clock = clock::system();
         let signals = Signals::new()?;
         let hearing = stops.clone();
         let starting = Daemon::start(

@@ -6,3 +6,4 @@ mod life;
 mod observed;
 mod outages;
 mod rig;
+mod stops;

@@ -86,7 +86,7 @@ async fn parked(appears: Option<Duration>, budget: Duration) -> (Parked, u32) {
         from: appears.map(|after| clock.now().after(after)),
         cancels: Arc::clone(&cancels),
     };
-    let parked = park(&rest(venue, clock), "td", TTL, budget).await;
+    let parked = park(&rest(venue, clock), "td", TTL, sleep(budget)).await;
     (parked, cancels.load(Ordering::Relaxed))
 }
 
@@ -127,7 +127,7 @@ async fn a_refused_key_is_not_tried_until_it_is_locked() {
     for text in ["EAPI:Invalid key", "EGeneral:Temporary lockout"] {
         let asked = Arc::default();
         let rest = rest(Refusing(text, Arc::clone(&asked)), paused());
-        let parked = park(&rest, "td", TTL, Duration::from_secs(10)).await;
+        let parked = park(&rest, "td", TTL, sleep(Duration::from_secs(10))).await;
         assert_eq!(parked, Parked::Unfinished);
         assert_eq!(asked.load(Ordering::Relaxed), 1, "{text}");
     }

@@ -13,12 +13,16 @@ const ABORT_GRACE: Duration = Duration::from_millis(100);
 impl Supervisor {
     /// Tells the tasks of one phase to stop, and waits for them. Others are supervised meanwhile.
     ///
-    /// Tasks that have not ended after `budget` are aborted and named. A restart that was due is not made.
+    /// Tasks that have not ended when `limit` has are aborted and named. A restart that was due is not made.
     ///
     /// # Cancel safety
     ///
     /// Dropped, the phase stays told to stop; call it again to wait for it.
-    pub async fn stop_phase(&mut self, phase: Phase, budget: Duration) -> Vec<Straggler> {
+    pub async fn stop_phase(
+        &mut self,
+        phase: Phase,
+        limit: impl Future<Output = ()>,
+    ) -> Vec<Straggler> {
         self.phases.entry(phase).or_default().cancel();
         for child in &mut self.children {
             if child.spec.phase == phase && child.state == State::Waiting {
@@ -26,14 +30,14 @@ impl Supervisor {
             }
         }
         self.publish();
-        if self.wait_for(phase, budget).await {
+        if self.wait_for(phase, limit).await {
             return Vec::new();
         }
         let late: Vec<usize> = self.running_in(phase).collect();
         for index in &late {
             self.abort(*index);
         }
-        self.wait_for(phase, ABORT_GRACE).await;
+        self.wait_for(phase, sleep(ABORT_GRACE)).await;
         late.into_iter()
             .filter_map(|index| self.straggler(index))
             .collect()
@@ -48,14 +52,13 @@ impl Supervisor {
         let phases: Vec<Phase> = self.phases.keys().rev().copied().collect();
         let mut stragglers = Vec::new();
         for phase in phases {
-            stragglers.extend(self.stop_phase(phase, budget(phase)).await);
+            stragglers.extend(self.stop_phase(phase, sleep(budget(phase))).await);
         }
         stragglers
     }
 
-    /// Whether every task of the phase ended within the budget.
-    async fn wait_for(&mut self, phase: Phase, budget: Duration) -> bool {
-        let limit = sleep(budget);
+    /// Whether every task of the phase ended before the limit.
+    async fn wait_for(&mut self, phase: Phase, limit: impl Future<Output = ()>) -> bool {
         tokio::pin!(limit);
         while self.running_in(phase).next().is_some() {
             tokio::select! {

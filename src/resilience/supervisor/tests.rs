@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::sleep;
+
 use super::*;
 use crate::{
     io::{clock::ManualClock, rng},
@@ -166,7 +168,7 @@ async fn restarts_wait_longer_each_time() {
     let (mut supervisor, _root, _hands) = supervisor();
     let started = Arc::new(Mutex::new(Vec::new()));
     let starts = Arc::clone(&started);
-    let zero = tokio::time::sleep(Duration::ZERO).deadline();
+    let zero = sleep(Duration::ZERO).deadline();
     let waiting = TaskSpec {
         backoff: backoff::Settings {
             base: SECOND,
@@ -176,7 +178,7 @@ async fn restarts_wait_longer_each_time() {
         ..spec("socket", Policy::Permanent)
     };
     supervisor.spawn(waiting, move |_token| {
-        let now = tokio::time::sleep(Duration::ZERO).deadline();
+        let now = sleep(Duration::ZERO).deadline();
         starts.lock().unwrap().push((now - zero).as_secs());
         std::future::ready(Ok(()))
     });
@@ -212,7 +214,7 @@ async fn run_is_done_when_the_last_fatal_task_ended_well() {
     supervisor.spawn(spec("socket", Policy::Permanent), patient);
     supervisor.spawn_once(spec("driver", Policy::Fatal), |_token| async { Ok(()) });
     supervisor.spawn_once(spec("journal", Policy::Fatal), |_token| async {
-        tokio::time::sleep(SECOND).await;
+        sleep(SECOND).await;
         Ok(())
     });
     assert!(matches!(supervisor.run().await, Ended::Done));
@@ -236,7 +238,7 @@ async fn canceling_the_root_ends_the_run_and_stops_no_task() {
     supervisor.spawn(spec("socket", Policy::Permanent), patient);
     root.cancel();
     assert!(matches!(supervisor.run().await, Ended::Canceled));
-    tokio::time::sleep(SECOND).await;
+    sleep(SECOND).await;
     assert_eq!(state_of(&supervisor, "socket"), (State::Running, 0));
     assert!(!supervisor.phases[&ONLY].is_cancelled());
 }
@@ -251,7 +253,7 @@ async fn phases_stop_in_the_reverse_of_their_order() {
         supervisor.spawn_once(spec, move |token| async move {
             token.cancelled().await;
             // Lower phases take longer, so order comes from the supervisor alone.
-            tokio::time::sleep(SECOND * u32::from(phase)).await;
+            sleep(SECOND * u32::from(phase)).await;
             ends.lock().unwrap().push(name);
             Ok(())
         });
@@ -273,7 +275,7 @@ async fn lower_phases_are_still_restarted_while_a_higher_one_stops() {
             let fails = std::mem::take(&mut first);
             async move {
                 if fails {
-                    tokio::time::sleep(SECOND).await;
+                    sleep(SECOND).await;
                     return down();
                 }
                 patient(token).await
@@ -284,13 +286,16 @@ async fn lower_phases_are_still_restarted_while_a_higher_one_stops() {
         TaskSpec::new("driver", Policy::Fatal, Phase(1)),
         |token| async move {
             token.cancelled().await;
-            tokio::time::sleep(5 * SECOND).await;
+            sleep(5 * SECOND).await;
             Ok(())
         },
     );
-    assert_eq!(supervisor.stop_phase(Phase(1), 10 * SECOND).await, []);
+    assert_eq!(
+        supervisor.stop_phase(Phase(1), sleep(10 * SECOND)).await,
+        []
+    );
     assert_eq!(state_of(&supervisor, "socket"), (State::Running, 1));
-    assert_eq!(supervisor.stop_phase(Phase(0), SECOND).await, []);
+    assert_eq!(supervisor.stop_phase(Phase(0), sleep(SECOND)).await, []);
     assert_eq!(state_of(&supervisor, "socket"), (State::Ended, 1));
 }
 
@@ -311,7 +316,7 @@ async fn straggler_is_aborted_after_its_budget_and_named() {
         pending().await
     });
     supervisor.spawn(spec("obedient", Policy::Permanent), patient);
-    let stragglers = supervisor.stop_phase(ONLY, SECOND).await;
+    let stragglers = supervisor.stop_phase(ONLY, sleep(SECOND)).await;
     let deaf = Straggler {
         task: "deaf",
         phase: ONLY,
@@ -400,7 +405,7 @@ async fn task_that_fails_while_stopping_is_not_restarted() {
         token.cancelled().await;
         down()
     });
-    assert_eq!(supervisor.stop_phase(ONLY, SECOND).await, []);
+    assert_eq!(supervisor.stop_phase(ONLY, sleep(SECOND)).await, []);
     assert_eq!(state_of(&supervisor, "socket"), (State::Failed, 0));
     assert!(supervisor.failures().is_empty());
 }
@@ -423,7 +428,7 @@ async fn restart_that_is_due_is_not_made_after_its_phase_stopped() {
         ended = supervisor.run() => panic!("{ended:?}"),
         seen = watch.wait_for(|tasks| tasks[0].state == State::Waiting) => assert!(seen.is_ok()),
     }
-    assert_eq!(supervisor.stop_phase(ONLY, SECOND).await, []);
+    assert_eq!(supervisor.stop_phase(ONLY, sleep(SECOND)).await, []);
     let later = tokio::time::timeout(60 * SECOND, supervisor.run()).await;
     assert!(matches!(later, Ok(Ended::Done)));
     assert_eq!(runs.load(Ordering::Relaxed), 1);

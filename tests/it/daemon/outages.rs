@@ -11,7 +11,7 @@ use tradingd::{
 
 use super::{
     faults::{assert_sound, settled, trades},
-    rig::{Rig, Wires, busy, config, still},
+    rig::{Rig, Wires, busy, config, mute, still},
 };
 use crate::support::proxy::Faults;
 
@@ -27,7 +27,7 @@ fn impatient() -> Config {
     config
 }
 
-fn is_down(picture: &Picture) -> bool {
+pub(super) fn is_down(picture: &Picture) -> bool {
     (picture.feed, picture.account) == (Link::Down, Link::Down)
 }
 
@@ -35,10 +35,7 @@ fn is_down(picture: &Picture) -> bool {
 async fn a_venue_that_swallows_orders_then_refuses_sockets_finds_us_trading_when_it_is_back() {
     let (rig, wires) = Rig::start_through(busy(), impatient(), Faults::default()).await;
     rig.until("trading", trades).await;
-    wires.private.set(Faults {
-        black_hole: true,
-        ..Faults::default()
-    });
+    wires.private.set(mute());
     rig.until("order entry shut", |picture| {
         picture.order_entry == OrderEntry::Shut
     })
@@ -129,15 +126,11 @@ async fn stopped_when(wished: Faults, upset: impl AsyncFnOnce(&Rig, &Wires)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_is_clean_before_the_sockets_are_up_and_after_they_are_gone() {
-    let mute = Faults {
-        black_hole: true,
-        ..Faults::default()
-    };
     let refusing = Faults {
         refuse: true,
         ..Faults::default()
     };
-    Box::pin(stopped_when(mute.clone(), async |_, wires| {
+    Box::pin(stopped_when(mute(), async |_, wires| {
         let dialed = async {
             while wires.sockets().map(|wire| wire.accepted().min(1)) != [1, 1] {
                 tokio::task::yield_now().await;
@@ -160,7 +153,7 @@ async fn a_stop_is_clean_before_the_sockets_are_up_and_after_they_are_gone() {
     .await;
     Box::pin(stopped_when(Faults::default(), async |rig, wires| {
         rig.until("every quote rests", settled).await;
-        wires.private.set(mute);
+        wires.private.set(mute());
     }))
     .await;
 }
@@ -205,10 +198,7 @@ async fn a_task_that_does_not_end_in_time_is_aborted_and_counted() {
     rig.until("every quote rests", settled).await;
     wires.refuse_sockets();
     rig.until("both sockets down", is_down).await;
-    wires.rest.set(Faults {
-        black_hole: true,
-        ..Faults::default()
-    });
+    wires.rest.set(mute());
     let report = rig.stop().await;
     assert!(matches!(report.verdict, Verdict::Late(_)), "{report:?}");
     assert_eq!(rig.joins.missed(Place::Join), 1);

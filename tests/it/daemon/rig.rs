@@ -114,12 +114,16 @@ pub(super) async fn starting(listen: SocketAddr, stops: Stops) -> Result<Daemon,
     let keys = Keys::new("key", "c2VjcmV0");
     (config.venue.api_key, config.venue.api_secret) = keys.references();
     config.network.start = Duration::from_secs(600);
-    let handles = Handles {
+    Daemon::start(&config, None, clock::system(), &here(), stops, None).await
+}
+
+/// All on the test's own runtime.
+pub(super) fn here() -> Handles {
+    Handles {
         disk: Handle::current(),
         simulator: Handle::current(),
         http: Handle::current(),
-    };
-    Daemon::start(&config, None, clock::system(), &handles, stops, None).await
+    }
 }
 
 impl Rig {
@@ -134,7 +138,14 @@ impl Rig {
     ) -> Self {
         let sim = simulator(&settings).await;
         let addresses = sim.addresses();
-        Box::pin(Self::launch(sim, addresses, config, strategies)).await
+        Box::pin(Self::launch(sim, addresses, config, strategies, here())).await
+    }
+
+    /// With threads of its own for what is not the driver's.
+    pub(super) async fn start_on(settings: Settings, config: Config, handles: Handles) -> Self {
+        let sim = simulator(&settings).await;
+        let addresses = sim.addresses();
+        Box::pin(Self::launch(sim, addresses, config, None, handles)).await
     }
 
     /// With a wire that can go bad before each listener. The sockets' wires are this way before anything passes.
@@ -156,7 +167,7 @@ impl Rig {
         for wire in wires.sockets() {
             wire.set(sockets.clone());
         }
-        let launching = Box::pin(Self::launch(sim, addresses, config, None));
+        let launching = Box::pin(Self::launch(sim, addresses, config, None, here()));
         (launching.await, wires)
     }
 
@@ -165,6 +176,7 @@ impl Rig {
         addresses: Addresses,
         mut config: Config,
         strategies: Option<Vec<Box<dyn strategy::Strategy>>>,
+        handles: Handles,
     ) -> Self {
         let clock = clock::system();
         let state = tempfile::tempdir().unwrap();
@@ -176,11 +188,6 @@ impl Rig {
         (config.venue.api_key, config.venue.api_secret) = keys.references();
         config.state.dir = Some(state.path().to_owned());
         let opening = balances(&sim);
-        let handles = Handles {
-            disk: Handle::current(),
-            simulator: Handle::current(),
-            http: Handle::current(),
-        };
         let stops = Stops::default();
         let starting = Daemon::start(&config, strategies, clock, &handles, stops.clone(), None);
         let daemon = within(starting).await.unwrap();
@@ -216,6 +223,11 @@ impl Rig {
         };
         let found = tokio::time::timeout(Duration::from_secs(60), looking).await;
         found.unwrap_or_else(|_elapsed| panic!("never: {what}"))
+    }
+
+    /// Waits until the driver has ended.
+    pub(super) async fn until_gone(&self) {
+        within(async { while self.looks.picture().await.is_some() {} }).await;
     }
 
     pub(super) async fn picture(&self) -> Picture {
@@ -444,6 +456,14 @@ async fn simulator(settings: &Settings) -> Simulator {
     started.await.unwrap()
 }
 
+/// What is sent goes nowhere.
+pub(super) fn mute() -> Faults {
+    Faults {
+        black_hole: true,
+        ..Faults::default()
+    }
+}
+
 /// What stands between daemon and venue.
 pub(super) struct Wires {
     pub(super) rest: Proxy,
@@ -459,10 +479,7 @@ impl Wires {
     /// The venue is there and never answers again.
     pub(super) fn swallow(&self) {
         for wire in [&self.rest, &self.public, &self.private] {
-            wire.set(Faults {
-                black_hole: true,
-                ..Faults::default()
-            });
+            wire.set(mute());
         }
     }
 

@@ -1,0 +1,184 @@
+//! Stops in which something never ends: whoever insists is heard in every phase, and what hangs is left behind and counted.
+
+use std::{
+    sync::mpsc::{SyncSender, sync_channel},
+    time::Duration,
+};
+
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::oneshot,
+};
+use tokio_util::sync::CancellationToken;
+use tradingd::{
+    app::{Handles, Stops, Verdict},
+    config::Config,
+    resilience::Place,
+    sim::{
+        faults::{Fault, RestFault, SocketFault},
+        server::Role,
+    },
+};
+
+use super::{
+    faults::settled,
+    outages::is_down,
+    rig::{Rig, config, here, mute, still},
+};
+use crate::support::{proxy::Faults, within};
+
+/// Longer than anybody waits for a test.
+const ENDLESS: Duration = Duration::from_secs(600);
+
+/// Budgets that only somebody who insists cuts short.
+fn endless() -> Config {
+    let mut config = config();
+    config.shutdown.park = ENDLESS;
+    config.shutdown.drain = ENDLESS;
+    config.deadlines.join = ENDLESS;
+    config
+}
+
+/// The second signal, and the third without it: a second after the second one the wait would end by itself.
+fn insisting(stops: &Stops) -> [CancellationToken; 2] {
+    [stops.hurry.clone(), stops.abandon.clone()]
+}
+
+/// A thread that can be made to hang.
+struct Thread {
+    runtime: Runtime,
+    held: Option<SyncSender<()>>,
+}
+
+impl Thread {
+    fn new() -> Self {
+        Self {
+            runtime: Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap(),
+            held: None,
+        }
+    }
+
+    fn handle(&self) -> Handle {
+        self.runtime.handle().clone()
+    }
+
+    /// From now on nothing goes on there.
+    async fn hang(&mut self) {
+        let (hold, held) = sync_channel(0);
+        let (hung, hangs) = oneshot::channel();
+        self.runtime.spawn(async move {
+            hung.send(()).unwrap();
+            // Until the other end is dropped.
+            held.recv().unwrap_err();
+        });
+        within(hangs).await.unwrap();
+        self.held = Some(hold);
+    }
+
+    fn release(self) {
+        drop(self.held);
+        self.runtime.shutdown_background();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parking_over_a_mute_venue_ends_with_the_next_signal() {
+    for nth in [0, 1] {
+        let mut rig = Rig::start(still(), endless()).await;
+        rig.until("every quote rests", settled).await;
+        let faults = rig.sim.faults();
+        faults.arm_rest("OpenOrders", RestFault::Silence, u32::MAX);
+        let refused = RestFault::Error("EAPI:Invalid key".to_owned());
+        faults.arm_rest("GetWebSocketsToken", refused, 1);
+        faults.arm(Fault::Socket(Role::Private, SocketFault::Drop), 1);
+        rig.until_gone().await;
+        insisting(&rig.stops)[nth].cancel();
+        let report = rig.ended().await;
+        let Verdict::KeyRefused(reason) = report.verdict else {
+            panic!("{:?}", report.verdict)
+        };
+        assert!(reason.contains("orders may rest"), "{reason}");
+        assert!(report.summary.is_some(), "the driver ended in order");
+        assert_eq!(rig.open_orders(), 4);
+        rig.shutdown().await;
+    }
+}
+
+/// What the private socket left behind is out over REST, and nobody answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_does_not_end_is_waited_for_until_the_next_signal() {
+    for nth in [0, 1] {
+        let mut config = endless();
+        (config.shutdown.settle, config.shutdown.park) = (Duration::ZERO, Duration::ZERO);
+        (config.deadlines.close, config.deadlines.request) = (ENDLESS, ENDLESS);
+        let (mut rig, wires) = Rig::start_through(still(), config, Faults::default()).await;
+        rig.until("every quote rests", settled).await;
+        wires.refuse_sockets();
+        rig.until("both sockets down", is_down).await;
+        wires.rest.set(mute());
+        rig.stops.stop.cancel();
+        insisting(&rig.stops)[nth].cancel();
+        let report = rig.ended().await;
+        let Verdict::Late(orders) = report.verdict else {
+            panic!("{:?}", report.verdict)
+        };
+        assert_eq!(orders.len(), 4);
+        assert_eq!(rig.joins.missed(Place::Join), 1);
+        wires.shutdown().await;
+        rig.shutdown().await;
+    }
+}
+
+/// The journal's disk, or whoever looks, hangs as the run ends: orders are canceled, and nobody waits longer than he must.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thread_that_hangs_is_waited_for_until_the_next_signal() {
+    for (nth, of) in [(0, "disk"), (1, "disk"), (0, "http"), (1, "http")] {
+        let mut thread = Thread::new();
+        let mut handles = here();
+        match of {
+            "disk" => handles.disk = thread.handle(),
+            _ => handles.http = thread.handle(),
+        }
+        let mut rig = Rig::start_on(still(), endless(), handles).await;
+        rig.until("every quote rests", settled).await;
+        thread.hang().await;
+        rig.stops.stop.cancel();
+        rig.until_gone().await;
+        insisting(&rig.stops)[nth].cancel();
+        assert_eq!(rig.ended().await.verdict, Verdict::Clean, "{of}");
+        assert_eq!(
+            (rig.joins.missed(Place::Join), rig.open_orders()),
+            (1, 0),
+            "{of}"
+        );
+        thread.release();
+        rig.shutdown().await;
+    }
+}
+
+/// Nobody can see any more how the run is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_that_fails_again_and_again_ends_the_run_in_order() {
+    let thread = Thread::new();
+    let handles = Handles {
+        http: thread.handle(),
+        ..here()
+    };
+    let mut rig = Rig::start_on(still(), config(), handles).await;
+    rig.until("every quote rests", settled).await;
+    // Nothing runs there any more, whatever is begun.
+    thread.release();
+    let Verdict::Failed(reason) = rig.ended().await.verdict else {
+        panic!("it cannot go on")
+    };
+    assert_eq!(
+        reason,
+        "task `http` failed (more than 5 restarts in 60s): aborted"
+    );
+    assert_eq!(rig.open_orders(), 0);
+    rig.shutdown().await;
+}
