@@ -86,7 +86,7 @@ pub struct RestBreakers {
     pub public: CircuitBreaker,
     /// Private calls that are no cancels.
     pub private: CircuitBreaker,
-    /// Cancels: counted, never stopped.
+    /// Cancels, over REST and over the socket, and the reads that go with them: counted, never stopped.
     pub cancels: CircuitBreaker,
 }
 
@@ -100,7 +100,7 @@ impl RestBreakers {
         Self {
             public: breaker("rest_public", settings.public.clone(), clock, rng),
             private: breaker("rest_private", settings.private.clone(), clock, rng),
-            cancels: breaker("rest_cancels", counted, clock, rng),
+            cancels: breaker("cancels", counted, clock, rng),
         }
     }
 }

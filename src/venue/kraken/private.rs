@@ -108,7 +108,8 @@ impl PrivateSocket {
             counters: Arc::clone(&counters),
             redial: Redial::new("private", wiring, rng),
         };
-        let gate = Gate::new(order_entry.clone(), settings.deadlines.answer);
+        let cancels = rest.breakers().cancels.clone();
+        let gate = Gate::new(order_entry.clone(), cancels, settings.deadlines.answer);
         let writer = Writer::new(Parts {
             cancels: queues.cancels,
             entries: queues.entries,

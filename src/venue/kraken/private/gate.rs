@@ -17,7 +17,7 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 /// Pause after a probe that said nothing.
 const VOID_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a written order or amend holds until its end. Dropped, it counts as nothing.
+/// What a written order, amend or cancel holds until its end. Dropped, it counts as nothing.
 #[derive(Debug)]
 pub(super) struct Permit(Leave);
 
@@ -25,6 +25,8 @@ pub(super) struct Permit(Leave);
 #[derive(Debug)]
 pub(super) struct Gate {
     breaker: CircuitBreaker,
+    /// Counts cancels, and stops none.
+    cancels: CircuitBreaker,
     probe: Option<Probe>,
     /// Probes so far.
     probes: u64,
@@ -47,9 +49,14 @@ struct Probe {
 
 impl Gate {
     /// A probe whose ping is not answered within `patience` has failed.
-    pub(super) const fn new(breaker: CircuitBreaker, patience: Duration) -> Self {
+    pub(super) const fn new(
+        breaker: CircuitBreaker,
+        cancels: CircuitBreaker,
+        patience: Duration,
+    ) -> Self {
         Self {
             breaker,
+            cancels,
             probe: None,
             probes: 0,
             patience,
@@ -73,8 +80,13 @@ impl Gate {
         }
     }
 
-    /// Tells the breaker how the venue answered. A refusal shows that it works; being too fast says nothing about it.
-    pub(super) fn record(&self, permit: Permit, answer: Answer) {
+    /// What counts a cancel. It leaves in any case.
+    pub(super) fn pass(&self) -> Option<Permit> {
+        self.cancels.admit().ok().map(Permit)
+    }
+
+    /// Tells its breaker how the venue answered. A refusal shows that it works; being too fast says nothing about it.
+    pub(super) fn record(permit: Permit, answer: Answer) {
         permit.0.record(match answer {
             Answer::Accepted { .. } => Outcome::Success,
             Answer::Rejected(rejection) if rejection.reason == RejectReason::RateLimited => {
@@ -204,9 +216,9 @@ mod tests {
         let open_for = settings.open_for;
         let rng = Rng::seed_from_u64(1);
         let breaker = CircuitBreaker::new("order_entry", settings, clock.clone(), rng);
-        let gate = Gate::new(breaker, Duration::from_secs(5));
+        let gate = Gate::new(breaker.clone(), breaker, Duration::from_secs(5));
         let permit = gate.admit().unwrap();
-        gate.record(permit, Answer::Unanswered);
+        Gate::record(permit, Answer::Unanswered);
         hand.advance(open_for * 2);
         (gate, clock.now())
     }

@@ -13,7 +13,11 @@ use super::*;
 use crate::{
     engine::event::{Answer, Link, OrderEntry, RejectReason, ReportKind, Unsent},
     io::rng,
-    resilience::{backoff, budget, deadline},
+    resilience::{
+        backoff, budget,
+        circuit_breaker::{CircuitBreaker, State},
+        deadline,
+    },
     venue::kraken::{
         settings::Settings,
         testing::{Api, Peer, Server, amend, cancel, clock, connector, instrument, submit, within},
@@ -28,6 +32,8 @@ struct Edge {
     api: Api,
     clock: Clock,
     counters: Arc<SocketCounters>,
+    /// What counts cancels.
+    counting: CircuitBreaker,
     stop: CancellationToken,
     tasks: JoinSet<Result<(), KeyRefused>>,
 }
@@ -71,6 +77,7 @@ impl Edge {
         let (account, events) = mpsc::channel(room);
         let (clock, stop) = (clock(), CancellationToken::new());
         let rest = api.rest(&settings, &clock);
+        let counting = rest.breakers().cancels.clone();
         let wiring = Wiring {
             connector: connector(),
             clock: clock.clone(),
@@ -95,6 +102,7 @@ impl Edge {
             api,
             clock,
             counters,
+            counting,
             stop,
             tasks,
         }
@@ -644,6 +652,45 @@ async fn silence_shuts_order_entry_and_only_harmless_probes_open_it() {
         methods.push(method);
     }
     assert_eq!(methods, ["add_order", "add_order", "cancel_order"]);
+}
+
+#[tokio::test]
+async fn cancels_over_the_socket_are_counted_and_pass_whatever_order_entry_says() {
+    let server = every(|request| match request["params"]["cl_ord_id"][0].as_str() {
+        Some("known") => Some(accepted(request)),
+        Some("gone") => Some(refused(request, "EOrder:Unknown order")),
+        _ => None,
+    })
+    .await;
+    let mut edge = Edge::start(&server, tokens(), 64);
+    edge.up().await;
+    for (id, name) in [
+        (1, "known"),
+        (2, "gone"),
+        (3, "mute"),
+        (4, "mute"),
+        (5, "mute"),
+    ] {
+        edge.cancel(id, name).await;
+        edge.outcome().await;
+    }
+    let counted = edge.counting.snapshot();
+    assert_eq!(
+        (counted.name, counted.state),
+        ("cancels", State::MetricsOnly)
+    );
+    let totals = counted.totals;
+    let ended = (totals.succeeded, totals.failed, totals.ignored);
+    assert_eq!((totals.admitted, ended), (5, (2, 3, 0)));
+    // They say nothing about orders, and the next cancel leaves as well.
+    edge.cancel(6, "known").await;
+    assert_eq!(edge.outcome().await, (6, ACCEPTED));
+    assert!(
+        edge.stop()
+            .await
+            .iter()
+            .all(|event| !matches!(event, Event::OrderEntry(_)))
+    );
 }
 
 #[tokio::test]

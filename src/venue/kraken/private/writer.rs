@@ -307,7 +307,8 @@ impl Writer {
                 continue;
             };
             let frame = frames::cancel(&cancel, token);
-            self.desk.sending(cancel.id, None, self.clock.now());
+            self.desk
+                .sending(cancel.id, self.gate.pass(), self.clock.now());
             self.write(line, frame).await?;
         }
         Ok(())
@@ -396,7 +397,7 @@ impl Writer {
                 match self.desk.answered(CommandId(id), answer) {
                     Some(permit) => {
                         if let Some(permit) = permit {
-                            self.gate.record(permit, answer);
+                            Gate::record(permit, answer);
                         }
                     }
                     None => self.counters.late_answers.add(1),
@@ -429,7 +430,7 @@ impl Writer {
     fn give_up_late(&mut self) {
         let before = self.desk.in_flight();
         for permit in self.desk.expire(self.clock.now()) {
-            self.gate.record(permit, Answer::Unanswered);
+            Gate::record(permit, Answer::Unanswered);
         }
         let given_up = before - self.desk.in_flight();
         if given_up > 0 {
