@@ -8,10 +8,11 @@ use std::{
 use tokio::{
     runtime::{Builder, Handle, Runtime},
     sync::oneshot,
+    task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 use tradingd::{
-    app::{Handles, Stops, Verdict},
+    app::{Daemon, Handles, Stops, Verdict, clock},
     config::Config,
     resilience::Place,
     sim::{
@@ -157,6 +158,47 @@ async fn a_thread_that_hangs_is_waited_for_until_the_next_signal() {
         );
         thread.release();
         rig.shutdown().await;
+    }
+}
+
+/// The venue is ours, and its thread hangs: nothing is answered, and at the end it is left behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_embedded_venue_that_hangs_is_left_and_what_may_rest_is_named() {
+    for nth in [0, 1] {
+        let mut thread = Thread::new();
+        let handles = Handles {
+            simulator: thread.handle(),
+            ..here()
+        };
+        let state = tempfile::tempdir().unwrap();
+        let mut config = endless();
+        config.state.dir = Some(state.path().to_owned());
+        config.sim = still();
+        let stops = Stops::default();
+        let starting = Daemon::start(
+            &config,
+            None,
+            clock::system(),
+            &handles,
+            stops.clone(),
+            None,
+        );
+        let daemon = within(starting).await.unwrap();
+        let (looks, joins) = (daemon.looks(), daemon.joins());
+        let mut running = JoinSet::new();
+        running.spawn(daemon.run());
+        let quoting = async { while !looks.picture().await.is_some_and(|seen| settled(&seen)) {} };
+        within(quoting).await;
+        thread.hang().await;
+        stops.stop.cancel();
+        insisting(&stops)[nth].cancel();
+        let report = within(running.join_next()).await.unwrap().unwrap();
+        let Verdict::Late(orders) = report.verdict else {
+            panic!("{:?}", report.verdict)
+        };
+        assert_eq!(orders.len(), 4);
+        assert!(joins.missed(Place::Join) >= 1, "the simulator at least");
+        thread.release();
     }
 }
 
