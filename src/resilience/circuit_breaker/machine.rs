@@ -98,16 +98,20 @@ impl Machine {
             );
         }
         match self.try_enter(now) {
-            Ok(()) => {
-                self.totals.admitted += 1;
-                Ok(Ticket {
-                    generation: self.generation,
-                })
-            }
+            Ok(()) => Ok(self.ticket()),
             Err(rejected) => {
                 self.totals.rejected += 1;
                 Err(rejected)
             }
+        }
+    }
+
+    /// As [`admit`](Self::admit) in a state that lets every call pass, for which the time makes no difference. None in the others: there
+    /// the time is needed.
+    pub fn admit_untimed(&mut self) -> Option<Ticket> {
+        match self.life {
+            Life::Closed | Life::Disabled | Life::MetricsOnly => Some(self.ticket()),
+            Life::Open { .. } | Life::HalfOpen(_) | Life::ForcedOpen => None,
         }
     }
 
@@ -205,6 +209,13 @@ impl Machine {
             }
         }
         self.latest
+    }
+
+    const fn ticket(&mut self) -> Ticket {
+        self.totals.admitted += 1;
+        Ticket {
+            generation: self.generation,
+        }
     }
 
     fn try_enter(&mut self, now: Timestamp) -> Result<(), Rejected> {

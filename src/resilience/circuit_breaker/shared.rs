@@ -1,8 +1,13 @@
 //! The breaker that tasks share: a lock around the machine, permits that give themselves back, and a stream of transitions.
 //!
-//! Always true: the lock is held for a few instructions and never across an await; the clock is read once an operation.
+//! Always true: the lock is held for a few instructions and never across an await; an operation reads the clock once at most.
+//!
+//! A call is two operations, so where slow calls are watched it is two readings: how long it took is the difference of two instants.
+//! Whoever has just read the clock spares the first ([`CircuitBreaker::admit_at`]). Where no call is slow, a breaker that lets everything
+//! pass spares it too. The second stays: a result counts in the bucket of the instant at which it came, and may open the breaker from
+//! then on.
 
-use std::{fmt, future::Future};
+use std::{fmt, future::Future, time::Duration};
 
 use thiserror::Error;
 use tokio::sync::broadcast;
@@ -30,6 +35,8 @@ pub struct CircuitBreaker(Arc<Shared>);
 struct Shared {
     machine: Mutex<Machine>,
     clock: Clock,
+    /// Whether it matters how long a call takes.
+    times_calls: bool,
     transitions: broadcast::Sender<Transition>,
 }
 
@@ -37,11 +44,13 @@ impl CircuitBreaker {
     /// A breaker in the mode of its settings. The name appears in logs, metrics and transitions.
     #[must_use]
     pub fn new(name: &'static str, settings: Settings, clock: Clock, rng: Rng) -> Self {
+        let times_calls = !settings.slow_call.is_zero();
         let machine = Mutex::new(Machine::new(name, settings, clock.now(), rng));
         let (transitions, _receiver) = broadcast::channel(TRANSITIONS_KEPT);
         Self(Arc::new(Shared {
             machine,
             clock,
+            times_calls,
             transitions,
         }))
     }
@@ -52,13 +61,30 @@ impl CircuitBreaker {
     ///
     /// When it may not; says when asking again can help.
     pub fn admit(&self) -> Result<Permit, Rejected> {
-        let started = self.0.clock.now();
-        let ticket = self.0.with(|machine| machine.admit(started))?;
-        Ok(Permit {
+        if !self.0.times_calls
+            && let Some(ticket) = self.0.with(Machine::admit_untimed)
+        {
+            return Ok(self.permit(ticket, None));
+        }
+        self.admit_at(self.0.clock.now())
+    }
+
+    /// As [`admit`](Self::admit), for whoever has just read the breaker's clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`admit`](Self::admit).
+    pub fn admit_at(&self, now: Timestamp) -> Result<Permit, Rejected> {
+        let ticket = self.0.with(|machine| machine.admit(now))?;
+        Ok(self.permit(ticket, Some(now)))
+    }
+
+    fn permit(&self, ticket: Ticket, started: Option<Timestamp>) -> Permit {
+        Permit {
             shared: Arc::clone(&self.0),
             ticket: Some(ticket),
             started,
-        })
+        }
     }
 
     /// Turns a call away that could not be made now; see [`Machine::turn_away`].
@@ -100,7 +126,12 @@ impl CircuitBreaker {
     /// The breaker as it is now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let now = self.0.clock.now();
+        self.snapshot_at(self.0.clock.now())
+    }
+
+    /// As [`snapshot`](Self::snapshot), for whoever has just read the breaker's clock.
+    #[must_use]
+    pub fn snapshot_at(&self, now: Timestamp) -> Snapshot {
         self.0.with(|machine| machine.snapshot(now))
     }
 
@@ -170,7 +201,8 @@ fn log(transition: &Transition) {
 pub struct Permit {
     shared: Arc<Shared>,
     ticket: Option<Ticket>,
-    started: Timestamp,
+    /// None where it does not matter how long the call takes.
+    started: Option<Timestamp>,
 }
 
 impl Permit {
@@ -178,7 +210,7 @@ impl Permit {
     pub fn record(mut self, outcome: Outcome) {
         if let Some(ticket) = self.ticket.take() {
             let now = self.shared.clock.now();
-            let took = now.since(self.started);
+            let took = self.started.map_or(Duration::ZERO, |at| now.since(at));
             self.shared
                 .with(|machine| machine.record(now, ticket, outcome, took));
         }
@@ -216,7 +248,10 @@ pub enum CallError<E> {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::pending, time::Duration};
+    use std::{
+        future::pending,
+        sync::atomic::{AtomicU32, Ordering::Relaxed},
+    };
 
     use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
@@ -375,6 +410,43 @@ mod tests {
         hands.advance(Settings::default().slow_call);
         permit.record(Outcome::Success);
         assert_eq!(breaker.snapshot().totals.slow, 1);
+    }
+
+    /// How often the clock is read for what `work` does with a breaker that has this limit for slow calls.
+    fn readings(slow_call: Duration, work: impl FnOnce(&CircuitBreaker, Timestamp)) -> u32 {
+        let count = Arc::new(AtomicU32::new(0));
+        let (counted, now) = (Arc::clone(&count), Timestamp::from_secs(1_000));
+        let clock = Clock::new(move || {
+            counted.fetch_add(1, Relaxed);
+            now
+        });
+        let settings = Settings {
+            slow_call,
+            ..Settings::default()
+        };
+        let breaker = CircuitBreaker::new("counted", settings, clock, rng::stream(1, 0));
+        let before = count.load(Relaxed);
+        work(&breaker, now);
+        count.load(Relaxed) - before
+    }
+
+    #[test]
+    fn a_call_reads_the_clock_twice_only_where_its_length_matters_and_nobody_has_the_time() {
+        let watched = Settings::default().slow_call;
+        let call = |breaker: &CircuitBreaker, _| {
+            breaker.admit().unwrap().record(Outcome::Success);
+        };
+        assert_eq!(readings(watched, call), 2, "a length is two instants");
+        assert_eq!(readings(Duration::ZERO, call), 1, "nothing is slow");
+        let informed = |breaker: &CircuitBreaker, now| {
+            breaker.admit_at(now).unwrap().record(Outcome::Success);
+        };
+        assert_eq!(readings(watched, informed), 1, "the caller had the time");
+        let refused = |breaker: &CircuitBreaker, _| {
+            breaker.set_mode(Mode::ForcedOpen);
+            breaker.admit().unwrap_err();
+        };
+        assert_eq!(readings(Duration::ZERO, refused), 2, "one an operation");
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::{
     engine::event::{Answer, OrderEntry, RejectReason},
-    resilience::circuit_breaker::{CircuitBreaker, Outcome, Permit as Leave, State},
+    resilience::circuit_breaker::{CircuitBreaker, Outcome, Permit as Leave, Snapshot, State},
     types::Timestamp,
 };
 
@@ -66,16 +66,13 @@ impl Gate {
     }
 
     fn entry(&self) -> OrderEntry {
-        match self.breaker.snapshot().state {
-            State::Closed | State::Disabled | State::MetricsOnly => OrderEntry::Open,
-            State::Open | State::HalfOpen | State::ForcedOpen => OrderEntry::Shut,
-        }
+        entry(&self.breaker.snapshot())
     }
 
-    /// Leave to write one order or amend.
-    pub(super) fn admit(&self) -> Option<Permit> {
-        match self.entry() {
-            OrderEntry::Open => self.breaker.admit().ok().map(Permit),
+    /// Leave to write one order or amend, at an instant that was just read.
+    pub(super) fn admit(&self, now: Timestamp) -> Option<Permit> {
+        match entry(&self.breaker.snapshot_at(now)) {
+            OrderEntry::Open => self.breaker.admit_at(now).ok().map(Permit),
             OrderEntry::Shut => None,
         }
     }
@@ -129,7 +126,7 @@ impl Gate {
         self.probes += 1;
         let number = self.probes;
         let due = now.after(self.patience);
-        self.probe = self.breaker.admit().ok().map(|leave| Probe {
+        self.probe = self.breaker.admit_at(now).ok().map(|leave| Probe {
             number,
             leave,
             due,
@@ -195,6 +192,13 @@ impl Gate {
     }
 }
 
+const fn entry(breaker: &Snapshot) -> OrderEntry {
+    match breaker.state {
+        State::Closed | State::Disabled | State::MetricsOnly => OrderEntry::Open,
+        State::Open | State::HalfOpen | State::ForcedOpen => OrderEntry::Shut,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
@@ -217,7 +221,7 @@ mod tests {
         let rng = Rng::seed_from_u64(1);
         let breaker = CircuitBreaker::new("order_entry", settings, clock.clone(), rng);
         let gate = Gate::new(breaker.clone(), breaker, Duration::from_secs(5));
-        let permit = gate.admit().unwrap();
+        let permit = gate.admit(clock.now()).unwrap();
         Gate::record(permit, Answer::Unanswered);
         hand.advance(open_for * 2);
         (gate, clock.now())
@@ -270,8 +274,8 @@ mod tests {
     #[test]
     fn nothing_is_admitted_until_a_probe_has_worked() {
         let (mut gate, now) = half_open();
-        assert!(gate.admit().is_none(), "open");
+        assert!(gate.admit(now).is_none(), "open");
         gate.step(now).unwrap();
-        assert!(gate.admit().is_none(), "half open");
+        assert!(gate.admit(now).is_none(), "half open");
     }
 }

@@ -328,10 +328,11 @@ impl Writer {
     /// The next order or amend that may be written now; those that must not be come back unsent.
     fn next_entry(&mut self, line: &Line) -> Option<(Entry, Permit)> {
         line.token.as_ref()?;
-        let venue_now = self.clock.now().shifted_nanos(self.offset.unwrap_or(0));
+        let now = self.clock.now();
+        let venue_now = now.shifted_nanos(self.offset.unwrap_or(0));
         loop {
             let entry = self.desk.next_entry(venue_now)?;
-            match self.gate.admit() {
+            match self.gate.admit(now) {
                 Some(permit) => return Some((entry, permit)),
                 None => {
                     let unsent = Answer::Unsent(Unsent::BreakerOpen);
