@@ -14,6 +14,10 @@ mod model;
 mod settings;
 mod shared;
 mod sync;
+// Loom runs without the subscriber that it listens with.
+#[cfg(not(tradingd_loom))]
+#[cfg(test)]
+mod told;
 #[cfg(all(test, tradingd_loom))]
 mod under_loom;
 mod window;
