@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Machine, Outcome, Settings, State, Ticket};
+use super::{Counts, Machine, Mode, Outcome, Settings, State, Ticket};
 use crate::{io::rng, types::Timestamp};
 
 const NANOS: i64 = 1_000_000;
@@ -22,6 +22,17 @@ enum Step {
         which: usize,
     },
     Look,
+    Switch(Mode),
+}
+
+/// Mostly by its rules, or a case would hardly ever get anywhere.
+fn modes() -> impl Strategy<Value = Mode> {
+    prop_oneof![
+        4 => Just(Mode::Automatic),
+        1 => Just(Mode::ForcedOpen),
+        1 => Just(Mode::Disabled),
+        1 => Just(Mode::MetricsOnly),
+    ]
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -31,19 +42,21 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Outcome::Ignored),
     ];
     let step = prop_oneof![
-        2 => (0_i64..400).prop_map(Step::Wait),
-        1 => (0_i64..20_000).prop_map(Step::Wait),
-        6 => Just(Step::Admit),
-        6 => (any::<usize>(), outcome, prop::bool::weighted(0.2))
+        20 => (0_i64..400).prop_map(Step::Wait),
+        10 => (0_i64..20_000).prop_map(Step::Wait),
+        60 => Just(Step::Admit),
+        60 => (any::<usize>(), outcome, prop::bool::weighted(0.2))
             .prop_map(|(which, outcome, slow)| Step::End { which, outcome, slow }),
-        1 => any::<usize>().prop_map(|which| Step::Drop { which }),
-        1 => Just(Step::Look),
+        10 => any::<usize>().prop_map(|which| Step::Drop { which }),
+        10 => Just(Step::Look),
+        3 => modes().prop_map(Step::Switch),
     ];
     prop::collection::vec(step, 1..300)
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
     (
+        modes(),
         1_u16..6,
         0_u32..6,
         0_u8..=100,
@@ -53,6 +66,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
         .prop_map(
             |(
+                mode,
                 buckets,
                 minimum_calls,
                 failure_percent,
@@ -61,6 +75,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                 probes,
             )| {
                 Settings {
+                    mode,
                     window: Duration::from_secs(2),
                     buckets,
                     minimum_calls,
@@ -103,11 +118,20 @@ struct Model {
     probes: [u64; 3],
 }
 
+const fn state_of(mode: Mode) -> State {
+    match mode {
+        Mode::Automatic => State::Closed,
+        Mode::ForcedOpen => State::ForcedOpen,
+        Mode::Disabled => State::Disabled,
+        Mode::MetricsOnly => State::MetricsOnly,
+    }
+}
+
 impl Model {
     fn new(settings: Settings) -> Self {
         Self {
+            state: state_of(settings.mode),
             settings,
-            state: State::Closed,
             since: 0,
             generation: 0,
             ended: Vec::new(),
@@ -174,17 +198,25 @@ impl Model {
         }
     }
 
+    fn switch(&mut self, now: i64, mode: Mode) {
+        if self.settings.mode != mode {
+            self.settings.mode = mode;
+            self.openings = 0;
+            self.enter(now, state_of(mode));
+        }
+    }
+
     fn admit(&mut self, now: i64) -> bool {
         if self.state == State::Open && self.open_until <= now {
             self.enter(now, State::HalfOpen);
         }
         let admitted = match self.state {
-            State::Open => false,
+            State::Open | State::ForcedOpen => false,
             State::HalfOpen => {
                 self.round_ends.get_or_insert(now + 3_000);
                 self.in_flight() + self.round_successes < self.settings.probes as usize
             }
-            State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly => true,
+            State::Closed | State::Disabled | State::MetricsOnly => true,
         };
         if admitted {
             self.under_way.push(self.generation);
@@ -209,6 +241,9 @@ impl Model {
             self.probes[2] += u64::from(is_probe);
             return;
         }
+        if self.state == State::Disabled {
+            return;
+        }
         let failed = outcome == Outcome::Failure;
         let bucket = self.bucket(now);
         self.ended.push(Ended {
@@ -228,36 +263,41 @@ impl Model {
                     self.enter(now, State::Closed);
                 }
             }
-        } else if self.trips(now) {
+        } else if self.state == State::Closed && self.trips(now) {
             self.open(now, open_for);
         }
     }
 
-    fn trips(&self, now: i64) -> bool {
-        let settings = &self.settings;
+    fn counts(&self, now: i64) -> Counts {
         let mine: Vec<&Ended> = self
             .ended
             .iter()
             .filter(|call| call.generation == self.generation)
             .collect();
         let row = mine.iter().rev().take_while(|call| call.failed).count();
-        if settings.consecutive_failures > 0 && row >= settings.consecutive_failures as usize {
+        let first = self.bucket(now) - i64::from(self.settings.buckets) + 1;
+        let window: Vec<_> = mine.iter().filter(|call| call.bucket >= first).collect();
+        Counts {
+            calls: window.len() as u64,
+            failures: window.iter().filter(|call| call.failed).count() as u64,
+            slow: window.iter().filter(|call| call.slow).count() as u64,
+            consecutive_failures: u32::try_from(row).unwrap(),
+        }
+    }
+
+    fn trips(&self, now: i64) -> bool {
+        let (settings, counts) = (&self.settings, self.counts(now));
+        if settings.consecutive_failures > 0
+            && counts.consecutive_failures >= settings.consecutive_failures
+        {
             return true;
         }
-        let first = self.bucket(now) - i64::from(settings.buckets) + 1;
-        let window: Vec<_> = mine.iter().filter(|call| call.bucket >= first).collect();
-        let share = |part: usize, percent: u8| {
-            percent > 0 && part * 100 >= window.len() * usize::from(percent)
-        };
-        !window.is_empty()
-            && window.len() >= settings.minimum_calls as usize
-            && (share(
-                window.iter().filter(|call| call.failed).count(),
-                settings.failure_percent,
-            ) || share(
-                window.iter().filter(|call| call.slow).count(),
-                settings.slow_percent,
-            ))
+        let share =
+            |part: u64, percent: u8| percent > 0 && part * 100 >= counts.calls * u64::from(percent);
+        counts.calls > 0
+            && counts.calls >= u64::from(settings.minimum_calls)
+            && (share(counts.failures, settings.failure_percent)
+                || share(counts.slow, settings.slow_percent))
     }
 }
 
@@ -289,6 +329,7 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
     for step in steps {
         let mut admitted = None;
         let mut ended = None;
+        let mut switched = None;
         match step {
             Step::Wait(millis) => now += millis,
             Step::Look => {
@@ -319,6 +360,10 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
                 ended = Some((which, Outcome::Ignored, false));
             }
             Step::End { .. } | Step::Drop { .. } => {}
+            Step::Switch(mode) => {
+                machine.set_mode(instant(now), mode);
+                switched = Some(mode);
+            }
         }
         let look = machine.snapshot(instant(now));
         let mut open_times = chosen(&mut machine).into_iter();
@@ -335,7 +380,11 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
         if let Some((which, outcome, slow)) = ended {
             model.end(now, which, outcome, slow, &mut open_for);
         }
+        if let Some(mode) = switched {
+            model.switch(now, mode);
+        }
         assert_eq!(look.state, model.state, "state at {now}");
+        assert_eq!(look.counts, model.counts(now), "counts at {now}");
         assert_eq!(look.generation, model.generation, "generation at {now}");
         assert_eq!(
             open_times.next(),
@@ -391,6 +440,7 @@ proptest! {
                         machine.release(instant(now), ticket);
                     }
                     Step::End { .. } | Step::Drop { .. } | Step::Look => {}
+                    Step::Switch(mode) => machine.set_mode(instant(now), *mode),
                 }
             }
             (machine.snapshot(instant(now)), machine.take_transitions())
