@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use loom::{
     model,
+    model::Builder,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::SeqCst},
@@ -14,13 +15,22 @@ use loom::{
 use super::{CircuitBreaker, Outcome, Permit, Settings, State, Totals};
 use crate::{io::Clock, io::rng, types::Timestamp};
 
+/// Three threads have too many orders to try each of them: those in which threads that could have gone on are interrupted so often.
+const INTERRUPTIONS: usize = 3;
+
+fn model_of_three(work: impl Fn() + Send + Sync + 'static) {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(INTERRUPTIONS);
+    model.check(work);
+}
+
 /// A breaker that one failure opens, with permits from before that.
-fn closed(permits: usize) -> (CircuitBreaker, Vec<Permit>, impl Fn()) {
+fn closed(probes: u32, permits: usize) -> (CircuitBreaker, Vec<Permit>, impl Fn()) {
     let (clock, hands) = Clock::manual(Timestamp::from_secs(1_000));
     let settings = Settings {
         consecutive_failures: 1,
         buckets: 1,
-        probes: 1,
+        probes,
         ..Settings::default()
     };
     let breaker = CircuitBreaker::new("loom", settings, clock, rng::stream(1, 0));
@@ -30,9 +40,9 @@ fn closed(permits: usize) -> (CircuitBreaker, Vec<Permit>, impl Fn()) {
     })
 }
 
-/// A breaker whose next permit is its only probe, and permits from before it opened.
-fn half_open(stale: usize) -> (CircuitBreaker, Vec<Permit>) {
-    let (breaker, permits, wait) = closed(stale);
+/// A breaker whose next permits are its probes, and permits from before it opened.
+fn half_open(probes: u32, stale: usize) -> (CircuitBreaker, Vec<Permit>) {
+    let (breaker, permits, wait) = closed(probes, stale);
     breaker.admit().unwrap().record(Outcome::Failure);
     wait();
     (breaker, permits)
@@ -45,7 +55,7 @@ fn totals(breaker: &CircuitBreaker) -> Totals {
 #[test]
 fn probes_never_exceed_the_limit() {
     model(|| {
-        let (breaker, _) = half_open(0);
+        let (breaker, _) = half_open(1, 0);
         let held = Arc::new(AtomicU32::new(0));
         let threads = [(); 2].map(|()| {
             let (breaker, held) = (breaker.clone(), Arc::clone(&held));
@@ -67,9 +77,57 @@ fn probes_never_exceed_the_limit() {
 }
 
 #[test]
+fn three_threads_never_hold_more_than_two_probes() {
+    model_of_three(|| {
+        let (breaker, _) = half_open(2, 0);
+        let held = Arc::new(AtomicU32::new(0));
+        let threads = [(); 3].map(|()| {
+            let (breaker, held) = (breaker.clone(), Arc::clone(&held));
+            thread::spawn(move || {
+                if let Ok(permit) = breaker.admit() {
+                    assert!(held.fetch_add(1, SeqCst) < 2, "three probes at once");
+                    held.fetch_sub(1, SeqCst);
+                    drop(permit);
+                }
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let totals = totals(&breaker);
+        assert_eq!(totals.admitted + totals.rejected, 4);
+        assert_eq!(totals.probes_void, totals.admitted - 1);
+        assert!(totals.admitted > 2, "two had their places in any case");
+    });
+}
+
+#[test]
+fn two_probes_of_three_threads_that_work_close_it_exactly_once() {
+    model_of_three(|| {
+        let (breaker, _) = half_open(2, 0);
+        let threads = [(); 3].map(|()| {
+            let breaker = breaker.clone();
+            thread::spawn(move || {
+                if let Ok(permit) = breaker.admit() {
+                    permit.record(Outcome::Success);
+                }
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let look = breaker.snapshot();
+        // Opened, half-open, closed. Whoever came after that was no probe.
+        assert_eq!((look.state, look.generation), (State::Closed, 3));
+        assert_eq!(look.totals.probes_succeeded, 2);
+        assert_eq!(look.totals.admitted, 1 + look.totals.succeeded);
+    });
+}
+
+#[test]
 fn a_dropped_probe_returns_its_permit() {
     model(|| {
-        let (breaker, _) = half_open(0);
+        let (breaker, _) = half_open(1, 0);
         let probe = breaker.admit().unwrap();
         let dropping = thread::spawn(move || drop(probe));
         let early = breaker.admit();
@@ -84,7 +142,7 @@ fn a_dropped_probe_returns_its_permit() {
 #[test]
 fn stale_results_change_nothing() {
     model(|| {
-        let (breaker, stale) = half_open(2);
+        let (breaker, stale) = half_open(1, 2);
         let probe = breaker.admit().unwrap();
         let mut outcomes = [Outcome::Success, Outcome::Failure].into_iter();
         let threads: Vec<_> = stale
@@ -109,7 +167,7 @@ fn stale_results_change_nothing() {
 #[test]
 fn failures_at_once_trip_it_exactly_once() {
     model(|| {
-        let (breaker, permits, _) = closed(2);
+        let (breaker, permits, _) = closed(1, 2);
         let threads: Vec<_> = permits
             .into_iter()
             .map(|permit| thread::spawn(move || permit.record(Outcome::Failure)))
