@@ -1,6 +1,10 @@
 //! What an operator sees over HTTP, as the daemon starts, trades and ends.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -11,6 +15,7 @@ use tokio::{
 use tradingd::{
     app::{StartError, Stops, Verdict},
     engine::Mode,
+    resilience::circuit_breaker::{Outcome, State},
     sim::{
         faults::{Fault, RequestFault, RestFault, SocketFault},
         server::Role,
@@ -132,6 +137,49 @@ async fn numbers_move_with_what_happens() {
     assert!(value(&after, "tradingd_connection_budget_left") < spent);
     let frames = "tradingd_socket_frames_total{socket=\"public\",channel=\"book\"}";
     assert!(value(&after, frames) >= of(frames));
+    rig.stop().await;
+    rig.shutdown().await;
+}
+
+/// On one thread: the daemon's own calls have no turn while the failures are counted.
+#[tokio::test]
+async fn the_thresholds_of_each_purpose_reach_its_own_breaker() {
+    let purposes = [
+        ("public", 2),
+        ("private", 3),
+        ("order_entry", 4),
+        ("connect", 5),
+    ];
+    let section = |(purpose, failures): (&str, u32)| {
+        format!(
+            "[{purpose}]\nconsecutive_failures = {failures}\nfailure_percent = 0\nopen_for = \"50ms\"\n"
+        )
+    };
+    let mut config = config();
+    config.breaker = toml::from_str(&purposes.map(section).concat()).unwrap();
+    let mut rig = Rig::start(still(), config).await;
+    rig.until("ready", |picture| picture.ready).await;
+    let mut opened = BTreeMap::new();
+    for breaker in &rig.breakers {
+        let mut failures = 0;
+        while breaker.snapshot().state == State::Closed {
+            breaker.admit().unwrap().record(Outcome::Failure);
+            failures += 1;
+        }
+        opened.insert(breaker.snapshot().name, failures);
+    }
+    let expected = [
+        ("rest_public", 2),
+        ("rest_private", 3),
+        ("rest_cancels", 0),
+        ("order_entry", 4),
+        ("connect", 5),
+    ];
+    assert_eq!(
+        opened,
+        BTreeMap::from(expected),
+        "cancels never open theirs"
+    );
     rig.stop().await;
     rig.shutdown().await;
 }

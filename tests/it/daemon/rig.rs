@@ -10,7 +10,7 @@ use tradingd::{
     app::{Daemon, Handles, Looks, Picture, Report, StartError, Stops, clock},
     config::{Config, SecretRef, Strategy},
     engine::strategy,
-    resilience::Deadlines,
+    resilience::{Deadlines, circuit_breaker::CircuitBreaker},
     sim::{
         Addresses, Settings, Simulator,
         matching::{
@@ -39,6 +39,7 @@ pub(super) struct Rig {
     pub(super) http: Option<SocketAddr>,
     /// Tasks that did not end in time.
     pub(super) joins: Deadlines,
+    pub(super) breakers: Vec<CircuitBreaker>,
     running: JoinSet<Report>,
     /// Balances before the daemon did anything.
     pub(super) opening: BTreeMap<String, Decimal>,
@@ -192,7 +193,7 @@ impl Rig {
         let starting = Daemon::start(&config, strategies, clock, &handles, stops.clone(), None);
         let daemon = within(starting).await.unwrap();
         let (looks, counters) = (daemon.looks(), daemon.counters());
-        let (http, joins) = (daemon.http(), daemon.joins());
+        let (http, joins, breakers) = (daemon.http(), daemon.joins(), daemon.breakers());
         let mut running = JoinSet::new();
         running.spawn(daemon.run());
         Self {
@@ -202,6 +203,7 @@ impl Rig {
             counters,
             http,
             joins,
+            breakers,
             running,
             opening,
             state,
