@@ -68,8 +68,7 @@ pub(super) struct Writer {
     instruments: Arc<[Instrument]>,
     gate: Gate,
     desk: Desk<Permit>,
-    /// Events that wait for room in the account queue.
-    news: VecDeque<Event>,
+    news: News,
     /// Cancels to be written.
     urgent: VecDeque<Cancel>,
     /// Work over REST: cancels without a socket, new tokens, probes.
@@ -157,7 +156,7 @@ impl Writer {
             counters: parts.counters,
             instruments: parts.instruments,
             gate: parts.gate,
-            news: VecDeque::new(),
+            news: News::default(),
             urgent: VecDeque::new(),
             errands: JoinSet::new(),
             by_rest: BTreeSet::new(),
@@ -176,7 +175,7 @@ impl Writer {
             let turn = tokio::select! {
                 biased;
                 cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
-                room = self.account.reserve(), if !self.news.is_empty() => told(room, &mut self.news),
+                room = self.account.reserve(), if !self.news.0.is_empty() => told(room, &mut self.news),
                 Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
                 entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
             };
@@ -205,7 +204,7 @@ impl Writer {
         if let Some(offset) = line.offset {
             self.tell_offset(offset);
         }
-        self.news.push_back(Event::Account(Link::Up));
+        self.news.push(Event::Account(Link::Up));
         loop {
             self.give_up_late();
             self.probe(line);
@@ -219,7 +218,7 @@ impl Writer {
                 () = stop.cancelled() => Turn::Stop,
                 cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
                 reply = line.replies.recv() => reply.map_or(Turn::Lost, Turn::Reply),
-                room = self.account.reserve(), if !self.news.is_empty() => told(room, &mut self.news),
+                room = self.account.reserve(), if !self.news.0.is_empty() => told(room, &mut self.news),
                 Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
                 entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
                 () = sleep(wake) => Turn::Due,
@@ -242,6 +241,22 @@ impl Writer {
     }
 }
 
+/// Events of the writer's own that wait for room in the account queue, in order.
+#[derive(Debug, Default)]
+struct News(VecDeque<Event>);
+
+impl News {
+    /// Puts an event behind the others. Of the clocks' difference only the newest matters, so that pongs cannot fill it while nobody
+    /// takes anything.
+    fn push(&mut self, event: Event) {
+        if matches!(event, Event::ClockOffset(_)) {
+            self.0
+                .retain(|waiting| !matches!(waiting, Event::ClockOffset(_)));
+        }
+        self.0.push_back(event);
+    }
+}
+
 /// What came first.
 enum Turn {
     Stop,
@@ -258,12 +273,12 @@ enum Turn {
 /// Puts the oldest event into the room that was found for it.
 fn told(
     room: Result<mpsc::Permit<'_, Event>, mpsc::error::SendError<()>>,
-    news: &mut VecDeque<Event>,
+    news: &mut News,
 ) -> Turn {
     let Ok(room) = room else {
         return Turn::Abandoned;
     };
-    if let Some(event) = news.pop_front() {
+    if let Some(event) = news.0.pop_front() {
         room.send(event);
     }
     Turn::Told
@@ -424,7 +439,7 @@ impl Writer {
             .is_none_or(|told| told.abs_diff(offset) >= OFFSET_STEP);
         if moved {
             self.offset = Some(offset);
-            self.news.push_back(Event::ClockOffset(offset));
+            self.news.push(Event::ClockOffset(offset));
         }
     }
 
@@ -455,10 +470,11 @@ impl Writer {
 
     /// Moves what is to be told into the queue of events.
     fn tell(&mut self) {
-        self.news
-            .extend(self.gate.transition().map(Event::OrderEntry));
+        if let Some(entry) = self.gate.transition() {
+            self.news.push(Event::OrderEntry(entry));
+        }
         while let Some(outcome) = self.desk.next_outcome() {
-            self.news.push_back(Event::Outcome(outcome));
+            self.news.push(Event::Outcome(outcome));
         }
     }
 
@@ -468,7 +484,7 @@ impl Writer {
         self.gate.disconnected();
         self.send_urgent_by_rest();
         self.tell();
-        self.news.push_back(Event::Account(Link::Down));
+        self.news.push(Event::Account(Link::Down));
     }
 
     /// Settles everything and tells it, as far as somebody listens within the time to close.
@@ -507,7 +523,7 @@ impl Writer {
         }
         self.tell();
         let telling = async {
-            for event in self.news {
+            for event in self.news.0 {
                 if self.account.send(event).await.is_err() {
                     return;
                 }
@@ -598,5 +614,22 @@ impl Writer {
             (Err(error), _) => tracing::error!(%error, "an errand failed"),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_clocks_difference_only_the_newest_waits() {
+        let mut news = News::default();
+        for offset in 0..1_000 {
+            news.push(Event::ClockOffset(offset));
+        }
+        news.push(Event::Account(Link::Down));
+        news.push(Event::ClockOffset(7));
+        let waiting = [Event::Account(Link::Down), Event::ClockOffset(7)];
+        assert_eq!(news.0, waiting);
     }
 }
