@@ -35,6 +35,8 @@ use crate::io::net::{Accepted, Listener, Stream};
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Time for a client to take a close frame.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// Requests of one client that may wait for the delay of their replies; then its socket is not read.
+const MOST_LATER: usize = 256;
 /// Largest request.
 const LARGEST: usize = 1 << 20;
 
@@ -177,7 +179,7 @@ impl Connection {
                 () = self.cancel.cancelled() => Err(End::Shutdown),
                 () = self.overflow.cancelled() => Err(End::Slow),
                 Ok(()) = faults.changed() => self.link.suffer().await,
-                message = self.link.socket.next() => {
+                message = self.link.socket.next(), if self.session.later.len() < MOST_LATER => {
                     idle.set(sleep(times.idle));
                     self.read(message)
                 }

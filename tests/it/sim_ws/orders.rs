@@ -399,3 +399,31 @@ async fn s2_7_a_delay_holds_the_reply_and_a_cancel_may_overtake_its_create() {
         ]
     );
 }
+
+/// What waits for the delay of its reply is bounded: a client that asks faster is not read meanwhile.
+#[tokio::test]
+async fn requests_that_wait_for_their_replies_hold_up_the_client_that_sends_more() {
+    let delay = std::time::Duration::from_millis(500);
+    let settings = Settings {
+        reply_delay: delay,
+        reply_order: ReplyOrder::ReportFirst,
+        ..quiet()
+    };
+    let rig = Rig::start(&settings).await;
+    let (mut client, token) = rig.trader().await;
+    let most = 257;
+    for _ in 0..most {
+        let unknown = request("cancel_order", r#""cl_ord_id":["unknown"]"#, &token);
+        client.send(&unknown).await;
+    }
+    let mut read = Vec::new();
+    while read.len() < most {
+        let reply = client
+            .until(|frame| frame["method"] == "cancel_order")
+            .await;
+        let at: jiff::Timestamp = reply["time_in"].as_str().unwrap().parse().unwrap();
+        read.push(at);
+    }
+    let waited = read[most - 1].duration_since(read[0]).unsigned_abs();
+    assert!(waited >= delay, "read after {waited:?}");
+}
