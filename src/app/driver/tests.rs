@@ -5,6 +5,7 @@ use crate::{
     app::recover::Past,
     engine::{
         OrderSettings, Settings,
+        command::{Cancel, CommandId, Reconcile, Submit},
         event::{
             Answer, Balance, BookKind, BookUpdate, Level, Link, Outcome, Report, ReportKind,
             VenueState,
@@ -153,17 +154,20 @@ fn order_id() -> OrderId {
     "OAAAAA-BBBBB-CCCCCC".parse().unwrap()
 }
 
+fn accepted(command: CommandId) -> Event {
+    let order_id = Some(order_id());
+    Event::Outcome(Outcome {
+        command,
+        answer: Answer::Accepted { order_id },
+    })
+}
+
 /// The first entry, accepted in a turn from which on nothing more can be recorded.
 fn fail_at_its_answer(driver: &mut Driver, ends: &mut Ends) -> Entry {
     bring_up(driver);
     let first = ends.entries.try_recv().unwrap();
     driver.writer.seal().unwrap();
-    let order_id = Some(order_id());
-    let accepted = Event::Outcome(Outcome {
-        command: first.id(),
-        answer: Answer::Accepted { order_id },
-    });
-    driver.turn(accepted).unwrap();
+    driver.turn(accepted(first.id())).unwrap();
     first
 }
 
@@ -248,30 +252,59 @@ fn an_amend_that_is_not_recorded_does_not_keep_the_cancel_waiting() {
     end(&mut driver, &mut ends);
 }
 
+/// Why a run ends one of whose lanes is full when `next` happens: of what `fill` makes of the first order.
+async fn jammed(
+    fill: impl FnOnce(Submit) -> Command,
+    next: impl FnOnce(Submit) -> Vec<Event>,
+) -> String {
+    let state = tempfile::tempdir().unwrap();
+    let (mut driver, mut ends) = driver(state.path());
+    bring_up(&mut driver);
+    let Ok(Entry::Submit(first)) = ends.entries.try_recv() else {
+        panic!("no order");
+    };
+    let command = fill(first.clone());
+    while driver.lanes.dispatch(command.clone()).is_ok() {}
+    let next = next(first);
+    let (happens, market) = mpsc::channel(next.len());
+    let (_journal, failures) = mpsc::channel(1);
+    (driver.inlets.market, driver.inlets.journal) = (market, failures);
+    for event in next {
+        happens.try_send(event).unwrap();
+    }
+    let token = CancellationToken::new;
+    let running = driver.run(token(), token(), token(), Duration::ZERO);
+    let ended = timeout(Duration::from_secs(20), running).await;
+    ended.expect("the run goes on").unwrap_err().to_string()
+}
+
 #[tokio::test]
 async fn a_full_lane_stops_the_run() {
-    let state = tempfile::tempdir().unwrap();
-    let (mut driver, _ends) = driver(state.path());
-    bring_up(&mut driver);
-    while driver
-        .lanes
-        .dispatch(Command::Resync(InstrumentId(0)))
-        .is_ok()
-    {}
-    let (broken, market) = mpsc::channel(1);
-    driver.inlets.market = market;
-    let Event::Book(update) = book() else {
-        unreachable!();
+    let since = Timestamp::MIN;
+    let orders = jammed(Command::Submit, |first| vec![accepted(first.id)]).await;
+    assert_eq!(orders, "the lane of orders is full");
+    let cancel = |first: Submit| {
+        Command::Cancel(Cancel {
+            id: first.id,
+            cl_ord_id: first.cl_ord_id,
+            order_id: None,
+        })
     };
-    let update = BookUpdate {
-        checksum: 1,
-        ..update
+    let stop = |first: Submit| vec![accepted(first.id), Event::Control(Control::Stop)];
+    let cancels = jammed(cancel, stop).await;
+    assert_eq!(cancels, "the lane of cancels is full");
+    let back = |_| [Link::Down, Link::Up].map(Event::Account).to_vec();
+    let queries = jammed(|_| Command::Reconcile(Reconcile { since }), back).await;
+    assert_eq!(queries, "the lane of queries is full");
+    let wrong = |_| {
+        let Event::Book(update) = book() else {
+            unreachable!();
+        };
+        let checksum = 1;
+        vec![Event::Book(BookUpdate { checksum, ..update })]
     };
-    broken.try_send(Event::Book(update)).unwrap();
-    let token = CancellationToken::new;
-    let ended = driver.run(token(), token(), token(), Duration::ZERO).await;
-    let error = ended.err().map(|error| error.to_string());
-    assert_eq!(error.as_deref(), Some("the lane of resyncs is full"));
+    let resyncs = jammed(|_| Command::Resync(InstrumentId(0)), wrong).await;
+    assert_eq!(resyncs, "the lane of resyncs is full");
 }
 
 #[tokio::test]

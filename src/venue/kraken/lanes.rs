@@ -182,25 +182,41 @@ impl<T: Send + 'static> Lane<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::command::Cancel;
+    use crate::venue::kraken::testing::{cancel, submit};
+
+    /// A command for each lane, by its name.
+    fn one_of_each() -> [(&'static str, Command); 4] {
+        let Entry::Submit(submit) = submit(1, "a1", Timestamp::MAX) else {
+            unreachable!();
+        };
+        let since = Timestamp::MIN;
+        [
+            ("cancels", Command::Cancel(cancel(2, "a1"))),
+            ("orders", Command::Submit(submit)),
+            ("queries", Command::Reconcile(Reconcile { since })),
+            ("resyncs", Command::Resync(InstrumentId(0))),
+        ]
+    }
 
     #[test]
     fn a_full_lane_names_itself_and_takes_nothing_from_the_others() {
-        let (lanes, ends) = lanes(0);
-        for _ in 0..BESIDE {
-            lanes.dispatch(Command::Resync(InstrumentId(0))).unwrap();
+        for (full, command) in one_of_each() {
+            let (lanes, ends) = lanes(0);
+            for _ in 0..BESIDE {
+                lanes.dispatch(command.clone()).unwrap();
+            }
+            let refused = lanes.dispatch(command).unwrap_err().to_string();
+            assert_eq!(refused, format!("the lane of {full} is full"));
+            let others = one_of_each().into_iter().filter(|(name, _)| *name != full);
+            for (_, other) in others {
+                lanes.dispatch(other).unwrap();
+            }
+            drop(ends);
+            for (name, command) in one_of_each() {
+                let ended = lanes.dispatch(command).unwrap_err().to_string();
+                assert_eq!(ended, format!("the task that does {name} has ended"));
+            }
         }
-        let full = lanes.dispatch(Command::Resync(InstrumentId(0)));
-        assert_eq!(full.unwrap_err().to_string(), "the lane of resyncs is full");
-        let cancel = Cancel {
-            id: CommandId(1),
-            cl_ord_id: ClOrdId::lossy("a1"),
-            order_id: None,
-        };
-        lanes.dispatch(Command::Cancel(cancel.clone())).unwrap();
-        drop(ends);
-        let ended = lanes.dispatch(Command::Cancel(cancel)).unwrap_err();
-        assert_eq!(ended.to_string(), "the task that does cancels has ended");
     }
 
     #[test]
@@ -208,12 +224,9 @@ mod tests {
         let (pairs, most) = (3, 225);
         let (lanes, mut ends) = lanes(pairs);
         for id in 0..pairs * most {
-            let cancel = Cancel {
-                id: CommandId(id as u64),
-                cl_ord_id: ClOrdId::lossy("a1"),
-                order_id: None,
-            };
-            lanes.dispatch(Command::Cancel(cancel)).unwrap();
+            lanes
+                .dispatch(Command::Cancel(cancel(id as u64, "a1")))
+                .unwrap();
         }
         while ends.cancels.try_recv().is_ok() {}
         let most = lanes.gauges().iter().map(Gauge::most).collect::<Vec<_>>();

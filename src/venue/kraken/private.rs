@@ -22,9 +22,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, Stream, StreamExt};
 use thiserror::Error;
 use tokio::{sync::mpsc, task::JoinSet};
+use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -230,12 +231,15 @@ async fn hold(
 }
 
 /// Reads until the connection is of no more use.
-async fn listen(
-    mut stream: socket::Reader,
+async fn listen<S>(
+    mut stream: S,
     mut intake: Intake,
     replies: mpsc::Sender<Reply>,
     maintenance: Arc<AtomicBool>,
-) -> Fault {
+) -> Fault
+where
+    S: Stream<Item = Result<Frame, tungstenite::Error>> + Unpin,
+{
     loop {
         match intake.next(&mut stream).await {
             Ok(Heard::Reply(reply)) => {

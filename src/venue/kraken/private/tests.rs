@@ -4,8 +4,9 @@
     reason = "a test names the events that it is about"
 )]
 
-use std::time::Duration;
+use std::{cell::Cell, pin::pin, time::Duration};
 
+use futures_util::poll;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -514,6 +515,63 @@ async fn a_full_account_queue_holds_up_the_socket_but_no_cancel() {
     while reports < 98 {
         reports += usize::from(matches!(edge.next().await, Event::Report(_)));
     }
+}
+
+#[tokio::test]
+async fn a_full_queue_of_replies_holds_up_the_reader_and_loses_none() {
+    let most = 2 * REPLIES as u64;
+    let read = Cell::new(0);
+    let pongs = futures_util::stream::iter(1..=most).map(|number| {
+        read.set(number);
+        Ok(Frame::text(format!(
+            r#"{{"method":"pong","req_id":{number},"time_in":"2026-09-01T08:00:02.500001Z","time_out":"2026-09-01T08:00:02.500020Z"}}"#
+        )))
+    });
+    let (replies_in, mut replies) = mpsc::channel(REPLIES);
+    let counters = Arc::new(SocketCounters::new(&deadline::Settings::default()));
+    let intake = Intake::new(mpsc::channel(1).0, counters);
+    let listening = listen(pongs, intake, replies_in, Arc::default());
+    let mut listening = pin!(tokio::task::unconstrained(listening));
+    assert!(poll!(&mut listening).is_pending());
+    assert_eq!(read.get(), REPLIES as u64 + 1, "the last one is in hand");
+    let taking = async {
+        let mut taken = Vec::new();
+        while let Some(reply) = replies.recv().await {
+            if let Reply::Pong { number, .. } = reply {
+                taken.push(number);
+            }
+        }
+        taken
+    };
+    let (fault, taken) = tokio::join!(listening, taking);
+    assert!(matches!(fault, Fault::Closed));
+    assert_eq!(taken, Vec::from_iter(1..=most));
+}
+
+#[tokio::test]
+async fn outcomes_that_find_no_room_wait_in_order_beside_the_lanes() {
+    let (seen_in, mut seen) = mpsc::channel(16);
+    let server = every(move |request| {
+        seen_in.try_send(request["req_id"].clone()).unwrap();
+        Some(accepted(request))
+    })
+    .await;
+    let mut edge = Edge::start(&server, tokens(), 1);
+    edge.up().await;
+    // Nobody hears of the first ones while the next ones leave.
+    for id in 1..=10 {
+        edge.submit(id, "a").await;
+        assert_eq!(within(seen.recv()).await.unwrap(), id);
+    }
+    edge.cancel(11, "a").await;
+    assert_eq!(within(seen.recv()).await.unwrap(), 11);
+    // Pongs tell something as well: none of the waits alone would end.
+    let told = async {
+        for id in 1..=11 {
+            assert_eq!(edge.outcome().await.0, id);
+        }
+    };
+    within(told).await;
 }
 
 #[tokio::test]

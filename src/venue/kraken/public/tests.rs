@@ -61,7 +61,7 @@ impl Edge {
         settings.breakers.connect.open_for = Duration::from_millis(300);
         let (resyncs, resyncs_end) = mpsc::channel(16);
         let (market_in, market) = mpsc::channel(room);
-        let (account_in, account) = mpsc::channel(64);
+        let (account_in, account) = mpsc::channel(ACCOUNT);
         let (clock, stop) = (clock(), CancellationToken::new());
         let (spares, spares_end) = mpsc::channel(16);
         let wiring = Wiring {
@@ -115,6 +115,9 @@ impl Edge {
         }
     }
 }
+
+/// Account events that may wait.
+const ACCOUNT: usize = 64;
 
 const STATUS: &str = r#"{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":14120098231187654321,"system":"online","version":"2.0.10"}]}"#;
 
@@ -299,6 +302,42 @@ async fn a_full_market_queue_drops_and_takes_the_book_anew() {
     // What was queued, then, at the latest, a fresh snapshot.
     edge.book().await;
     while edge.book().await.kind != BookKind::Snapshot {}
+}
+
+#[tokio::test]
+async fn a_full_queue_of_statuses_holds_up_the_socket_and_loses_none() {
+    let most = ACCOUNT + 16;
+    let server = Server::start(move |mut peer, _| async move {
+        welcome(&mut peer).await;
+        for number in 0..most {
+            let status = ["post_only", "online"][number % 2];
+            peer.send(&STATUS.replace("online", status)).await;
+        }
+        peer.send(TRADE).await;
+        while peer.request().await.is_some() {}
+    })
+    .await;
+    let mut edge = Edge::start(&server, 64);
+    assert_eq!(edge.told().await, Event::Venue(TradingStatus::Online));
+    let mut told = 0;
+    let until_the_trade = async {
+        loop {
+            tokio::select! {
+                biased;
+                event = edge.market.recv() => if let Some(Event::Trade(_)) = event { break },
+                status = edge.account.recv(), if edge.account.len() == ACCOUNT || told > 0 => {
+                    let expected = [TradingStatus::PostOnly, TradingStatus::Online][told % 2];
+                    assert_eq!(status, Some(Event::Venue(expected)));
+                    told += 1;
+                }
+                // The queue is not full yet.
+                () = tokio::task::yield_now(), if edge.account.len() < ACCOUNT && told == 0 => {}
+            }
+        }
+    };
+    within(until_the_trade).await;
+    assert!(told >= most - ACCOUNT, "the trade came after {told}");
+    assert_eq!(told + edge.account.len(), most);
 }
 
 #[tokio::test]
