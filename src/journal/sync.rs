@@ -290,6 +290,60 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_told_before_the_sync_task_looks_is_synced_as_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut journal, _hand) = journal(directory.path(), 1 << 20);
+        let mut late = journal.synced.clone();
+        let mut tasks = tokio::task::JoinSet::new();
+        let mut rounds = Vec::new();
+        let mut task = Some(journal.sync);
+        for round in 1..=3 {
+            for second in 1..=3 {
+                let now = Timestamp::from_secs(1_800_000_000 + 10 * round + second);
+                let event = Event::JournalFailed;
+                journal.writer.append(now, &event, &[]).unwrap();
+                journal.writer.announce();
+            }
+            if let Some(task) = task.take() {
+                tasks.spawn(task.run());
+            }
+            journal.synced.changed().await.unwrap();
+            rounds.push(*journal.synced.borrow_and_update());
+        }
+        // Two records open a segment.
+        assert_eq!(rounds, [5, 8, 11], "the last of each three");
+        assert_eq!(*late.borrow_and_update(), 11);
+        assert!(!late.has_changed().unwrap(), "whoever is late sees one");
+        drop(journal.writer);
+        tasks.join_all().await;
+    }
+
+    #[tokio::test]
+    async fn one_segment_is_prepared_and_waits_until_it_is_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().join("journal");
+        let (mut journal, _hand) = journal(directory.path(), 1);
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(journal.sync.run());
+        let now = Timestamp::from_secs(1_800_000_001);
+        for taken in 1..=3 {
+            let writer = &mut journal.writer;
+            until("a segment is ready", || writer.wants_rotation()).await;
+            // After each sync the task would go on to prepare another.
+            for _ in 0..3 {
+                writer.append(now, &Event::JournalFailed, &[]).unwrap();
+                writer.announce();
+                journal.synced.changed().await.unwrap();
+                journal.synced.mark_unchanged();
+            }
+            assert_eq!(segment::list(&folder).unwrap().last(), Some(&(taken + 1)));
+            writer.rotate(now, b"engine").unwrap();
+        }
+        drop(journal.writer);
+        tasks.join_all().await;
+    }
+
+    #[tokio::test]
     async fn old_segments_go_unless_pinned_and_never_leave_a_hole() {
         let directory = tempfile::tempdir().unwrap();
         let folder = directory.path().join("journal");
