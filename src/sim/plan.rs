@@ -397,6 +397,21 @@ mod tests {
     }
 
     #[test]
+    fn one_word_is_enough_for_all_that_was_planned() {
+        let (clock, _hand) = Clock::manual(Timestamp::from_secs(1_000));
+        let plan = Plan::new(clock);
+        let mut changes = plan.changes();
+        for _ in 0..3 {
+            plan.add(Vec::new()).unwrap();
+        }
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        assert!(!changes.has_changed().unwrap());
+        plan.add(Vec::new()).unwrap();
+        assert!(changes.has_changed().unwrap(), "the next one is a new word");
+    }
+
+    #[test]
     fn steps_come_due_in_the_order_of_their_times() {
         let (clock, hand) = Clock::manual(Timestamp::from_secs(1_000));
         let plan = Plan::new(clock);

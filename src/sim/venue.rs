@@ -466,7 +466,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        sim::matching::{NewOrder, Rules, Saved, fixture::*},
+        sim::matching::{NewOrder, Rules, Saved, TimeInForce, fixture::*},
         types::{OrderId, Side, TradingStatus},
     };
 
@@ -613,6 +613,24 @@ mod tests {
         }
         let (again, _hand) = venue(Some(directory.path()));
         assert_eq!(*again.due().borrow(), None, "off for good");
+    }
+
+    #[test]
+    fn a_newer_due_time_replaces_the_one_before() {
+        let (venue, _hand) = venue(None);
+        let mut due = venue.due();
+        let mut last = None;
+        for seconds in [90, 60, 30] {
+            let at = venue.clock().now().after(Duration::from_secs(seconds));
+            let order = NewOrder {
+                time_in_force: TimeInForce::Gtd(at),
+                ..limit(Side::Buy, 600_000, CENT)
+            };
+            place(&venue, ALICE, order);
+            last = Some(at);
+        }
+        assert_eq!(*due.borrow_and_update(), last, "the first that is due");
+        assert!(!due.has_changed().unwrap(), "the others are not told");
     }
 
     #[test]

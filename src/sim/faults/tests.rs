@@ -1,5 +1,7 @@
 //! When faults happen, how often, and that the seed decides it.
 
+use futures_util::poll;
+
 use super::*;
 
 fn checksums(skip: u32, times: u32, rate: f64) -> FaultRule {
@@ -110,4 +112,34 @@ fn one_fault_is_taken_back_by_its_number() {
     assert_eq!(handle.rules()[0].0, second);
     assert_eq!(handle.disarm(), 1);
     assert_eq!(handle.armed(), 0);
+}
+
+#[test]
+fn one_word_is_enough_for_all_faults_that_were_armed() {
+    let handle = FaultHandle::none();
+    let mut changes = handle.changes();
+    for _ in 0..3 {
+        handle.arm(Fault::Silence("book".to_owned()), 1);
+    }
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    assert!(!changes.has_changed().unwrap());
+    handle.arm(Fault::Silence("book".to_owned()), 1);
+    assert!(changes.has_changed().unwrap(), "the next one is a new word");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_call_or_many_let_the_call_go_on_that_waits_to_be_overtaken() {
+    let handle = FaultHandle::none();
+    let long = Duration::from_secs(60);
+    for calls in [1, 3] {
+        let mut waiting = Box::pin(handle.overtaken(long));
+        assert!(poll!(&mut waiting).is_pending());
+        for _ in 0..calls {
+            handle.note_decided();
+        }
+        assert!(poll!(&mut waiting).is_ready(), "after {calls}");
+    }
+    let mut waiting = Box::pin(handle.overtaken(long));
+    assert!(poll!(&mut waiting).is_pending(), "what was before is over");
 }

@@ -48,6 +48,19 @@ async fn a_dropped_socket_ends_without_a_close_frame_and_only_once() {
 }
 
 #[tokio::test]
+async fn sockets_are_dropped_once_however_often_that_is_said() {
+    let rig = Rig::start(&quiet()).await;
+    let mut clients = [subscribed(&rig).await, rig.private().await.0];
+    for _ in 0..3 {
+        rig.sim.controls().sockets.drop_all();
+    }
+    for client in &mut clients {
+        assert!(matches!(client.end().await, Ended::Broken));
+    }
+    assert_eq!(rig.public().await.ask(BOOK).await["success"], true);
+}
+
+#[tokio::test]
 async fn a_half_closed_socket_sends_nothing_more_and_still_reads() {
     let rig = Rig::start(&quiet()).await;
     let mut client = subscribed(&rig).await;

@@ -1,5 +1,9 @@
 //! Events of the public socket in, what the simulator is told out.
 
+use std::pin::pin;
+
+use futures_util::poll;
+
 use super::*;
 use crate::{
     engine::event::{BookKind, Level, PublicTrade},
@@ -11,7 +15,8 @@ const BTC: InstrumentId = InstrumentId(0);
 struct Rig {
     pump: Pump,
     resyncs: mpsc::Receiver<InstrumentId>,
-    _held: (mpsc::Receiver<Upstream>, mpsc::Receiver<BookUpdate>),
+    spares: mpsc::Receiver<BookUpdate>,
+    told: mpsc::Receiver<Upstream>,
 }
 
 fn rig() -> Rig {
@@ -34,7 +39,8 @@ fn rig() -> Rig {
     Rig {
         pump,
         resyncs,
-        _held: (told, spares),
+        spares,
+        told,
     }
 }
 
@@ -118,6 +124,61 @@ fn a_pair_whose_digits_change_is_not_told_of_any_more() {
     assert_eq!(told, [STALE, status(TradingStatus::Online)]);
     assert_eq!(rig.told(book(BookKind::Snapshot, &[])), []);
     assert_eq!(rig.told(Event::Trade(trade())), []);
+}
+
+#[tokio::test]
+async fn a_full_queue_to_the_simulator_holds_up_the_feed_which_fills_the_queue_before_it() {
+    let Rig {
+        mut pump,
+        mut told,
+        resyncs: _resyncs,
+        spares: _spares,
+    } = rig();
+    let (market_in, market) = mpsc::channel(2);
+    let (_account_in, account) = mpsc::channel(1);
+    (pump.market, pump.account) = (market, account);
+    let nth = |trade_id| PublicTrade {
+        trade_id,
+        qty: Quantity::new(i64::try_from(trade_id).unwrap()).unwrap(),
+        ..trade()
+    };
+    let cancel = CancellationToken::new();
+    let mut pumping = pin!(pump.run(cancel.clone()));
+    // One is told, one is in hand, two wait before it.
+    for number in 1..=4 {
+        market_in.try_send(Event::Trade(nth(number))).unwrap();
+        assert!(poll!(&mut pumping).is_pending());
+    }
+    assert!(market_in.try_send(Event::Trade(nth(5))).is_err(), "full");
+    for number in 1..=4 {
+        assert_eq!(told.recv().await, Some(books::trade(&nth(number), false)));
+        assert!(poll!(&mut pumping).is_pending());
+    }
+    market_in.try_send(Event::Trade(nth(6))).unwrap();
+    cancel.cancel();
+    assert!(pumping.await.is_ok());
+}
+
+#[test]
+fn more_books_to_be_taken_anew_than_there_is_room_for_end_the_feed() {
+    let mut rig = rig();
+    for _ in 0..2 {
+        rig.told(book(BookKind::Snapshot, &[]));
+        assert_eq!(rig.told(book(BookKind::Update, &[7])), [STALE]);
+    }
+    rig.told(book(BookKind::Snapshot, &[]));
+    let full = rig.pump.take(book(BookKind::Update, &[7]), &mut Vec::new());
+    assert!(matches!(full, Err(Ended::Jammed)));
+}
+
+#[test]
+fn a_full_queue_of_spare_books_costs_the_mirror_an_allocation_and_no_more() {
+    let mut rig = rig();
+    for _ in 0..3 {
+        assert_eq!(rig.told(book(BookKind::Snapshot, &[])).len(), 1);
+    }
+    assert!(rig.spares.try_recv().is_ok());
+    assert!(rig.spares.try_recv().is_err(), "the others found no room");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What a file tells, and when.
 
-use std::fs;
+use std::{fs, pin::pin};
+
+use futures_util::poll;
 
 use super::*;
 
@@ -103,4 +105,27 @@ fn pairs_that_are_not_meant_are_passed_over() {
     let (_, all) = told(&lines, Some("ETH/USD"));
     let eth = InstrumentId(1);
     assert!(matches!(all[..], [Upstream::Book { instrument, .. }] if instrument == eth));
+}
+
+#[tokio::test]
+async fn a_full_queue_to_the_simulator_holds_up_the_recording_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("recording");
+    let lines: Vec<_> = std::iter::once(book("snapshot", "BTC/USD", ""))
+        .chain((0..10).map(|_| trade("update", 7)))
+        .collect();
+    fs::write(&path, lines.join("\n")).unwrap();
+    let reel = Reel::open(&path, &listed()[..1], |_| true).unwrap();
+    let (out, mut told) = mpsc::channel(1);
+    let (clock, _hand) = Clock::manual(Timestamp::from_secs(1_000));
+    let mut playing = pin!(play(reel, out, (clock, 1.0), CancellationToken::new()));
+    // The book, the trades, and that it is over: one at a time, none before there is room.
+    for words in 0..11 {
+        assert!(poll!(&mut playing).is_pending(), "after {words}");
+        told.try_recv().unwrap();
+        assert!(told.try_recv().is_err());
+    }
+    assert!(playing.await.is_ok());
+    assert!(matches!(told.try_recv(), Ok(Upstream::Stale { .. })));
+    assert!(told.try_recv().is_err());
 }
