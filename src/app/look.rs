@@ -8,14 +8,14 @@ use super::picture::Picture;
 const LOOKS: usize = 4;
 
 /// A wish for a picture of the engine.
-pub(super) type Look = oneshot::Sender<Picture>;
+pub(crate) type Look = oneshot::Sender<Picture>;
 
 /// For whoever wants to look.
 #[derive(Clone, Debug)]
 pub struct Looks(mpsc::Sender<Look>);
 
 /// Both ends: for those who look, and for the driver.
-pub(super) fn looks() -> (Looks, mpsc::Receiver<Look>) {
+pub(crate) fn looks() -> (Looks, mpsc::Receiver<Look>) {
     let (wishes, wished) = mpsc::channel(LOOKS);
     (Looks(wishes), wished)
 }

@@ -109,29 +109,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::{
-        app::{look::looks, tally::Tally},
-        engine::{
-            Mode,
-            event::{Link, OrderEntry},
-        },
-        types::Timestamp,
-    };
-
-    fn picture() -> Picture {
-        Picture {
-            at: Timestamp::from_secs(0),
-            mode: Mode::Trading,
-            ready: true,
-            feed: Link::Up,
-            account: Link::Up,
-            order_entry: OrderEntry::Open,
-            markets: Vec::new(),
-            balances: Vec::new(),
-            anomalies: 0,
-            tally: Tally::default(),
-        }
-    }
+    use crate::app::look::looks;
 
     /// How often the watchdog is fed within ten seconds.
     async fn fed(answer: bool) -> usize {
@@ -149,7 +127,7 @@ mod tests {
         let driver = async {
             while let Some(look) = wished.recv().await {
                 if answer {
-                    look.send(picture()).unwrap();
+                    look.send(Picture::sample()).unwrap();
                 } else {
                     std::future::pending::<()>().await;
                 }

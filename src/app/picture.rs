@@ -271,3 +271,22 @@ fn by_quote(picture: &Picture, amount: impl Fn(&MarketPicture) -> Decimal) -> St
         .collect();
     texts.join(", ")
 }
+
+#[cfg(test)]
+impl Picture {
+    /// A daemon that trades nothing.
+    pub(crate) fn sample() -> Self {
+        Self {
+            at: Timestamp::from_secs(0),
+            mode: Mode::Trading,
+            ready: true,
+            feed: Link::Up,
+            account: Link::Up,
+            order_entry: OrderEntry::Open,
+            markets: Vec::new(),
+            balances: Vec::new(),
+            anomalies: 0,
+            tally: Tally::default(),
+        }
+    }
+}

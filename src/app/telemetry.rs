@@ -454,4 +454,25 @@ mod tests {
         };
         assert!(line.text.starts_with("3 log lines lost"), "{}", line.text);
     }
+
+    #[test]
+    fn the_end_waits_for_the_lines_before_it_and_not_at_all_for_a_full_queue() {
+        let (queue, queued) = sync_channel(2);
+        let sink = Sink::new(queue.clone());
+        sink.take(Level::INFO, b"last words\n");
+        let lines = Lines::new();
+        lines.show();
+        let written = lines.clone();
+        let writing = thread::spawn(move || write(&queued, &written, &mut io::sink()));
+        drop(Telemetry { queue });
+        assert_eq!(lines.last(1)[0].text, "last words");
+        drop(sink);
+        writing.join().unwrap();
+
+        let (queue, queued) = sync_channel(1);
+        Sink::new(queue.clone()).take(Level::INFO, b"line\n");
+        drop(Telemetry { queue });
+        assert!(matches!(queued.recv(), Ok(Message::Line(_))));
+        assert!(queued.recv().is_err(), "nobody asked for anything more");
+    }
 }

@@ -155,3 +155,44 @@ fn draw_until(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::poll;
+
+    use super::*;
+    use crate::app::look::looks;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newer_picture_replaces_one_that_nobody_has_drawn() {
+        let (looks, mut wished) = looks();
+        let (sender, mut shown) = watch::channel(None);
+        let frames = Cell::new(0);
+        let extra = || {
+            frames.set(frames.get() + 1);
+            Extra {
+                frames: frames.get(),
+                ..Extra::default()
+            }
+        };
+        let mut following = Box::pin(follow(&looks, extra, &sender));
+        for _ in 0..3 {
+            assert!(poll!(&mut following).is_pending());
+            wished
+                .recv()
+                .await
+                .unwrap()
+                .send(Picture::sample())
+                .unwrap();
+            assert!(poll!(&mut following).is_pending());
+            tokio::time::sleep(EVERY).await;
+        }
+        let newest = shown.borrow_and_update().clone().unwrap();
+        assert_eq!(newest.1.frames, 3);
+        assert!(!shown.has_changed().unwrap(), "the others are gone");
+        drop(shown);
+        following.await;
+    }
+}

@@ -435,6 +435,18 @@ async fn restart_that_is_due_is_not_made_after_its_phase_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_follows_the_tasks_late_sees_the_newest_picture_only() {
+    let (mut supervisor, _root, _hands) = supervisor();
+    let mut watch = supervisor.watch();
+    for name in ["one", "two", "three"] {
+        supervisor.spawn(spec(name, Policy::Permanent), patient);
+    }
+    let names = |tasks: &[TaskStatus]| tasks.iter().map(|task| task.name).collect::<Vec<_>>();
+    assert_eq!(names(&watch.borrow_and_update()), ["one", "two", "three"]);
+    assert!(!watch.has_changed().unwrap(), "the others are gone");
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_the_supervisor_leaves_no_task() {
     let (mut supervisor, _root, _hands) = supervisor();
     let alive = Arc::new(());
