@@ -88,6 +88,33 @@ fn examples_and_tests_of_the_guide_are_in_the_source() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
+/// The rows of the table of channels, and those of them that name no test in their last column.
+fn channels(guide: &str) -> (usize, Vec<&str>) {
+    let section = guide.lines().skip_while(|line| *line != "## Channels");
+    let section = section.skip(1).take_while(|line| !line.starts_with("## "));
+    let rows: Vec<_> = section
+        .filter(|line| line.starts_with('|'))
+        .skip(2)
+        .collect();
+    let is_untested = |row: &&str| {
+        let last = row.trim_end_matches(" |").rsplit(" | ").next();
+        named_tests(last.unwrap_or_default()).is_empty()
+    };
+    let untested = rows.iter().copied().filter(is_untested).collect();
+    (rows.len(), untested)
+}
+
+#[test]
+fn every_channel_of_the_guide_names_its_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = fs::read_to_string(root.join(GUIDE)).unwrap();
+    let (rows, untested) = channels(&guide);
+    assert!(rows >= 30, "{rows}");
+    assert_eq!(untested, Vec::<&str>::new());
+    let planted = "## Channels\n| a | by |\n|-|-|\n| `it_is_not_in_the_last` | no |\n| a | `it_is_in_the_last` |\n";
+    assert_eq!(channels(planted).1, ["| `it_is_not_in_the_last` | no |"]);
+}
+
 #[test]
 fn planted_untruths_are_caught() {
     let source = "fn a() {\n    one();\n    two();\n}\nfn it_does_what_it_says_here() {}\n";
