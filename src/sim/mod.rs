@@ -18,6 +18,7 @@ pub mod matching;
 mod mirror;
 pub mod notices;
 pub mod plan;
+pub mod refused;
 pub mod server;
 pub mod settings;
 mod setup;

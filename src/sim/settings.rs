@@ -86,8 +86,11 @@ pub struct Settings {
     pub outbound_frames: usize,
     /// Requests a second and connection of the public socket; more are answered with `Exceeded msg rate`. 0 is no limit.
     pub messages_per_second: u32,
-    /// Attempts of one address to connect to the sockets, in ten minutes; one more and it is banned. 0 is no limit.
+    /// Attempts of one address to connect to the sockets, in one window; one more and it is banned. 0 is no limit.
     pub connection_attempts: u32,
+    /// How long that window is.
+    #[serde(with = "duration")]
+    pub connection_window: Duration,
     /// How long such an address is banned.
     #[serde(with = "duration")]
     pub connection_ban: Duration,
@@ -183,6 +186,7 @@ impl Default for Settings {
             outbound_frames: 4096,
             messages_per_second: 0,
             connection_attempts: 150,
+            connection_window: Duration::from_secs(600),
             connection_ban: Duration::from_secs(600),
             rest_concurrent: 100,
             rest_public_calls: 0,

@@ -20,6 +20,7 @@ use super::{
     matching::PairId,
     mirror::{Feed, Mirroring},
     plan::Plan,
+    refused::Refused,
     server::{
         self, Role, WsState,
         auth::{ApiKey, InvalidKey, Keys, LockoutRule},
@@ -231,6 +232,12 @@ impl Simulator {
     #[must_use]
     pub const fn venue(&self) -> &Venue {
         &self.controls.venue
+    }
+
+    /// How often each limit refused a client.
+    #[must_use]
+    pub const fn refused(&self) -> &Refused {
+        self.controls.venue.refused()
     }
 
     /// The tokens of the private socket.

@@ -19,6 +19,7 @@ use super::{
     log::{Entry, Found, Log, LogError},
     matching::{AccountId, Counters, Exchange, Fact, LoadError, PairId, Refusal, Reply, Request},
     notices::Notices,
+    refused::Refused,
 };
 use crate::{
     io::Clock,
@@ -40,6 +41,7 @@ pub struct Venue {
     clock: Clock,
     due: watch::Receiver<Option<Timestamp>>,
     notices: Notices,
+    refused: Refused,
 }
 
 /// The venue at one instant.
@@ -122,6 +124,7 @@ impl Venue {
             clock,
             due,
             notices: Notices::default(),
+            refused: Refused::default(),
         })
     }
 
@@ -211,6 +214,12 @@ impl Venue {
     #[must_use]
     pub const fn notices(&self) -> &Notices {
         &self.notices
+    }
+
+    /// How often each limit refused a client.
+    #[must_use]
+    pub const fn refused(&self) -> &Refused {
+        &self.refused
     }
 
     /// Hears everything that happens from now on: under the lock, in order, after the history took it in.

@@ -213,6 +213,7 @@ async fn the_state_is_readable() {
     let state = good(&rig, "GET", "/state", Value::Null).await;
     let connections = json!({"public": 2, "private": 1, "level3": 0});
     assert_eq!(state["connections"], connections);
+    assert_eq!(state["refused"]["connections"], 0);
     assert_eq!(state["system"], "online");
     assert_eq!(state["pairs"]["BTC/USD"], "online");
     assert_eq!(state["faults"][0]["rate"], 0.5);

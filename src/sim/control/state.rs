@@ -63,6 +63,7 @@ struct Regimes {
 #[derive(Serialize)]
 struct All {
     connections: BTreeMap<&'static str, usize>,
+    refused: BTreeMap<&'static str, u64>,
     #[serde(flatten)]
     clock: Clock,
     #[serde(flatten)]
@@ -80,8 +81,12 @@ struct All {
 /// Everything.
 pub(super) fn all(controls: &Controls) -> Answer {
     let open = |role: Role| (role.name(), controls.sockets.open(role));
+    let refused = controls.venue.refused().counts();
     json(&All {
         connections: Role::ALL.map(open).into(),
+        refused: refused
+            .map(|(limit, count)| (limit.name(), count))
+            .collect(),
         clock: clock_of(controls),
         statuses: statuses_of(controls),
         faults: faults_of(controls),

@@ -1,4 +1,4 @@
-//! How often an address may try to connect to the sockets: so many attempts in ten minutes, then it is banned.
+//! How often an address may try to connect to the sockets: so many attempts in a window, then it is banned.
 //!
 //! Left out: what a banned client is told. Always true: attempts count for all three sockets together, whether they lead to a
 //! connection or not; those of a banned address change nothing, so the ban ends when it was said to.
@@ -12,8 +12,6 @@ use std::{
 
 use crate::types::Timestamp;
 
-/// The window that attempts are counted in.
-const WINDOW: Duration = Duration::from_secs(600);
 /// Addresses kept before those are dropped that have no attempt in the window.
 const KEPT: usize = 1024;
 
@@ -22,6 +20,8 @@ const KEPT: usize = 1024;
 pub(super) struct Attempts {
     /// Attempts in a window; 0 is no limit.
     most: u32,
+    /// The window that they are counted in.
+    window: Duration,
     ban: Duration,
     visitors: Mutex<HashMap<IpAddr, Visitor>>,
 }
@@ -35,9 +35,10 @@ struct Visitor {
 }
 
 impl Attempts {
-    pub(super) fn new(most: u32, ban: Duration) -> Self {
+    pub(super) fn new(most: u32, window: Duration, ban: Duration) -> Self {
         Self {
             most,
+            window,
             ban,
             visitors: Mutex::default(),
         }
@@ -50,34 +51,34 @@ impl Attempts {
         }
         let mut visitors = self.visitors.lock().unwrap_or_else(PoisonError::into_inner);
         if visitors.len() >= KEPT {
-            visitors.retain(|_, visitor| !visitor.is_forgotten(now));
+            visitors.retain(|_, visitor| !visitor.is_forgotten(now, self.window));
         }
         let visitor = visitors.entry(address.to_canonical()).or_default();
-        visitor.admit(now, self.most, self.ban)
+        visitor.admit(now, self)
     }
 }
 
 impl Visitor {
-    fn admit(&mut self, now: Timestamp, most: u32, ban: Duration) -> bool {
+    fn admit(&mut self, now: Timestamp, rule: &Attempts) -> bool {
         if self.banned_until.is_some_and(|until| now < until) {
             return false;
         }
         self.banned_until = None;
-        let begin = now.before(WINDOW);
+        let begin = now.before(rule.window);
         while self.recent.front().is_some_and(|at| *at <= begin) {
             self.recent.pop_front();
         }
-        if self.recent.len() < usize::try_from(most).unwrap_or(usize::MAX) {
+        if self.recent.len() < usize::try_from(rule.most).unwrap_or(usize::MAX) {
             self.recent.push_back(now);
             return true;
         }
         self.recent.clear();
-        self.banned_until = Some(now.after(ban));
+        self.banned_until = Some(now.after(rule.ban));
         false
     }
 
-    fn is_forgotten(&self, now: Timestamp) -> bool {
-        let begin = now.before(WINDOW);
+    fn is_forgotten(&self, now: Timestamp, window: Duration) -> bool {
+        let begin = now.before(window);
         let banned = self.banned_until.is_some_and(|until| now < until);
         !banned && self.recent.back().is_none_or(|at| *at <= begin)
     }
@@ -87,6 +88,7 @@ impl Visitor {
 mod tests {
     use super::*;
 
+    const WINDOW: Duration = Duration::from_secs(600);
     const BAN: Duration = Duration::from_secs(600);
 
     fn at(seconds: u64) -> Timestamp {
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn one_attempt_too_many_bans_for_ten_minutes_and_then_all_is_new() {
-        let attempts = Attempts::new(150, BAN);
+        let attempts = Attempts::new(150, WINDOW, BAN);
         for n in 0..150 {
             assert!(attempts.admit(at(n), address(7)));
         }
@@ -113,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_window_rolls() {
-        let attempts = Attempts::new(2, BAN);
+        let attempts = Attempts::new(2, WINDOW, BAN);
         for (second, admitted) in [
             (0, true),
             (300, true),
@@ -127,18 +129,18 @@ mod tests {
 
     #[test]
     fn addresses_are_counted_apart_and_zero_is_no_limit() {
-        let attempts = Attempts::new(1, BAN);
+        let attempts = Attempts::new(1, WINDOW, BAN);
         assert!(attempts.admit(at(0), address(7)));
         assert!(attempts.admit(at(0), address(8)));
         let mapped = "::ffff:203.0.113.7".parse().unwrap();
         assert!(!attempts.admit(at(0), mapped), "the same address");
-        let unlimited = Attempts::new(0, BAN);
+        let unlimited = Attempts::new(0, WINDOW, BAN);
         assert!((0..1_000).all(|_| unlimited.admit(at(0), address(7))));
     }
 
     #[test]
     fn addresses_that_stay_away_are_forgotten() {
-        let attempts = Attempts::new(1, BAN);
+        let attempts = Attempts::new(1, WINDOW, BAN);
         for n in 0..KEPT {
             let [high, low] = u16::try_from(n).unwrap().to_be_bytes();
             attempts.admit(at(0), IpAddr::from([10, 0, high, low]));

@@ -128,7 +128,11 @@ impl WsState {
             venue,
             tokens,
             faults,
-            attempts: Attempts::new(settings.connection_attempts, settings.connection_ban),
+            attempts: Attempts::new(
+                settings.connection_attempts,
+                settings.connection_window,
+                settings.connection_ban,
+            ),
             settings,
             universe,
             feed,

@@ -1,4 +1,4 @@
-//! Requests that meet a fill on their way, if that is armed.
+//! Requests of clients: decided, counted where a limit refuses them, and met by a fill on their way if that is armed.
 //!
 //! For: partial fills on demand, and trades that arrive between a request and its outcome. Left out: how an order is filled.
 //! Always true: a new order is filled after it was accepted, any other just before the request is decided.
@@ -8,6 +8,7 @@ use crate::{
         Venue,
         faults::Part,
         matching::{AccountId, CancelTarget, Refusal, Reply, Request},
+        refused::Limit,
     },
     types::Timestamp,
 };
@@ -20,6 +21,12 @@ pub(super) fn act_with(
     part: Option<Part>,
     answer: impl FnOnce(Timestamp, &Result<Reply, Refusal>),
 ) -> Result<Reply, Refusal> {
+    let answer = |now, result: &Result<Reply, Refusal>| {
+        if let Some(limit) = result.as_ref().err().copied().and_then(Limit::of) {
+            venue.refused().note(limit);
+        }
+        answer(now, result);
+    };
     let Some(part) = part else {
         return venue.act_with(account, request, answer);
     };

@@ -59,6 +59,7 @@ use crate::{
     sim::{
         Venue,
         faults::{FaultHandle, RestFault},
+        refused::Limit,
     },
     types::Timestamp,
 };
@@ -231,11 +232,15 @@ impl Shared {
         if route.private {
             let key = header(parts, "API-Key");
             let slot = self.state.keys.open(key, limits.concurrent);
-            return slot.ok_or_else(|| throttled(now));
+            return slot.ok_or_else(|| {
+                self.state.venue.refused().note(Limit::CallsAtOnce);
+                throttled(now)
+            });
         }
         let visitor = (peer, route.counted_pair(parts));
         let fits = self.public_calls.charge(now, visitor, limits.public_calls);
-        fits.then_some(Slot::FREE).ok_or(Failure::RATE_LIMIT)
+        fits.then_some(Slot::FREE)
+            .ok_or_else(|| self.state.too_many_calls())
     }
 
     /// Carries a call out and answers it.
@@ -314,6 +319,12 @@ impl RestState {
         }
     }
 
+    /// The refusal of a call for which its key, or its address, has no room.
+    fn too_many_calls(&self) -> Failure {
+        self.venue.refused().note(Limit::Calls);
+        Failure::RATE_LIMIT
+    }
+
     fn public(&self, endpoint: &str, parts: &Parts, body: &Bytes) -> Answer {
         let ask = endpoints::public(endpoint).ok_or(Failure::UNKNOWN_METHOD)?;
         let mut params = Params::from_form(parts.uri.query().unwrap_or_default().as_bytes());
@@ -347,7 +358,7 @@ impl RestState {
             .read(|view| view.exchange.tier(owner.key.account));
         let tier = tier.ok_or(Failure::text("EAuth:Account unconfirmed"))?;
         if !owner.charge(now, tier, rest_limits::cost(endpoint)) {
-            return Err(Failure::RATE_LIMIT);
+            return Err(self.too_many_calls());
         }
         carry_out(&Call {
             state: self,

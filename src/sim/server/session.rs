@@ -27,6 +27,7 @@ use crate::{
     sim::{
         faults::RequestFault,
         matching::{AccountId, PairId, Tier},
+        refused::Limit,
     },
     types::Timestamp,
 };
@@ -92,6 +93,7 @@ impl Session {
     pub(super) fn handle(&mut self, frame: &[u8]) {
         let time_in = self.now();
         if self.floods(time_in) {
+            self.state.0.venue.refused().note(Limit::Requests);
             self.outbox
                 .reply("{\"Error\":\"Exceeded msg rate\"}".to_owned());
             return;
@@ -262,6 +264,11 @@ impl Session {
             let symbols = self.level3.len();
             self.allowance
                 .take(opener.at, opener.tier, symbols, opener.depth)
+                .inspect_err(|excess| {
+                    if matches!(excess, Excess::Rate) {
+                        shared.venue.refused().note(Limit::Calls);
+                    }
+                })
                 .map_err(excess)?;
         }
         self.subscribe_symbol(symbol, wanted, envelope)?;

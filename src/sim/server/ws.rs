@@ -29,7 +29,10 @@ use super::{
     outbox::{Drain, Outbox, Outgoing},
     session::Session,
 };
-use crate::io::net::{Accepted, Listener, Stream};
+use crate::{
+    io::net::{Accepted, Listener, Stream},
+    sim::refused::Limit,
+};
 
 /// Time for TLS and the upgrade together.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -75,6 +78,9 @@ async fn connect(accepted: Accepted, role: Role, state: WsState, cancel: Cancell
         refused: state.0.faults.refuses(role),
         admitted: state.0.attempts.admit(now, peer.ip()),
     };
+    if !door.admitted {
+        state.0.venue.refused().note(Limit::Connections);
+    }
     let upgraded = tokio::select! {
         biased;
         () = cancel.cancelled() => return,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 use tradingd::{
     io::net::Stream,
-    sim::{faults::RestFault, matching::Tier, server::rest::RestLimits},
+    sim::{faults::RestFault, matching::Tier, refused::Limit, server::rest::RestLimits},
     types::Timestamp,
 };
 
@@ -126,6 +126,7 @@ async fn s5_1_calls_beyond_the_keys_counter_are_refused_until_it_has_decayed() {
             "{endpoint}"
         );
     }
+    assert_eq!(rig.venue.refused().of(Limit::Calls), 4);
     rig.hands.advance(Duration::from_secs(2));
     rig.call("Balance", "").await;
 }
@@ -158,6 +159,7 @@ async fn s5_1_too_many_calls_open_at_once_are_throttled_until_an_instant() {
     timeout(Duration::from_secs(10), taken).await.unwrap();
     let error = rig.refused("TradeVolume", "").await;
     assert_eq!(error, "EService:Throttled: 1788249602");
+    assert_eq!(rig.venue.refused().of(Limit::CallsAtOnce), 1);
     let until = Timestamp::from_secs(1_788_249_602);
     assert!(until > rig.venue.clock().now());
     // Others are not held up.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tradingd::sim::{Settings, matching::Tier};
+use tradingd::sim::{Settings, matching::Tier, refused::Limit};
 
 use super::desk::{Desk, ask, of, read, refusal, reply, row};
 use crate::{sim_ws::rig::quiet, support::ws::Client};
@@ -104,6 +104,7 @@ async fn s5_3_the_threshold_is_the_tiers_and_the_counter_is_the_pairs() {
         refusal(&mut client, &cancel("n6", &token)).await,
         "EOrder:Rate limit exceeded"
     );
+    assert_eq!(desk.sim.refused().of(Limit::Trading), 1);
     let other = read(&reply(&mut client, &market("ETH/USD")).await);
     assert_eq!(other["success"], true, "{other}");
     desk.hands.advance(Duration::from_secs(4));
@@ -129,6 +130,7 @@ async fn s5_3_open_orders_are_capped_by_tier_and_pair() {
             let expected = (count == most).then_some("EOrder:Orders limit exceeded");
             assert_eq!(words, expected, "{tier:?} {count}");
         }
+        assert_eq!(desk.sim.refused().of(Limit::OpenOrders), 1);
     }
 }
 

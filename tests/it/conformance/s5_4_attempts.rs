@@ -3,7 +3,11 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tokio_tungstenite::tungstenite::{Error, http::StatusCode};
-use tradingd::{io::Clock, sim::Settings, types::Timestamp};
+use tradingd::{
+    io::Clock,
+    sim::{Settings, refused::Limit},
+    types::Timestamp,
+};
 
 use crate::{
     sim_ws::rig::{Rig, quiet},
@@ -35,6 +39,7 @@ async fn s5_4_an_address_that_comes_too_often_is_banned_from_all_sockets_for_ten
     for address in [at.ws, at.ws_auth, at.ws_l3] {
         assert_eq!(status(address).await, banned, "{address}");
     }
+    assert_eq!(rig.sim.refused().of(Limit::Connections), 3);
     let pong = open.ask(r#"{"method":"ping"}"#).await;
     assert_eq!(pong["method"], "pong", "who is in stays in");
     hands.advance(Duration::from_secs(599));

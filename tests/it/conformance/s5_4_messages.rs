@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tradingd::sim::{Settings, matching::Tier};
+use tradingd::sim::{Settings, matching::Tier, refused::Limit};
 
 use super::desk::{Desk, read, replies};
 use crate::{
@@ -61,6 +61,7 @@ async fn s5_4_a_flood_of_requests_is_told_off_without_a_method() {
     }
     let flooded = client.until(|frame| frame.get("Error").is_some()).await;
     assert_eq!(flooded, serde_json::json!({"Error": "Exceeded msg rate"}));
+    assert!(rig.sim.refused().of(Limit::Requests) > 0);
 }
 
 #[tokio::test]
