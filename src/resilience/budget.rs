@@ -100,6 +100,11 @@ impl Budget {
         Ok(())
     }
 
+    /// Counts an attempt as refused that asked for the instant first, and waits for it.
+    pub const fn held(&mut self) {
+        self.refused = self.refused.saturating_add(1);
+    }
+
     /// The earliest instant at which an attempt is allowed; `now` if one is allowed at once.
     pub fn next_at(&mut self, now: Timestamp) -> Timestamp {
         let window = self.settings.window;
@@ -124,7 +129,7 @@ impl Budget {
         usize::from(self.settings.attempts).saturating_sub(self.taken.len())
     }
 
-    /// How often an attempt was refused, since the start.
+    /// How often an attempt was refused or held, since the start.
     #[must_use]
     pub const fn refused(&self) -> u64 {
         self.refused

@@ -21,6 +21,9 @@ use crate::{
 /// There is no benefit in being early after a maintenance (§1.2).
 pub(super) const AFTER_MAINTENANCE: Duration = Duration::from_secs(5);
 
+/// The rule of [`budget`], by name.
+const BUDGET: &str = "budget";
+
 /// Paces the connections of one socket.
 #[derive(Debug)]
 pub(super) struct Redial {
@@ -99,6 +102,9 @@ impl Redial {
             if told != Some(hold) {
                 told = Some(hold);
                 tracing::info!(socket = self.name, by = hold.by, ?wait, "waits to connect");
+                if hold.by == BUDGET {
+                    self.budget.with(budget::Budget::held);
+                }
             }
             tokio::select! {
                 biased;
@@ -114,7 +120,7 @@ impl Redial {
         let holds = [
             ("backoff", self.backed_off(now)),
             ("breaker", self.broken()),
-            ("budget", self.budget.with(|budget| budget.next_at(now))),
+            (BUDGET, self.budget.with(|budget| budget.next_at(now))),
         ];
         let holds = holds.map(|(by, until)| Hold { until, by });
         let [first, others @ ..] = holds;
@@ -255,6 +261,8 @@ mod tests {
         drop(redial.turn().await);
         let waited = some.clock.now().since(before);
         assert!(waited >= seconds(60) && waited < seconds(61), "{waited:?}");
+        // Of `spend`, and of the attempt that waited.
+        assert_eq!(some.budget.with(|budget| budget.refused()), 2);
     }
 
     #[tokio::test(start_paused = true)]
