@@ -16,7 +16,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tradingd::app::{Stops, Verdict, clock};
 
 use crate::{
-    Holdings, alone, config, frames, long, runtime, start, until,
+    Holdings, QUIET, alone, config, frames, long,
+    page::{Page, Queue},
+    runtime, start, until,
     venue::{Socket, Venue},
 };
 
@@ -30,12 +32,11 @@ const BURST: usize = 25;
 const RATE: u128 = 20_000;
 /// Frames that may be under way in the short form, which asserts no rate; the queue to the driver takes twice as many.
 const WINDOW: u64 = 2_000;
-/// What live memory may differ by between two looks: buffers on their way, journal in memory.
-const SLACK: usize = 4 << 20;
+/// What live memory may differ by between two looks: books that wait in the queue, the journal's buffer.
+const SLACK: usize = 1 << 20;
 
-/// The config's answer to a venue that neither answers pings nor trades.
+/// Nothing is traded: this venue's orders never fill.
 const CONFIG: &str = "strategy = []\n";
-const QUIET: &str = "[orders]\nreconcile_every = \"900d\"\n[deadlines]\nidle = \"900d\"\nchannel_idle = \"900d\"\n[kraken]\nping = \"800d\"\n";
 
 /// Sends so many passes over the frames; the first snapshots have been given already.
 async fn send(feed: &mut Socket, frames: &[Message], passes: usize, handled: &AtomicU64) {
@@ -98,6 +99,7 @@ fn every_frame_of_a_feed_without_end_is_verified_and_nothing_grows() {
         let stops = Stops::default();
         let daemon = start(&config, &stops).await;
         let (looks, (public, _)) = (daemon.looks(), daemon.counters());
+        let address = daemon.http().unwrap();
         let watching = async {
             let since = now();
             let (mut held, mut tally) = (Vec::new(), None);
@@ -111,21 +113,28 @@ fn every_frame_of_a_feed_without_end_is_verified_and_nothing_grows() {
                 tally = Some(picture.tally);
             }
             let took = since.elapsed();
+            let queues = Page::scrape(address).await.queues();
             drop(looks);
             stops.stop.cancel();
-            (took, held, tally.unwrap())
+            (took, held, tally.unwrap(), queues)
         };
-        let (report, (took, held, tally)) = tokio::join!(daemon.run(), watching);
+        let (report, (took, held, tally, queues)) = tokio::join!(daemon.run(), watching);
         assert_eq!(report.verdict, Verdict::Clean);
         let rate = u128::from(books) * 1_000 / took.as_millis();
         println!("{books} books in {took:?}: {rate} a second");
         held.iter().for_each(|held| println!("{held:?}"));
+        queues.iter().for_each(|queue| println!("{queue:?}"));
         assert_eq!(
             (tally.checksums, tally.checksums_failed, tally.stale_books),
             (books, 0, 0)
         );
         assert_eq!((public.dropped.get(), public.decode_errors.get()), (0, 0));
         assert_eq!(public.lost_connections.get(), 0);
+        assert_eq!(queues.len(), 6);
+        for queue in &queues {
+            assert!(queue.most < queue.capacity, "was full: {queue:?}");
+        }
+        assert!(market_of(&queues) > 0, "nothing ever waited: {queues:?}");
         let (early, late) = (held[1], held[9]);
         assert!(late.bytes <= early.bytes + SLACK, "{held:?}");
         assert_eq!(
@@ -136,6 +145,12 @@ fn every_frame_of_a_feed_without_end_is_verified_and_nothing_grows() {
     });
     drop(over);
     server.join().unwrap();
+}
+
+/// The most that ever waited in the queue that books come through.
+fn market_of(queues: &[Queue]) -> u64 {
+    let market = queues.iter().find(|queue| queue.name == "market");
+    market.unwrap().most
 }
 
 #[expect(clippy::disallowed_methods, reason = "the long form measures a rate")]
