@@ -79,7 +79,7 @@ fn sockets_that_are_cut_without_end_never_get_the_address_banned() {
                     break;
                 }
                 assert!(cuts < MOST_CUTS, "the budget was never spent");
-                if cuts % BATCH == 0 {
+                if cuts.is_multiple_of(BATCH) {
                     until(&looks, "trading", trades).await;
                     hands.turn();
                     sim.controls().sockets.drop_all();
