@@ -46,9 +46,9 @@ pub enum Place {
     Request,
     /// Waiting among others until a request may leave.
     Turn,
-    /// Ending a connection in good order.
+    /// Ending a connection in good order, and what else its task leaves behind.
     Close,
-    /// The end of a task that was told to stop.
+    /// The end of a task that was told to stop; more than three times `close`, which the private socket may need.
     Join,
 }
 
@@ -134,10 +134,10 @@ pub struct Settings {
     /// Waiting among others until a request may leave.
     #[serde(with = "span")]
     pub turn: Duration,
-    /// Ending a connection in good order.
+    /// Ending a connection in good order, and what else its task leaves behind.
     #[serde(with = "span")]
     pub close: Duration,
-    /// The end of a task that was told to stop.
+    /// The end of a task that was told to stop; more than three times `close`, which the private socket may need.
     #[serde(with = "span")]
     pub join: Duration,
 }
@@ -157,7 +157,7 @@ impl Default for Settings {
             request: Duration::from_secs(10),
             turn: Duration::from_secs(60),
             close: Duration::from_secs(1),
-            join: Duration::from_secs(2),
+            join: Duration::from_secs(4),
         }
     }
 }
