@@ -1,7 +1,7 @@
 //! The daemon for a long time and very often: frames without end, runs one after the other, connections that are cut, limits.
 //!
 //! `cargo test --test load` is the short form, part of every `cargo test`: it asserts that nothing is lost and nothing grows, never a
-//! rate. `TRADINGD_LOAD=long cargo test --release --test load -- --nocapture` is the long form; it takes about five minutes, asserts
+//! rate. `TRADINGD_LOAD=long cargo test --release --test load -- --nocapture` is the long form; it takes about three minutes, asserts
 //! the rate too and prints what it measured. This is a process of its own: an allocator that counts, tests one at a time.
 #![expect(
     unreachable_pub,
