@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs, io,
+    fs, io, iter,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +14,7 @@ use super::{
     layer::{Layer, PREFIX},
     schema::Fault,
     validate::{self, Finding},
+    warn,
 };
 
 /// Where settings come from.
@@ -64,7 +65,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         return Err(ConfigError { problems });
     }
     Ok(Loaded {
-        warnings: validate::warnings(&config),
+        warnings: warn::warnings(&config),
         config,
         files,
     })
@@ -72,10 +73,10 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
 
 /// A finding with its place; a variable or an argument names its key already.
 fn told(layers: &[Layer], finding: Finding) -> Problem {
-    let place = locate(layers, &finding.path);
+    let (path, place) = locate(layers, &finding);
     let message = match place {
         Place::File { .. } | Place::Nowhere => {
-            format!("{}: {}", finding.path.join("."), finding.message)
+            format!("{}: {}", path.join("."), finding.message)
         }
         Place::Variable(_) | Place::Argument(_) => finding.message,
     };
@@ -162,10 +163,23 @@ fn merge(layers: &[Layer]) -> Result<Config, Problem> {
     })
 }
 
-/// Where a key was set: in the last layer that has all of it, else the last that has most of it.
-fn locate(layers: &[Layer], path: &[String]) -> Place {
-    let places = layers.iter().map(|layer| layer.locate(path));
-    let best = places.max_by_key(|(depth, _)| *depth);
-    best.filter(|(depth, _)| *depth > 0)
-        .map_or(Place::Nowhere, |(_, place)| place)
+/// The key that a finding is about, and where it was set: in the last layer that has it; of two keys, the one that was set last. One
+/// that no layer has is missing: where most of its path was set.
+fn locate<'a>(layers: &[Layer], finding: &'a Finding) -> (&'a [String], Place) {
+    let whole = layers.iter().rev().find_map(|layer| {
+        let mut paths = iter::once(&finding.path).chain(&finding.other);
+        paths.find_map(|path| {
+            let (depth, place) = layer.locate(path);
+            (depth == path.len()).then_some((path, place))
+        })
+    });
+    if let Some((path, place)) = whole {
+        return (path, place);
+    }
+    let places = layers.iter().map(|layer| layer.locate(&finding.path));
+    let most = places.max_by_key(|(depth, _)| *depth);
+    let place = most
+        .filter(|(depth, _)| *depth > 0)
+        .map_or(Place::Nowhere, |(_, place)| place);
+    (&finding.path, place)
 }

@@ -24,6 +24,7 @@ mod sections;
 mod strategy;
 mod validate;
 mod venue;
+mod warn;
 mod words;
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What must hold across keys. Each rule is a function that adds what it finds.
+//! What must hold, of one key and across keys. Each rule is a function that adds what it finds.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,13 +12,12 @@ use super::{
     venue::{self, VenueKind},
 };
 use crate::{
-    resilience::deadline::InvalidSettings as InvalidDeadline,
+    resilience::InvalidSettings,
     sim,
-    types::{Chain, Symbol},
+    types::{Chain, Symbol, span},
     venue::kraken::{
         address::{Address, Kind},
         encode::BOOK_DEPTHS,
-        settings::InvalidSettings,
     },
 };
 
@@ -27,6 +26,8 @@ use crate::{
 pub(super) struct Finding {
     /// The key that it is about.
     pub(super) path: Vec<String>,
+    /// A second one, where either can be the one to change: the message names both.
+    pub(super) other: Option<Vec<String>>,
     pub(super) message: String,
     /// The nearest valid value.
     pub(super) suggestion: Option<String>,
@@ -44,7 +45,6 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     live(config, &mut found);
     journal(config, &mut found);
     kraken(config, &mut found);
-    breakers(config, &mut found);
     simulator(config, &mut found);
     log(config, &mut found);
     feed(config, &mut found);
@@ -53,46 +53,6 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     strategies(config, &mut found);
     shutdown(config, &mut found);
     found.0
-}
-
-/// What is allowed and worth a word.
-pub(super) fn warnings(config: &Config) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if config.sim.tls_ca.is_some() && (!config.sim.tls || config.sim.tls_cert.is_some()) {
-        warnings.push(
-            "sim.tls_ca is not written: that needs sim.tls, and a certificate that is made at the start"
-                .to_owned(),
-        );
-    }
-    if config.venue.kind == VenueKind::Live {
-        warnings.push(
-            "venue.kind is \"live\": real money; the dead man's switch and the kill switch are not part of this version"
-                .to_owned(),
-        );
-    }
-    if !config.orders.resume.is_empty() {
-        warnings.push(
-            "orders.resume ends halts at every start: take it out once the pairs trade again"
-                .to_owned(),
-        );
-    }
-    if config.venue.kind == VenueKind::Paper {
-        let market = config.mirrored().unwrap_or_default();
-        warnings.push(format!(
-            "venue.kind is \"paper\": simulated orders on the market of {market}, which must be reachable; no API key is used"
-        ));
-    }
-    let http = &config.http;
-    if http.enabled && !http.listen.ip().is_loopback() {
-        warnings.push(format!(
-            "http.listen is {}: whoever reaches it can read how much is traded",
-            http.listen
-        ));
-    }
-    if config.strategy.is_empty() {
-        warnings.push("no [[strategy]]: nothing will be traded".to_owned());
-    }
-    warnings
 }
 
 struct Findings(Vec<Finding>);
@@ -104,10 +64,35 @@ impl Findings {
 
     fn add_with(&mut self, path: &[&str], message: impl Into<String>, suggestion: Option<String>) {
         self.0.push(Finding {
-            path: path.iter().map(|part| (*part).to_owned()).collect(),
+            path: owned(path),
+            other: None,
             message: message.into(),
             suggestion,
         });
+    }
+
+    /// Two keys that do not fit together; the message names both.
+    fn add_both(&mut self, path: &[&str], other: &[&str], message: String) {
+        self.0.push(Finding {
+            path: owned(path),
+            other: Some(owned(other)),
+            message,
+            suggestion: None,
+        });
+    }
+
+    /// What the settings of a section say about themselves.
+    fn add_checked(&mut self, section: &[&str], checked: Result<(), InvalidSettings>) {
+        let Err(InvalidSettings(invalid)) = checked else {
+            return;
+        };
+        let within = |key| owned(&[section, &[key]].concat());
+        self.0.extend(invalid.into_iter().map(|invalid| Finding {
+            path: within(invalid.key),
+            other: invalid.other.map(within),
+            message: invalid.reason,
+            suggestion: None,
+        }));
     }
 
     fn require(&mut self, holds: bool, path: &[&str], message: &str) {
@@ -119,6 +104,10 @@ impl Findings {
     fn require_time(&mut self, time: Duration, path: &[&str]) {
         self.require(!time.is_zero(), path, "must be longer than nothing");
     }
+}
+
+fn owned(path: &[&str]) -> Vec<String> {
+    path.iter().map(|part| (*part).to_owned()).collect()
 }
 
 fn venues(config: &Config, found: &mut Findings) {
@@ -238,27 +227,26 @@ fn journal(config: &Config, found: &mut Findings) {
     );
 }
 
-/// The time limits and pauses of the client.
+/// The time limits, pauses, budgets and breakers of the client.
 fn kraken(config: &Config, found: &mut Findings) {
-    let mut kraken = config.kraken.clone();
-    kraken.deadlines = config.deadlines.clone();
-    let Err(error) = kraken.validate() else {
-        return;
-    };
-    let path: &[&str] = match &error {
-        InvalidSettings::Deadline(InvalidDeadline(place)) => &["deadlines", place.as_str()],
-        InvalidSettings::Zero(key) | InvalidSettings::Address { key, .. } => &["kraken", key],
-        InvalidSettings::Ping => &["kraken", "ping"],
-        InvalidSettings::Retry(_) => &["kraken", "retry"],
-        InvalidSettings::Reconnect(_) => &["kraken", "reconnect"],
-        InvalidSettings::Connections(_) => &["kraken", "connections"],
-    };
-    found.add(path, error.to_string());
-}
-
-fn breakers(config: &Config, found: &mut Findings) {
-    if let Err(invalid) = config.breaker.validate() {
-        found.add(&["breaker", invalid.purpose], invalid.source.to_string());
+    let kraken = &config.kraken;
+    found.add_checked(&["deadlines"], config.deadlines.validate());
+    found.add_checked(&["kraken"], kraken.validate());
+    found.add_checked(&["kraken", "retry"], kraken.retry.validate());
+    found.add_checked(&["kraken", "reconnect"], kraken.reconnect.validate());
+    found.add_checked(&["kraken", "connections"], kraken.connections.validate());
+    for (purpose, thresholds) in config.breaker.each() {
+        found.add_checked(&["breaker", purpose], thresholds.validate());
+    }
+    let (ping, idle) = (kraken.ping, config.deadlines.idle);
+    if ping >= idle && !idle.is_zero() {
+        let message = format!(
+            "kraken.ping ({}) must be shorter than deadlines.idle ({}), or a quiet socket counts as dead before it is asked: \
+             lower the one or raise the other",
+            span::text(ping),
+            span::text(idle)
+        );
+        found.add_both(&["kraken", "ping"], &["deadlines", "idle"], message);
     }
 }
 

@@ -6,6 +6,12 @@ pub(super) fn plain(message: &str) -> Option<String> {
     if first == "wanted string or table" {
         return Some(format!("{} belongs here", wanted(first)));
     }
+    if first == "invalid socket address syntax" {
+        let wanted = wanted("socket address");
+        return Some(format!(
+            "{wanted} belongs here; a name such as localhost is not looked up"
+        ));
+    }
     let told = ["invalid type: ", "invalid value: "]
         .into_iter()
         .find_map(|kind| first.strip_prefix(kind))?;
@@ -29,7 +35,7 @@ fn wanted(expected: &str) -> &str {
         "a boolean" => "true or false",
         "a string" | "string" | "str" => "a text in quotes",
         "path string" => "a path in quotes",
-        "socket address" => "an address in quotes, such as \"127.0.0.1:0\",",
+        "socket address" => "an IP address with a port in quotes, such as \"127.0.0.1:9464\",",
         "a sequence" => "a list in brackets",
         "a map" => "a section of keys",
         section if section.starts_with("struct ") => "a section of keys",
@@ -91,7 +97,11 @@ mod tests {
             ),
             (
                 "[sim]\nrest_addr = 80",
-                "an address in quotes, such as \"127.0.0.1:0\", belongs here, not the number 80",
+                "an IP address with a port in quotes, such as \"127.0.0.1:9464\", belongs here, not the number 80",
+            ),
+            (
+                "[http]\nlisten = 'localhost:1'",
+                "an IP address with a port in quotes, such as \"127.0.0.1:9464\", belongs here; a name such as localhost is not looked up",
             ),
             (
                 "[state]\ndir = true",

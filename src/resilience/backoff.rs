@@ -7,14 +7,13 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
-
+use super::settings::{Checks, InvalidSettings};
 use crate::{
     io::rng::Rng,
     types::{Timestamp, span},
 };
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 /// How a wait is spread.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -63,31 +62,18 @@ impl Default for Settings {
     }
 }
 
-/// Why settings make no sense.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-pub enum InvalidSettings {
-    /// The first wait must be something that can be doubled.
-    #[error("base must be longer than nothing")]
-    NoBase,
-    /// The cap must not be below what it caps.
-    #[error("max must be at least base and minimum")]
-    CapTooLow,
-}
-
 impl Settings {
     /// Checks what the types cannot.
     ///
     /// # Errors
     ///
-    /// An empty `base`; a `max` below `base` or `minimum`.
+    /// An empty `base`, which could not be doubled; a `base` or `minimum` above `max`.
     pub fn validate(&self) -> Result<(), InvalidSettings> {
-        if self.base.is_zero() {
-            return Err(InvalidSettings::NoBase);
-        }
-        if self.max < self.base || self.max < self.minimum {
-            return Err(InvalidSettings::CapTooLow);
-        }
-        Ok(())
+        let mut checks = Checks::default();
+        checks.time("base", self.base);
+        checks.at_most(("base", self.base), ("max", self.max));
+        checks.at_most(("minimum", self.minimum), ("max", self.max));
+        checks.done()
     }
 }
 
@@ -250,19 +236,26 @@ mod tests {
     }
 
     #[test]
-    fn senseless_settings_are_named() {
-        let base = Duration::ZERO;
-        let none = Settings {
-            base,
-            ..Settings::default()
-        };
-        assert_eq!(none.validate(), Err(InvalidSettings::NoBase));
-        let max = Duration::from_millis(1);
-        let low = Settings {
-            max,
-            ..Settings::default()
-        };
-        assert_eq!(low.validate(), Err(InvalidSettings::CapTooLow));
+    fn senseless_settings_are_named_all_at_once() {
+        let cases = [
+            ("base = \"0s\"", "base: must be longer than nothing"),
+            (
+                "max = \"200ms\"",
+                "base: base (500ms) must not be longer than max (200ms)",
+            ),
+            (
+                "minimum = \"1m\"",
+                "minimum: minimum (1m) must not be longer than max (30s)",
+            ),
+            (
+                "base = \"0s\"\nminimum = \"1m\"",
+                "base: must be longer than nothing; minimum: minimum (1m) must not be longer than max (30s)",
+            ),
+        ];
+        for (text, expected) in cases {
+            let settings: Settings = toml::from_str(text).unwrap();
+            assert_eq!(settings.validate().unwrap_err().to_string(), expected);
+        }
     }
 
     proptest! {

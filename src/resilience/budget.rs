@@ -13,6 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::settings::{Checks, InvalidSettings};
 use crate::{
     io::Clock,
     types::{Timestamp, span},
@@ -38,22 +39,17 @@ impl Default for Settings {
     }
 }
 
-/// Settings that allow no attempt at all, or do not limit.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("attempts and window must both be more than nothing")]
-pub struct InvalidSettings;
-
 impl Settings {
     /// Checks what the types cannot.
     ///
     /// # Errors
     ///
-    /// No attempts, or an empty window.
-    pub const fn validate(&self) -> Result<(), InvalidSettings> {
-        if self.attempts == 0 || self.window.is_zero() {
-            return Err(InvalidSettings);
-        }
-        Ok(())
+    /// No attempts, which allows none at all; an empty window, which does not limit.
+    pub fn validate(&self) -> Result<(), InvalidSettings> {
+        let mut checks = Checks::default();
+        checks.some("attempts", self.attempts.into());
+        checks.time("window", self.window);
+        checks.done()
     }
 }
 
@@ -220,10 +216,18 @@ mod tests {
     }
 
     #[test]
-    fn senseless_settings_are_refused() {
-        assert!(settings(0, 1).validate().is_err());
-        assert!(settings(1, 0).validate().is_err());
-        assert!(Settings::default().validate().is_ok());
+    fn senseless_settings_are_named_all_at_once() {
+        for (settings, expected) in [
+            (settings(0, 1), "attempts: must be at least 1"),
+            (settings(1, 0), "window: must be longer than nothing"),
+            (
+                settings(0, 0),
+                "attempts: must be at least 1; window: must be longer than nothing",
+            ),
+        ] {
+            assert_eq!(settings.validate().unwrap_err().to_string(), expected);
+        }
+        assert_eq!(Settings::default().validate(), Ok(()));
     }
 
     proptest! {

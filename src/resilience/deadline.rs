@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::settings::{Checks, InvalidSettings};
 use crate::types::span;
 
 /// Where an operation waits.
@@ -162,11 +163,6 @@ impl Default for Settings {
     }
 }
 
-/// A limit of nothing, with which the operation could never succeed.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("must be longer than nothing")]
-pub struct InvalidSettings(pub Place);
-
 impl Settings {
     /// The limit of a place.
     #[must_use]
@@ -201,12 +197,13 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Names the first place whose limit is nothing.
+    /// Names the places whose limit is nothing, with which the operation could never succeed.
     pub fn validate(&self) -> Result<(), InvalidSettings> {
-        Place::ALL
-            .into_iter()
-            .find(|place| self.of(*place).is_zero())
-            .map_or(Ok(()), |place| Err(InvalidSettings(place)))
+        let mut checks = Checks::default();
+        for place in Place::ALL {
+            checks.time(place.as_str(), self.of(place));
+        }
+        checks.done()
     }
 }
 
@@ -399,7 +396,8 @@ mod tests {
             let settings: Settings = toml::from_str(&text).unwrap();
             assert_eq!(settings.of(place), Duration::from_secs(7));
             let zero: Settings = toml::from_str(&format!("{place} = \"0s\"")).unwrap();
-            assert_eq!(zero.validate(), Err(InvalidSettings(place)));
+            let expected = format!("{place}: must be longer than nothing");
+            assert_eq!(zero.validate().unwrap_err().to_string(), expected);
         }
         assert!(toml::from_str::<Settings>("conect = \"7s\"").is_err());
     }

@@ -12,6 +12,7 @@ pub mod circuit_breaker;
 pub mod deadline;
 pub mod queue;
 pub mod retry;
+pub mod settings;
 pub mod supervisor;
 
 pub use backoff::Backoff;
@@ -20,4 +21,5 @@ pub use cancel::{Canceled, or_canceled};
 pub use circuit_breaker::CircuitBreaker;
 pub use deadline::{Deadlines, Elapsed, Place, within};
 pub use retry::{Idempotent, Retry};
+pub use settings::{InvalidSetting, InvalidSettings};
 pub use supervisor::Supervisor;

@@ -13,10 +13,12 @@ use std::{
 
 use rand::SeedableRng;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use tokio::time::sleep;
 
-use super::backoff::{self, Backoff, Jitter};
+use super::{
+    backoff::{self, Backoff, Jitter},
+    settings::{Checks, InvalidSettings},
+};
 use crate::{
     io::rng::Rng,
     types::{Timestamp, span},
@@ -68,37 +70,19 @@ impl Default for Settings {
     }
 }
 
-/// Why settings make no sense.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-pub enum InvalidSettings {
-    /// The first attempt is one.
-    #[error("attempts must be at least 1")]
-    NoAttempt,
-    /// The first wait must be something that can be doubled, up to something.
-    #[error("base must be longer than nothing and at most max")]
-    Waits,
-    /// More retries than calls are no budget.
-    #[error("percent must be at most 100")]
-    AboveHundred,
-}
-
 impl Settings {
     /// Checks what the types cannot.
     ///
     /// # Errors
     ///
-    /// The first thing that makes no sense.
+    /// No attempt, though the first is one; an empty `base`, which could not be doubled, or one above `max`; more retries than calls.
     pub fn validate(&self) -> Result<(), InvalidSettings> {
-        if self.attempts == 0 {
-            return Err(InvalidSettings::NoAttempt);
-        }
-        if self.base.is_zero() || self.base > self.max {
-            return Err(InvalidSettings::Waits);
-        }
-        if self.percent > 100 {
-            return Err(InvalidSettings::AboveHundred);
-        }
-        Ok(())
+        let mut checks = Checks::default();
+        checks.some("attempts", self.attempts);
+        checks.time("base", self.base);
+        checks.at_most(("base", self.base), ("max", self.max));
+        checks.percent("percent", self.percent);
+        checks.done()
     }
 }
 
@@ -365,16 +349,22 @@ mod tests {
     }
 
     #[test]
-    fn senseless_settings_are_named() {
+    fn senseless_settings_are_named_all_at_once() {
         let cases = [
-            ("attempts = 0", InvalidSettings::NoAttempt),
-            ("base = \"0s\"", InvalidSettings::Waits),
-            ("max = \"1ms\"", InvalidSettings::Waits),
-            ("percent = 101", InvalidSettings::AboveHundred),
+            ("attempts = 0", "attempts: must be at least 1"),
+            ("base = \"0s\"", "base: must be longer than nothing"),
+            (
+                "max = \"1ms\"",
+                "base: base (500ms) must not be longer than max (1ms)",
+            ),
+            (
+                "attempts = 0\npercent = 101",
+                "attempts: must be at least 1; percent: must be at most 100",
+            ),
         ];
         for (text, expected) in cases {
             let settings: Settings = toml::from_str(text).unwrap();
-            assert_eq!(settings.validate(), Err(expected), "{text}");
+            assert_eq!(settings.validate().unwrap_err().to_string(), expected);
         }
         assert_eq!(Settings::default().validate(), Ok(()));
     }

@@ -27,7 +27,7 @@ use std::{fmt, time::Duration};
 use thiserror::Error;
 
 pub use machine::{Machine, Ticket};
-pub use settings::{InvalidSettings, Settings};
+pub use settings::Settings;
 pub use shared::{CallError, CircuitBreaker, Permit, TRANSITIONS_KEPT};
 
 use crate::types::Timestamp;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::Mode;
+use super::{
+    super::settings::{Checks, InvalidSettings},
+    Mode,
+};
 use crate::types::span;
 
 /// Thresholds. A rule whose threshold is 0 is off.
@@ -66,43 +68,31 @@ impl Default for Settings {
     }
 }
 
-/// Why thresholds make no sense.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-pub enum InvalidSettings {
-    /// A share above the whole.
-    #[error("failure_percent and slow_percent must be at most 100")]
-    AboveHundred,
-    /// A window that cannot be cut.
-    #[error("buckets must be at least 1 and window at least as many milliseconds")]
-    NoWindow,
-    /// The cap must not be below what it caps, and an open time must be one.
-    #[error("open_for must be longer than nothing and at most open_for_max")]
-    OpenTime,
-    /// Nothing could ever close it.
-    #[error("probes must be at least 1 and half_open_for longer than nothing")]
-    NoProbes,
-}
-
 impl Settings {
     /// Checks what the types cannot.
     ///
     /// # Errors
     ///
-    /// The first thing that makes no sense.
+    /// A share above the whole; a window that cannot be cut; an open time that is none, or above its cap; probes that could never
+    /// close it.
     pub fn validate(&self) -> Result<(), InvalidSettings> {
-        if self.failure_percent > 100 || self.slow_percent > 100 {
-            return Err(InvalidSettings::AboveHundred);
-        }
-        if self.buckets == 0 || self.window.as_millis() < u128::from(self.buckets) {
-            return Err(InvalidSettings::NoWindow);
-        }
-        if self.open_for.is_zero() || self.open_for > self.open_for_max {
-            return Err(InvalidSettings::OpenTime);
-        }
-        if self.probes == 0 || self.half_open_for.is_zero() {
-            return Err(InvalidSettings::NoProbes);
-        }
-        Ok(())
+        let mut checks = Checks::default();
+        checks.some("buckets", self.buckets.into());
+        let cut = self.window.as_millis() >= u128::from(self.buckets);
+        checks.both(cut, ["window", "buckets"], || {
+            let (window, buckets) = (span::text(self.window), self.buckets);
+            format!("window ({window}) must have at least 1ms for each of its buckets ({buckets})")
+        });
+        checks.percent("failure_percent", self.failure_percent.into());
+        checks.percent("slow_percent", self.slow_percent.into());
+        checks.time("open_for", self.open_for);
+        checks.at_most(
+            ("open_for", self.open_for),
+            ("open_for_max", self.open_for_max),
+        );
+        checks.some("probes", self.probes);
+        checks.time("half_open_for", self.half_open_for);
+        checks.done()
     }
 }
 
@@ -124,20 +114,31 @@ mod tests {
     }
 
     #[test]
-    fn senseless_thresholds_are_named() {
+    fn senseless_thresholds_are_named_all_at_once() {
         let cases = [
-            ("failure_percent = 101", InvalidSettings::AboveHundred),
-            ("slow_percent = 101", InvalidSettings::AboveHundred),
-            ("buckets = 0", InvalidSettings::NoWindow),
-            ("window = \"5ms\"", InvalidSettings::NoWindow),
-            ("open_for = \"0s\"", InvalidSettings::OpenTime),
-            ("open_for_max = \"1s\"", InvalidSettings::OpenTime),
-            ("probes = 0", InvalidSettings::NoProbes),
-            ("half_open_for = \"0s\"", InvalidSettings::NoProbes),
+            (
+                "failure_percent = 101",
+                "failure_percent: must be at most 100",
+            ),
+            ("slow_percent = 101", "slow_percent: must be at most 100"),
+            ("buckets = 0", "buckets: must be at least 1"),
+            (
+                "window = \"5ms\"",
+                "window: window (5ms) must have at least 1ms for each of its buckets (12)",
+            ),
+            ("open_for = \"0s\"", "open_for: must be longer than nothing"),
+            (
+                "open_for_max = \"1s\"",
+                "open_for: open_for (2s) must not be longer than open_for_max (1s)",
+            ),
+            (
+                "probes = 0\nhalf_open_for = \"0s\"",
+                "probes: must be at least 1; half_open_for: must be longer than nothing",
+            ),
         ];
         for (text, expected) in cases {
             let settings: Settings = toml::from_str(text).unwrap();
-            assert_eq!(settings.validate(), Err(expected), "{text}");
+            assert_eq!(settings.validate().unwrap_err().to_string(), expected);
         }
     }
 }

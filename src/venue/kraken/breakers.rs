@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::{
     error::{Class, Error, NotSent, Transient},
@@ -12,9 +11,7 @@ use super::{
 };
 use crate::{
     io::{Clock, rng::Rng},
-    resilience::circuit_breaker::{
-        CircuitBreaker, InvalidSettings, Mode, Outcome, Settings as Thresholds,
-    },
+    resilience::circuit_breaker::{CircuitBreaker, Mode, Outcome, Settings as Thresholds},
 };
 
 /// Thresholds per purpose. Cancels have none: nothing stops them, they are only counted.
@@ -48,34 +45,16 @@ impl Default for Settings {
     }
 }
 
-/// A breaker whose thresholds make no sense.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("{purpose}: {source}")]
-pub struct Invalid {
-    /// Which.
-    pub purpose: &'static str,
-    /// Why.
-    pub source: InvalidSettings,
-}
-
 impl Settings {
-    /// Checks all thresholds.
-    ///
-    /// # Errors
-    ///
-    /// The first that make no sense.
-    pub fn validate(&self) -> Result<(), Invalid> {
-        for (purpose, thresholds) in [
+    /// The thresholds of each purpose, by its key.
+    #[must_use]
+    pub const fn each(&self) -> [(&'static str, &Thresholds); 4] {
+        [
             ("public", &self.public),
             ("private", &self.private),
             ("order_entry", &self.order_entry),
             ("connect", &self.connect),
-        ] {
-            thresholds
-                .validate()
-                .map_err(|source| Invalid { purpose, source })?;
-        }
-        Ok(())
+        ]
     }
 }
 

@@ -3,15 +3,17 @@
 use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::{
-    address::{Address, InvalidAddress, Kind},
+    address::{Address, Kind},
     breakers,
     rate_limit::Tier,
 };
 use crate::{
-    resilience::{backoff, budget, deadline, retry},
+    resilience::{
+        backoff, budget, deadline, retry,
+        settings::{Checks, InvalidSettings},
+    },
     types::span,
 };
 
@@ -77,65 +79,26 @@ impl Default for Settings {
     }
 }
 
-/// A setting that cannot be meant.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-pub enum InvalidSettings {
-    /// An address.
-    #[error("{key}: {source}")]
-    Address {
-        /// Which key.
-        key: &'static str,
-        /// What is wrong with it.
-        source: InvalidAddress,
-    },
-    /// Something that must be more than nothing.
-    #[error("{0} must be more than nothing")]
-    Zero(&'static str),
-    /// A ping that comes after the silence that it should prevent.
-    #[error("must be shorter than deadlines.idle")]
-    Ping,
-    /// A limit of nothing.
-    #[error("{0}")]
-    Deadline(#[from] deadline::InvalidSettings),
-    /// Repeats of reads.
-    #[error("retry: {0}")]
-    Retry(#[from] retry::InvalidSettings),
-    /// Pauses between connections.
-    #[error("reconnect: {0}")]
-    Reconnect(#[from] backoff::InvalidSettings),
-    /// The budget of connections.
-    #[error("connections: {0}")]
-    Connections(#[from] budget::InvalidSettings),
-}
-
 impl Settings {
-    /// Checks what the types do not.
+    /// Checks what the types do not, of the keys that are its own: breakers, deadlines, retries, pauses and budgets check themselves.
     ///
     /// # Errors
     ///
-    /// The first setting that cannot be meant.
+    /// Addresses that are none, a pause of nothing between pings, no look at all for an order.
     pub fn validate(&self) -> Result<(), InvalidSettings> {
+        let mut checks = Checks::default();
         for (key, text, kind) in [
             ("rest", &self.rest, Kind::Rest),
             ("ws", &self.ws, Kind::Socket),
             ("ws_auth", &self.ws_auth, Kind::Socket),
         ] {
-            Address::parse(text, kind)
-                .map_err(|source| InvalidSettings::Address { key, source })?;
+            if let Err(invalid) = Address::parse(text, kind) {
+                checks.add(key, invalid.to_string());
+            }
         }
-        self.deadlines.validate()?;
-        if self.ping.is_zero() {
-            return Err(InvalidSettings::Zero("ping"));
-        }
-        if self.look_up_passes == 0 {
-            return Err(InvalidSettings::Zero("look_up_passes"));
-        }
-        if self.ping >= self.deadlines.idle {
-            return Err(InvalidSettings::Ping);
-        }
-        self.retry.validate()?;
-        self.reconnect.validate()?;
-        Ok(self.connections.validate()?)
+        checks.time("ping", self.ping);
+        checks.some("look_up_passes", self.look_up_passes);
+        checks.done()
     }
 }
 
@@ -153,16 +116,15 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
-        let check = |change: &dyn Fn(&mut Settings)| {
-            let mut settings = Settings::default();
-            change(&mut settings);
-            assert!(settings.validate().is_err(), "{settings:?}");
+    fn what_cannot_be_meant_is_refused_all_at_once() {
+        let settings = Settings {
+            ws: "ws://ws.kraken.com/v2".to_owned(),
+            ping: Duration::ZERO,
+            look_up_passes: 0,
+            ..Settings::default()
         };
-        check(&|settings| settings.ws = "ws://ws.kraken.com/v2".to_owned());
-        check(&|settings| settings.deadlines.request = Duration::ZERO);
-        check(&|settings| settings.retry.attempts = 0);
-        check(&|settings| settings.ping = settings.deadlines.idle);
-        check(&|settings| settings.connections.attempts = 0);
+        let InvalidSettings(invalid) = settings.validate().unwrap_err();
+        let keys: Vec<&str> = invalid.iter().map(|invalid| invalid.key).collect();
+        assert_eq!(keys, ["ws", "ping", "look_up_passes"]);
     }
 }
