@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Config, venue::VenueKind};
 use crate::{resilience::circuit_breaker::Mode, types::span};
 
-/// Kraken's limit on attempts to connect from one address, and the time over which it counts (its support pages, 2026-06).
+/// About how often Kraken lets one address attempt to connect, and in how long (its guide to the sockets' rate limits, 2026-06).
 const KRAKEN_ATTEMPTS: u64 = 150;
 const KRAKEN_WINDOW: Duration = Duration::from_secs(600);
 

@@ -349,18 +349,56 @@ const BAD: &[(&str, &str, &str)] = &[
     // The client.
     (
         "[kraken.retry]\nattempts = 0\n",
-        "tradingd.toml:1:9:",
-        "attempts must be at least 1",
+        "tradingd.toml:2:1:",
+        "kraken.retry.attempts: must be at least 1",
     ),
+    // Of two keys that do not fit together, the one that the file has.
     (
         "[deadlines]\nidle = '2s'\n[kraken]\nping = '2s'\n",
         "tradingd.toml:4:1:",
-        "kraken.ping: must be shorter than deadlines.idle",
+        "kraken.ping: kraken.ping (2s) must be shorter than deadlines.idle (2s), or a quiet socket counts as dead before it is asked: \
+         lower the one or raise the other",
+    ),
+    (
+        "[deadlines]\nidle = '3s'\n",
+        "tradingd.toml:2:1:",
+        "deadlines.idle: kraken.ping (5s) must be shorter than deadlines.idle (3s), or a quiet socket counts as dead before it is \
+         asked: lower the one or raise the other",
     ),
     (
         "[kraken]\nping = '0s'\n",
         "tradingd.toml:2:1:",
-        "kraken.ping: ping must be more than nothing",
+        "kraken.ping: must be longer than nothing",
+    ),
+    (
+        "[kraken.retry]\nmax = '100ms'\n",
+        "tradingd.toml:2:1:",
+        "kraken.retry.max: base (500ms) must not be longer than max (100ms)",
+    ),
+    (
+        "[kraken.retry]\nbase = '1m'\n",
+        "tradingd.toml:2:1:",
+        "kraken.retry.base: base (1m) must not be longer than max (10s)",
+    ),
+    (
+        "[kraken.reconnect]\nminimum = '31s'\n",
+        "tradingd.toml:2:1:",
+        "kraken.reconnect.minimum: minimum (31s) must not be longer than max (30s)",
+    ),
+    (
+        "[kraken.connections]\n\nwindow = '0s'\n",
+        "tradingd.toml:3:1:",
+        "kraken.connections.window: must be longer than nothing",
+    ),
+    (
+        "[http]\nlisten = 'localhost:1'\n",
+        "tradingd.toml:2:10:",
+        "an IP address with a port in quotes, such as \"127.0.0.1:9464\", belongs here; a name such as localhost is not looked up",
+    ),
+    (
+        "[http]\nlisten = '127.0.0.1'\n",
+        "tradingd.toml:2:10:",
+        "an IP address with a port in quotes",
     ),
     // Limits stand in one table, and whoever looks for one elsewhere is told.
     (
@@ -400,8 +438,18 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     (
         "[breaker.public]\nbuckets = 0\n",
-        "tradingd.toml:1:10:",
-        "breaker.public: buckets must be at least 1",
+        "tradingd.toml:2:1:",
+        "breaker.public.buckets: must be at least 1",
+    ),
+    (
+        "[breaker.order_entry]\nbuckets = 60\nwindow = '50ms'\n",
+        "tradingd.toml:3:1:",
+        "breaker.order_entry.window: window (50ms) must have at least 1ms for each of its buckets (60)",
+    ),
+    (
+        "[breaker.connect]\nopen_for_max = '1s'\n",
+        "tradingd.toml:2:1:",
+        "breaker.connect.open_for_max: open_for (2s) must not be longer than open_for_max (1s)",
     ),
     (
         "[sim]\nheartbeat = 'often'\n",
@@ -488,6 +536,50 @@ fn everything_that_is_wrong_with_the_values_is_told_at_once() {
         told.contains("tradingd.toml:2:1:") && told.contains("tradingd.toml:4:1:"),
         "{told}"
     );
+}
+
+#[test]
+fn everything_that_is_wrong_with_the_client_is_told_at_its_own_key() {
+    let directory = written(
+        "[deadlines]\nidle = '3s'\ntls = '0s'\n[kraken]\nlook_up_passes = 0\n\
+         [kraken.retry]\nattempts = 0\npercent = 101\n[kraken.reconnect]\nbase = '40s'\n\
+         [kraken.connections]\nattempts = 0\nwindow = '0s'\n\
+         [breaker.public]\nfailure_percent = 101\nprobes = 0\n[breaker.private]\nopen_for = '0s'\n",
+    );
+    let (code, told) = check(directory.path(), &[], &[]);
+    let expected = "\
+error: tradingd.toml:3:1: deadlines.tls: must be longer than nothing
+error: tradingd.toml:5:1: kraken.look_up_passes: must be at least 1
+error: tradingd.toml:7:1: kraken.retry.attempts: must be at least 1
+error: tradingd.toml:8:1: kraken.retry.percent: must be at most 100
+error: tradingd.toml:10:1: kraken.reconnect.base: base (40s) must not be longer than max (30s)
+error: tradingd.toml:12:1: kraken.connections.attempts: must be at least 1
+error: tradingd.toml:13:1: kraken.connections.window: must be longer than nothing
+error: tradingd.toml:15:1: breaker.public.failure_percent: must be at most 100
+error: tradingd.toml:16:1: breaker.public.probes: must be at least 1
+error: tradingd.toml:18:1: breaker.private.open_for: must be longer than nothing
+error: tradingd.toml:2:1: deadlines.idle: kraken.ping (5s) must be shorter than deadlines.idle (3s), or a quiet socket counts as dead \
+before it is asked: lower the one or raise the other
+";
+    assert_eq!((code, told.as_str()), (78, expected));
+}
+
+#[test]
+fn of_two_keys_that_do_not_fit_the_one_that_was_set_last_is_blamed() {
+    let directory = written("[kraken.retry]\nbase = '2s'\nmax = '3s'\n");
+    let blamed = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let (code, told) = check(directory.path(), arguments, environment);
+        assert_eq!(code, 78, "{told}");
+        told
+    };
+    let shorter = "base (2s) must not be longer than max (1s)\n";
+    let told = blamed(&["--set", "kraken.retry.max=1s"], &[]);
+    assert_eq!(told, format!("error: --set kraken.retry.max: {shorter}"));
+    let told = blamed(&[], &[("TRADINGD__KRAKEN__RETRY__MAX", "1s")]);
+    let variable = "error: variable TRADINGD__KRAKEN__RETRY__MAX: ";
+    assert_eq!(told, format!("{variable}{shorter}"));
+    let told = blamed(&["--set", "kraken.ping=10s"], &[]);
+    assert!(told.starts_with("error: --set kraken.ping: kraken.ping (10s) must"));
 }
 
 #[test]
@@ -710,6 +802,92 @@ fn check_warns_of_a_file_that_would_not_be_written() {
         let (code, told) = check(written(&text).path(), &[], &[]);
         assert_eq!(code, 0, "{told}");
         assert_eq!(told.contains("warning: sim.tls_ca"), warned, "{told}");
+    }
+}
+
+#[test]
+fn check_warns_of_what_follows_from_a_setting() {
+    const PAPER: &str = "[venue]\nkind = 'paper'\n";
+    let attempts = |most: u32| {
+        format!(
+            "kraken.connections allows {most} attempts to connect in ten minutes: Kraken bans an address for ten minutes that makes \
+             more than about 150\n"
+        )
+    };
+    let mode = |purpose: &str, mode: &str| format!("[breaker.{purpose}]\nmode = '{mode}'\n");
+    let old = |age: &str| {
+        format!(
+            "risk.max_book_age ({age}) is not longer than deadlines.channel_idle (30s): a pair whose book stands still gets no \
+             orders from the one until the other has passed and the book was taken anew\n"
+        )
+    };
+    let budget = |attempts: u32, window: &str| {
+        format!("{PAPER}[kraken.connections]\nattempts = {attempts}\nwindow = '{window}'\n")
+    };
+    // A warning that the file gets, or the one that it does not.
+    let cases = [
+        (budget(151, "10m"), attempts(151), true),
+        (budget(20, "1m"), attempts(200), true),
+        (budget(151, "1h"), attempts(151), true),
+        (budget(150, "10m"), attempts(150), false),
+        (budget(10, "1m"), attempts(100), false),
+        // The built-in simulator bears what its own settings say.
+        (
+            budget(151, "10m").replace(PAPER, ""),
+            attempts(151),
+            false,
+        ),
+        // A market of one's own.
+        (
+            budget(151, "10m").replace(PAPER, &format!("{PAPER}[sim]\nmirror = 'ws://127.0.0.1:1/v2'\n")),
+            attempts(151),
+            false,
+        ),
+        (
+            mode("order_entry", "forced-open"),
+            "breaker.order_entry.mode is \"forced-open\": no order and no amend leaves; cancels do\n".to_owned(),
+            true,
+        ),
+        (
+            mode("order_entry", "disabled"),
+            "breaker.order_entry.mode is \"disabled\": orders go on leaving while the venue answers none of them\n".to_owned(),
+            true,
+        ),
+        (
+            mode("order_entry", "metrics-only"),
+            "breaker.order_entry.mode is \"metrics-only\": orders go on leaving while the venue answers none of them\n".to_owned(),
+            true,
+        ),
+        (
+            mode("public", "forced-open"),
+            "breaker.public.mode is \"forced-open\": no public REST call leaves, so that no start succeeds\n".to_owned(),
+            true,
+        ),
+        (
+            mode("private", "forced-open"),
+            "breaker.private.mode is \"forced-open\": no private REST call but cancels leaves, so that no start succeeds\n".to_owned(),
+            true,
+        ),
+        (
+            mode("connect", "forced-open"),
+            "breaker.connect.mode is \"forced-open\": no socket is opened, so that nothing is traded\n".to_owned(),
+            true,
+        ),
+        (mode("public", "disabled"), "breaker.".to_owned(), false),
+        ("[risk]\nmax_book_age = '20s'\n".to_owned(), old("20s"), true),
+        ("[risk]\nmax_book_age = '30s'\n".to_owned(), old("30s"), true),
+        ("[risk]\nmax_book_age = '31s'\n".to_owned(), old("31s"), false),
+        (
+            "strategy = []\n[risk]\nmax_book_age = '20s'\n".to_owned(),
+            old("20s"),
+            false,
+        ),
+    ];
+    for (text, warning, warned) in cases {
+        let (code, told) = check(written(&text).path(), &[], &[]);
+        assert_eq!(code, 0, "{told}");
+        let is_told = told.contains(&format!("warning: {warning}"));
+        assert_eq!(is_told, warned, "{text}: {told}");
     }
 }
 
