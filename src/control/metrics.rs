@@ -354,10 +354,41 @@ fn sockets(out: &mut Families<'_>, board: &Board, parts: &Parts) -> fmt::Result 
     Ok(())
 }
 
+/// Where each of those who wait can be late; a number of a place where it never waits would only ever be 0.
+fn waits(on: &str) -> &'static [Place] {
+    match on {
+        "public" => &[
+            Place::Connect,
+            Place::Tls,
+            Place::Upgrade,
+            Place::SubscribeAck,
+            Place::FirstSnapshot,
+            Place::Idle,
+            Place::ChannelIdle,
+            Place::Write,
+            Place::Close,
+        ],
+        "private" => &[
+            Place::Connect,
+            Place::Tls,
+            Place::Upgrade,
+            Place::SubscribeAck,
+            Place::FirstSnapshot,
+            Place::Idle,
+            Place::Write,
+            Place::Answer,
+            Place::Close,
+        ],
+        "rest" => &[Place::Connect, Place::Request, Place::Turn],
+        TASKS => &[Place::Join],
+        _ => &Place::ALL,
+    }
+}
+
 fn deadlines(out: &mut Families<'_>, parts: &Parts) -> fmt::Result {
     let missed = parts.deadlines.iter().flat_map(|(on, deadlines)| {
         let places = deadlines.counts().into_iter();
-        let places = places.filter(|(place, _)| (*place == Place::Join) == (*on == TASKS));
+        let places = places.filter(|(place, _)| waits(on).contains(place));
         places.map(|(place, counts)| ([("on", *on), ("place", place.as_str())], counts.missed))
     });
     out.counter(
@@ -555,13 +586,31 @@ mod tests {
     #[tokio::test]
     async fn each_place_is_shown_with_who_waits_there() {
         let page = told(false).await;
-        let samples = |on: &str| {
-            page.matches(&format!("timeouts_total{{on=\"{on}\","))
-                .count()
+        let shown = |on: &str| -> Vec<&str> {
+            let head = format!("tradingd_timeouts_total{{on=\"{on}\",place=\"");
+            let lines = page.lines().filter_map(|line| line.strip_prefix(&head));
+            lines.filter_map(|line| line.split('"').next()).collect()
         };
-        let others = Place::ALL.len() - 1;
-        let shown = ["public", "private", "rest", "tasks"].map(samples);
-        assert_eq!(shown, [others, others, others, 1]);
+        let socket = [
+            "connect",
+            "tls",
+            "upgrade",
+            "subscribe_ack",
+            "first_snapshot",
+            "idle",
+        ];
+        let public = [&socket[..], &["channel_idle", "write", "close"]].concat();
+        let private = [&socket[..], &["write", "answer", "close"]].concat();
+        assert_eq!(shown("public"), public);
+        assert_eq!(shown("private"), private);
+        assert_eq!(shown("rest"), ["connect", "request", "turn"]);
+        assert_eq!(shown("tasks"), ["join"]);
+        let all: BTreeSet<Place> = ["public", "private", "rest", TASKS]
+            .iter()
+            .flat_map(|on| waits(on))
+            .copied()
+            .collect();
+        assert_eq!(all, Place::ALL.into_iter().collect());
     }
 
     #[tokio::test]
