@@ -3,13 +3,13 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
-    net::{TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::{interval, timeout},
 };
 use tradingd::{
     engine::{
         Event,
-        event::{BookKind, Link},
+        event::{Answer, BookKind, Link},
     },
     resilience::{Deadlines, Place},
     sim::{
@@ -25,6 +25,7 @@ use super::{
     sockets::{Client, connect, of, simulator},
 };
 use crate::support::{
+    LIMIT,
     proxy::{Faults, Proxy},
     within,
 };
@@ -276,8 +277,76 @@ async fn a_socket_that_falls_silent_is_left() {
     wire.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_peer_that_never_answers_the_close_frame_is_not_waited_for() {
+    let sim = simulator(&still()).await;
+    let mut settings = of(&sim, None);
+    let addresses = sim.addresses();
+    let wires = [
+        Proxy::start(addresses.ws, 7).await,
+        Proxy::start(addresses.ws_auth, 7).await,
+    ];
+    settings.ws = format!("ws://{}/v2", wires[0].address);
+    settings.ws_auth = format!("ws://{}/v2", wires[1].address);
+    settings.deadlines.close = 2 * LIMIT;
+    let mut client = connect(sim, settings).await;
+    client.private(Link::Up).await;
+    client.public(Link::Up).await;
+    for wire in &wires {
+        wire.set(hole());
+    }
+    client.stop.cancel();
+    client.ended().await;
+    for counters in [&client.public, &client.private] {
+        assert_eq!(missed(&counters.deadlines), []);
+    }
+    for wire in wires {
+        wire.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_by_rest_that_is_still_out_holds_up_the_end_no_longer_than_a_close() {
+    let sim = simulator(&still()).await;
+    let mut settings = of(&sim, None);
+    let addresses = sim.addresses();
+    let calls = Proxy::start(addresses.rest, 7).await;
+    let wire = Proxy::start(addresses.ws_auth, 7).await;
+    settings.rest = format!("http://{}", calls.address);
+    settings.ws_auth = format!("ws://{}/v2", wire.address);
+    settings.deadlines.close = SHORT;
+    settings.deadlines.request = 2 * LIMIT;
+    let mut client = connect(sim, settings).await;
+    client.private(Link::Up).await;
+    calls.set(hole());
+    wire.set(Faults {
+        refuse: true,
+        ..Faults::default()
+    });
+    wire.reset();
+    client.private(Link::Down).await;
+    client.cancel(1, "a").await;
+    let mut ticks = interval(Duration::from_millis(2));
+    let taken = async {
+        while client.cancels.capacity() < client.cancels.max_capacity() {
+            ticks.tick().await;
+        }
+    };
+    within(taken).await;
+    client.stop.cancel();
+    let answered = |event: &Event| match event {
+        Event::Outcome(outcome) => Some(outcome.answer),
+        _ => None,
+    };
+    assert_eq!(client.until(answered).await, Answer::Unanswered);
+    client.ended().await;
+    assert_eq!(missed(&client.private.deadlines), [Place::Close]);
+    calls.shutdown().await;
+    wire.shutdown().await;
+}
+
 /// An address where connections wait for ever: a listener that accepts none, with its queue full. The streams keep it so.
-async fn full() -> (SocketAddr, tokio::net::TcpListener, Vec<TcpStream>) {
+async fn full() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();

@@ -46,14 +46,15 @@ pub(super) struct Client {
     rest: Rest,
     clock: Clock,
     instruments: Arc<[Instrument]>,
-    cancels: mpsc::Sender<Cancel>,
+    pub(super) cancels: mpsc::Sender<Cancel>,
     resyncs: mpsc::Sender<InstrumentId>,
     pub(super) market: mpsc::Receiver<Event>,
     account: mpsc::Receiver<Event>,
     pub(super) public: Arc<SocketCounters>,
     pub(super) private: Arc<SocketCounters>,
+    pub(super) stop: CancellationToken,
     _entries: mpsc::Sender<Entry>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 async fn start(sim_settings: SimSettings, ca_file: Option<PathBuf>) -> Client {
@@ -127,7 +128,7 @@ pub(super) async fn connect(sim: Simulator, settings: Settings) -> Client {
     };
     let socket = PrivateSocket::new(&wiring, queues, rest.clone(), rng::stream(1, 3)).unwrap();
     let private = socket.counters();
-    let running = socket.run(stop);
+    let running = socket.run(stop.clone());
     tasks.spawn(async { running.await.unwrap() });
     Client {
         sim,
@@ -140,8 +141,9 @@ pub(super) async fn connect(sim: Simulator, settings: Settings) -> Client {
         account,
         public,
         private,
+        stop,
         _entries: entries,
-        _tasks: tasks,
+        tasks,
     }
 }
 
@@ -173,7 +175,14 @@ impl Client {
             .unwrap();
     }
 
-    async fn cancel(&self, id: u64, name: &str) {
+    /// Waits until both tasks have ended.
+    pub(super) async fn ended(&mut self) {
+        while let Some(ended) = within(self.tasks.join_next()).await {
+            ended.unwrap();
+        }
+    }
+
+    pub(super) async fn cancel(&self, id: u64, name: &str) {
         let cancel = Cancel {
             id: CommandId(id),
             cl_ord_id: ClOrdId::new(name).unwrap(),
