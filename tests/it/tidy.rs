@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::source::{Named, Token, paths, test_modules, tokens};
+use self::source::{Named, Token, futures, paths, test_modules, tokens};
 
 /// What may use what: each top module, and the others that it may name. `lib.rs` and `main.rs` may name all.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -265,25 +265,16 @@ fn silent_about_cancellation(file: &File<'_>, tests: &BTreeSet<String>, found: &
         return;
     }
     let lines: Vec<&str> = file.text.lines().map(str::trim_start).collect();
-    for (index, three) in file.tokens.windows(3).enumerate() {
-        let is_async = three[0].text == "async" && three[1].text == "fn" && !three[0].test;
-        let before = file.tokens.get(..index).unwrap_or_default();
-        // `pub`, or `)` of `pub(super)`.
-        let visible = before
-            .last()
-            .is_some_and(|token| token.text == "pub" || token.text == ")");
-        if !(is_async && visible) {
-            continue;
-        }
-        let above = lines.get(..three[0].line - 1).unwrap_or_default();
+    for function in futures(&file.tokens) {
+        let above = lines.get(..function.first_line - 1).unwrap_or_default();
         let mut docs = above
             .iter()
             .rev()
             .take_while(|line| line.starts_with("///") || line.starts_with("#["));
         if !docs.any(|line| line.contains("# Cancel safety")) {
             found.push(file.report(
-                three[2].line,
-                format!("`{}` does not say what dropping it leaves", three[2].text),
+                function.line,
+                format!("`{}` does not say what dropping it leaves", function.name),
             ));
         }
     }
@@ -492,6 +483,23 @@ fn planted_habits_are_caught() {
         "src/app/mod.rs",
         "/// Sends.\npub(super) async fn f() {}\n/// Waits.\n///\n/// # Cancel safety\n///\n/// None.\npub async fn g() {}\nasync fn h() {}",
         &["3: `f` does not say what dropping it leaves"],
+    );
+    check(
+        "src/app/mod.rs",
+        "/// Waits.\npub fn f<F: Future>(\n    a: F,\n) -> impl Future<Output = ()> {}\n\
+         pub(in crate::app) fn g() -> BoxFuture<'static, u8> {}\n\
+         pub(crate) unsafe async fn h() {}\n\
+         pub fn i<F: Fn() -> u8>(a: F) where F: Future {}\n\
+         pub fn j() -> impl Fn() {}\n\
+         fn k() -> impl Future<Output = ()> {}\n\
+         pub fn l() -> Pin<Box<dyn Future<Output = ()>>>;\n\
+         fn m() { (a) } async fn n() {}",
+        &[
+            "3: `f` does not say what dropping it leaves",
+            "6: `g` does not say what dropping it leaves",
+            "7: `h` does not say what dropping it leaves",
+            "11: `l` does not say what dropping it leaves",
+        ],
     );
     let bare = [("src/app/mod.rs".to_owned(), "fn f() {}\n".to_owned())];
     assert_eq!(

@@ -88,6 +88,72 @@ pub(super) fn test_modules(tokens: &[Token]) -> Vec<String> {
         .collect()
 }
 
+/// A function that others can await.
+#[derive(Debug)]
+pub(super) struct Awaitable {
+    pub(super) name: String,
+    /// Where its name stands.
+    pub(super) line: usize,
+    /// Where it begins, docs and attributes apart.
+    pub(super) first_line: usize,
+}
+
+/// Functions that more than their own module sees and that are `async` or return a future, those for tests left out.
+pub(super) fn futures(tokens: &[Token]) -> Vec<Awaitable> {
+    let starts = tokens
+        .iter()
+        .enumerate()
+        .filter(|(_, token)| token.text == "pub" && !token.test);
+    starts
+        .filter_map(|(start, first)| awaitable(&tokens[start..], first.line))
+        .collect()
+}
+
+/// What begins with this `pub`, if it is a function that others can await.
+fn awaitable(tokens: &[Token], first_line: usize) -> Option<Awaitable> {
+    let words = || tokens.iter().map(|token| token.text.as_str());
+    let scope = match words().nth(1) {
+        Some("(") => words().position(|word| word == ")")? + 1,
+        _ => 1,
+    };
+    let is_qualifier = |word: &str| matches!(word, "async" | "const" | "unsafe" | "extern");
+    let qualifiers: Vec<&str> = words()
+        .skip(scope)
+        .take_while(|word| is_qualifier(word))
+        .collect();
+    let at = scope + qualifiers.len();
+    if words().nth(at) != Some("fn") {
+        return None;
+    }
+    let name = tokens.get(at + 1)?;
+    (qualifiers.contains(&"async") || returns_future(&tokens[at..])).then(|| Awaitable {
+        name: name.text.clone(),
+        line: name.line,
+        first_line,
+    })
+}
+
+/// Whether the type behind the arrow of a signature is a future.
+fn returns_future(signature: &[Token]) -> bool {
+    let mut depth = 0_usize;
+    let mut before = "";
+    let mut returned = false;
+    for token in signature {
+        match token.text.as_str() {
+            "{" | ";" | "where" if depth == 0 => return false,
+            "Future" | "BoxFuture" if returned => return true,
+            "(" | "[" if !returned => depth += 1,
+            ")" | "]" if !returned => depth = depth.saturating_sub(1),
+            "<" if !returned => depth += 1,
+            ">" if before == "-" => returned |= depth == 0,
+            ">" if !returned => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        before = &token.text;
+    }
+    false
+}
+
 /// Replaces comments and literals by blanks; lines stay where they are.
 fn strip(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
