@@ -1,15 +1,17 @@
 //! The guide to the asynchronous design tells what the source has.
 //!
 //! For: examples and names of tests in `ASYNC_IMPROVEMENTS.md`. Left out: its prose.
-//! Always true: white space apart, each example is in the source, piece by piece between its `…`; each name that it gives is a test's.
+//! Always true: white space apart, each example is in the source, piece by piece between its `…`; each name that it gives under
+//! *Tested by*, and each long one elsewhere, is a test's.
 
 use std::fs;
 
 use crate::tidy::rust_files;
 
 const GUIDE: &str = "ASYNC_IMPROVEMENTS.md";
-/// Names with at least so many words are tests'; shorter ones are tasks, fields and functions.
+/// Names with at least so many words are tests'; shorter ones are tasks, fields and functions. Under *Tested by* two are enough.
 const WORDS: usize = 5;
+const TESTED: &str = "**Tested by** ";
 
 /// The Rust examples of a text, each with the line that it begins on.
 fn examples(text: &str) -> Vec<(usize, String)> {
@@ -47,14 +49,34 @@ fn holds(source: &str, example: &str) -> bool {
 
 /// What a text calls in backticks and looks like a test.
 fn named_tests(text: &str) -> Vec<&str> {
-    let is_name = |word: &&str| {
-        word.split('_').count() >= WORDS
-            && word
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-    };
-    let quoted = text.split('`').skip(1).step_by(2);
-    quoted.filter(is_name).collect()
+    let paragraphs = text.split("\n\n");
+    let named = paragraphs.flat_map(|paragraph| {
+        let words = if paragraph.starts_with(TESTED) {
+            2
+        } else {
+            WORDS
+        };
+        let quoted = paragraph.split('`').skip(1).step_by(2);
+        quoted.filter(move |word| is_name(word, words))
+    });
+    named.collect()
+}
+
+fn is_name(word: &str, words: usize) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    word.split('_').count() >= words && word.chars().all(fits)
+}
+
+/// Whether this source has a test of that name: a function right under an attribute that says so.
+fn has_test(source: &str, name: &str) -> bool {
+    let head = format!("fn {name}(");
+    source.match_indices(&head).any(|(at, _)| {
+        let above = source[..at].lines().rev().map(str::trim);
+        let own = above.skip_while(|line| matches!(*line, "" | "async" | "pub"));
+        let mut attributes =
+            own.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+        attributes.any(|line| line.starts_with("#[") && line.contains("test"))
+    })
 }
 
 /// What the guide tells and these sources do not have.
@@ -70,8 +92,7 @@ fn untruths(guide: &str, sources: &[(String, String)]) -> Vec<String> {
         }
     }
     for name in named_tests(guide) {
-        let head = format!("fn {name}(");
-        if !sources.iter().any(|(_, text)| text.contains(&head)) {
+        if !sources.iter().any(|(_, text)| has_test(text, name)) {
             found.push(format!("{GUIDE}: there is no test `{name}`"));
         }
     }
@@ -117,7 +138,8 @@ fn every_channel_of_the_guide_names_its_test() {
 
 #[test]
 fn planted_untruths_are_caught() {
-    let source = "fn a() {\n    one();\n    two();\n}\nfn it_does_what_it_says_here() {}\n";
+    let source = "fn a() {\n    one();\n    two();\n}\n#[test]\nfn it_does_what_it_says_here() {}\n\
+                  #[tokio::test(start_paused = true)]\n/// Why.\nasync fn it_does() {}\nfn it_helps() {}\n#[inline]\nfn it_hurries() {}\n";
     let sources = [("src/a.rs".to_owned(), source.to_owned())];
     let check = |guide: &str| untruths(guide, &sources).len();
     assert_eq!(check("```rust\none(); two();\n```"), 0);
@@ -126,4 +148,12 @@ fn planted_untruths_are_caught() {
     assert_eq!(check("```rust\nthree();\n```"), 1);
     assert_eq!(check("by `it_does_what_it_says_here` and `market`"), 0);
     assert_eq!(check("by `it_does_what_it_said_here`"), 1);
+    assert_eq!(check("by `it_did`"), 0, "a task, perhaps");
+    assert_eq!(
+        check("a\n\n**Tested by** `it_does` and\nthe table (`a/b.rs`)."),
+        0
+    );
+    assert_eq!(check("**Tested by** the model,\n`it_did`."), 1);
+    assert_eq!(check("**Tested by** `it_helps`."), 1, "no test");
+    assert_eq!(check("**Tested by** `it_hurries`."), 1, "no test");
 }
