@@ -48,6 +48,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     warnings.extend(connections(config));
     warnings.extend(breakers(config));
     warnings.extend(quiet_books(config));
+    warnings.extend(short_joins(config));
     if config.strategy.is_empty() {
         warnings.push("no [[strategy]]: nothing will be traded".to_owned());
     }
@@ -115,6 +116,19 @@ fn quiet_books(config: &Config) -> Option<String> {
              the one until the other has passed and the book was taken anew",
             span::text(oldest),
             span::text(silence)
+        )
+    })
+}
+
+/// The private socket may need as long three times over: for its close frame, for cancels over REST, to tell the last outcomes.
+fn short_joins(config: &Config) -> Option<String> {
+    let (join, close) = (config.deadlines.join, config.deadlines.close);
+    (join <= close * 3).then(|| {
+        format!(
+            "deadlines.join ({}) is not longer than three times deadlines.close ({}): a stop may cut off the private socket before it \
+             has told the last outcomes",
+            span::text(join),
+            span::text(close)
         )
     })
 }

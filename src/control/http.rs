@@ -357,7 +357,7 @@ mod tests {
     use crate::control::board::tests::{board, figures};
 
     /// The listener at a free port; dropping the tasks ends it.
-    async fn serving(board: Board) -> (SocketAddr, JoinSet<()>) {
+    async fn serving(board: Board) -> (SocketAddr, JoinSet<io::Result<()>>) {
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), None)
             .await
             .unwrap();

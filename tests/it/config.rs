@@ -831,6 +831,18 @@ fn check_warns_of_what_follows_from_a_setting() {
         (budget(151, "1h"), attempts(151), true),
         (budget(150, "10m"), attempts(150), false),
         (budget(10, "1m"), attempts(100), false),
+        (
+            "[deadlines]\njoin = '3s'\n".to_owned(),
+            "deadlines.join (3s) is not longer than three times deadlines.close (1s): a stop may cut off the private socket \
+             before it has told the last outcomes\n"
+                .to_owned(),
+            true,
+        ),
+        (
+            String::new(),
+            "deadlines.join".to_owned(),
+            false,
+        ),
         // The built-in simulator bears what its own settings say.
         (
             budget(151, "10m").replace(PAPER, ""),
