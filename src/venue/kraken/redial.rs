@@ -48,6 +48,13 @@ struct Hold {
     by: &'static str,
 }
 
+impl Hold {
+    /// How long; none for ever.
+    fn wait(self, now: Timestamp) -> Option<Duration> {
+        (self.until != Timestamp::MAX).then(|| self.until.since(now))
+    }
+}
+
 impl Redial {
     /// Breaker and budget are shared by all sockets. The name is for the log.
     pub(super) fn new(name: &'static str, wiring: &Wiring, rng: Rng) -> Self {
@@ -101,7 +108,16 @@ impl Redial {
             let wait = hold.until.since(now);
             if told != Some(hold) {
                 told = Some(hold);
-                tracing::info!(socket = self.name, by = hold.by, ?wait, "waits to connect");
+                match hold.wait(now) {
+                    Some(wait) => {
+                        tracing::info!(socket = self.name, by = hold.by, ?wait, "waits to connect");
+                    }
+                    None => tracing::warn!(
+                        socket = self.name,
+                        by = hold.by,
+                        "does not connect while the breaker is forced open"
+                    ),
+                }
                 if hold.by == BUDGET {
                     self.budget.with(budget::Budget::held);
                 }
@@ -180,7 +196,10 @@ mod tests {
     use super::*;
     use crate::{
         io::rng,
-        resilience::{backoff::Jitter, circuit_breaker::Outcome},
+        resilience::{
+            backoff::Jitter,
+            circuit_breaker::{Mode, Outcome},
+        },
         venue::kraken::{
             breakers,
             settings::Settings,
@@ -223,6 +242,18 @@ mod tests {
             permit.record(Outcome::Failure);
         }
         assert_eq!(wiring.connect.snapshot().state, State::Open);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_breaker_that_is_forced_open_holds_for_no_length_of_time() {
+        let wiring = wiring();
+        wiring.connect.set_mode(Mode::ForcedOpen);
+        let mut redial = redial(&wiring);
+        let now = wiring.clock.now();
+        let hold = redial.longest(now);
+        assert_eq!((hold.by, hold.wait(now)), ("breaker", None));
+        wiring.connect.set_mode(Mode::Automatic);
+        assert!(redial.longest(now).wait(now).is_some());
     }
 
     fn spend(wiring: &Wiring) {

@@ -171,7 +171,7 @@ async fn the_thresholds_of_each_purpose_reach_its_own_breaker() {
     let expected = [
         ("rest_public", 2),
         ("rest_private", 3),
-        ("rest_cancels", 0),
+        ("cancels", 0),
         ("order_entry", 4),
         ("connect", 5),
     ];
