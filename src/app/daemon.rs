@@ -1,6 +1,6 @@
 //! A run from start to end: tasks under one supervisor, then down in phases.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use tracing::{error, info, warn};
 
@@ -211,13 +211,16 @@ impl Daemon {
             return Box::pin(self.without_wire()).await;
         }
         self.stop_turning().await;
-        let finished = self.running.turning.finished.try_recv().ok();
-        self.take_down().await;
+        let Ok(finished) = self.running.turning.finished.try_recv() else {
+            // It broke or hung at the very end: nobody knows what rests.
+            return Box::pin(self.parked()).await;
+        };
+        let synced = self.take_down().await;
         let failure = failure.or_else(|| self.supervisor.failures().first().cloned());
-        self.report(finished, failure)
+        self.report(Some(finished), failure, synced)
     }
 
-    /// Waits until the engine has stopped, or must not be waited for any longer. False when it is gone.
+    /// Waits until the engine has stopped, or must not be waited for any longer. False when it is gone, or what carries its commands is.
     async fn settled(&mut self) -> bool {
         let turning = &mut self.running.turning;
         let patience = self.stops.limit(self.shutdown.settle + self.shutdown.park);
@@ -228,6 +231,9 @@ impl Daemon {
                 () = turning.drained.cancelled() => return true,
                 // It answers only after it has drained; before that it can only be gone.
                 _gone = &mut turning.finished => return false,
+                failure = self.supervisor.attend() => if WIRE.contains(&failure.task) {
+                    return false;
+                },
                 () = &mut patience, if !turning.give_up.is_cancelled() => {
                     warn!("the time to stop is up");
                     turning.give_up.cancel();
@@ -246,19 +252,22 @@ impl Daemon {
         self.missed(&late);
     }
 
-    /// What is left once the driver has ended.
-    async fn take_down(&mut self) {
+    /// What is left once the driver has ended. Whether all of the journal was synced.
+    async fn take_down(&mut self) -> bool {
         self.board.enter(Stage::Ending);
-        for phase in [JOURNAL, OBSERVERS, SIMULATOR] {
+        let synced = self.stop_phase(JOURNAL).await;
+        for phase in [OBSERVERS, SIMULATOR] {
             self.stop_phase(phase).await;
         }
+        synced
     }
 
-    /// What does not end in time is aborted, named in the log, and counted.
-    async fn stop_phase(&mut self, phase: Phase) {
+    /// What does not end in time is aborted, named in the log, and counted. Whether everything ended.
+    async fn stop_phase(&mut self, phase: Phase) -> bool {
         let limit = self.stops.limit(self.joins.of(Place::Join));
         let late = self.supervisor.stop_phase(phase, limit).await;
         self.missed(&late);
+        late.is_empty()
     }
 
     fn missed(&self, late: &[Straggler]) {
@@ -269,19 +278,34 @@ impl Daemon {
 
     /// The engine, or what carries its commands, is gone: what carries our tag is canceled without it.
     async fn without_wire(mut self) -> Report {
-        error!("parking orders over REST");
         // A driver that still turns ends in order and seals its journal.
         self.running.turning.give_up.cancel();
         self.stop_turning().await;
+        self.parked().await
+    }
+
+    /// Nothing turns any more: the orders are parked, and the rest is taken down.
+    async fn parked(mut self) -> Report {
+        error!("parking orders over REST");
         self.board.enter(Stage::Parking);
-        let limit = self.stops.limit(self.shutdown.park);
-        let parked = park(&self.rest, &self.tag, self.ttl, limit).await;
-        self.take_down().await;
+        let parked = {
+            let limit = self.stops.limit(self.shutdown.park);
+            let mut parking = pin!(park(&self.rest, &self.tag, self.ttl, limit));
+            loop {
+                tokio::select! {
+                    biased;
+                    parked = &mut parking => break parked,
+                    // Told in the log; what is parked needs none of them.
+                    _failure = self.supervisor.attend() => {}
+                }
+            }
+        };
+        let synced = self.take_down().await;
         let finished = self.running.turning.finished.try_recv().ok();
         let cause = self.cause();
         Report {
             verdict: parked_verdict(cause.as_ref(), parked == Parked::Clean),
-            ..self.report(finished, cause)
+            ..self.report(finished, cause, synced)
         }
     }
 
@@ -293,7 +317,15 @@ impl Daemon {
         cause.cloned()
     }
 
-    fn report(&self, finished: Option<Finished>, failure: Option<Failure>) -> Report {
+    fn report(
+        &self,
+        mut finished: Option<Finished>,
+        failure: Option<Failure>,
+        synced: bool,
+    ) -> Report {
+        if let Some(finished) = &mut finished {
+            finished.journal_failed |= !synced;
+        }
         let frames = self.running.public.frames.get() + self.running.private.frames.get();
         let verdict = verdict(finished.as_ref(), failure);
         let picture = finished.map(|finished| finished.picture);

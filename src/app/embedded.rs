@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    runtimes::on,
     simulated::{Reach, Simulated},
     start::StartError,
 };
@@ -37,7 +38,7 @@ impl Embedded {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the start to its runtime, which ends the simulator as soon as it is there.
+    /// Dropping the future ends what has been started.
     pub(super) async fn start(
         config: &Config,
         state_directory: &Path,
@@ -45,7 +46,7 @@ impl Embedded {
         runtime: &Handle,
     ) -> Result<Self, StartError> {
         let (config, directory) = (config.clone(), folder(state_directory));
-        let starting = runtime.spawn(async move {
+        let starting = on(runtime, async move {
             let settings = Settings {
                 mirror: config.mirrored(),
                 ..config.sim.clone()
@@ -59,9 +60,7 @@ impl Embedded {
             };
             Simulated::start(&settings, reach, Some(&directory), clock).await
         });
-        let started = starting
-            .await
-            .map_err(|error| StartError::Thread(error.to_string()))??;
+        let started = starting.await??;
         let simulator = started.simulator();
         let account = simulator.accounts().first().ok_or(StartError::NoAccount)?;
         let secret = SecretString::from(account.secret_base64.clone());

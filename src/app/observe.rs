@@ -9,6 +9,7 @@ use super::{
     launch::{OBSERVERS, Running},
     look::Looks,
     picture::Picture,
+    runtimes::on,
     start::StartError,
 };
 use crate::{
@@ -43,8 +44,7 @@ pub(super) async fn open(
     let address = settings.listen;
     let refused = |source| StartError::Http { address, source };
     // Bound on the runtime that serves it.
-    let binding = runtime.spawn(Listener::bind(address, None)).await;
-    let bound = binding.map_err(|error| StartError::Thread(error.to_string()))?;
+    let bound = on(runtime, Listener::bind(address, None)).await?;
     let listener = Arc::new(bound.map_err(refused)?);
     let address = listener.local_addr().map_err(refused)?;
     info!(%address, "health and metrics over HTTP");

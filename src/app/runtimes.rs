@@ -5,11 +5,38 @@
 
 use std::{io, time::Duration};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
+
+use super::start::StartError;
 
 /// Time that the side runtimes get to end what still runs.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Does something on another runtime and waits for it.
+///
+/// # Errors
+///
+/// When it panicked or its runtime is gone.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends what was begun.
+pub(super) async fn on<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, StartError> {
+    let mut owned = JoinSet::new();
+    owned.spawn_on(work, runtime);
+    match owned.join_next().await {
+        Some(Ok(done)) => Ok(done),
+        Some(Err(error)) => Err(StartError::Thread(error.to_string())),
+        None => Err(StartError::Thread("nothing was begun".to_owned())),
+    }
+}
 
 /// All runtimes of the process.
 #[derive(Debug)]

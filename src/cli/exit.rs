@@ -21,7 +21,7 @@ pub enum Exit {
     Invariant,
     /// The state directory, or the journal in it, cannot be used.
     NoJournal,
-    /// The journal cannot be written.
+    /// The journal cannot be written or synced.
     JournalWrite,
     /// The shutdown deadline passed; orders may rest.
     Late,

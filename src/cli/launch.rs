@@ -199,7 +199,7 @@ fn outcome(report: Report) -> Outcome {
         Verdict::Failed(reason) => (Exit::Failure, Some(reason)),
         Verdict::JournalFailed => (
             Exit::JournalWrite,
-            Some("the journal cannot be written".to_owned()),
+            Some("the journal cannot be written or synced".to_owned()),
         ),
         Verdict::KeyRefused(reason) => (Exit::Key, Some(reason)),
         Verdict::Parked {

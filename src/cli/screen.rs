@@ -79,6 +79,7 @@ pub async fn show(
     let end = end.child_token();
     let _ended = end.clone().drop_guard();
     let closed = end.clone();
+    #[expect(clippy::disallowed_methods, reason = "it is waited for below")]
     let drawing = spawn_blocking(move || draw(&shown, &lines, &stop, &closed));
     tokio::select! {
         biased;

@@ -218,6 +218,7 @@ pub(super) fn create(directory: &Path, segment: u64) -> io::Result<File> {
     Ok(file)
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is waited for here")]
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

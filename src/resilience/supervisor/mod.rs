@@ -131,6 +131,21 @@ impl Supervisor {
         }
     }
 
+    /// Goes on supervising beside something else that is waited for. Ends with the next failure that is not covered, whatever the root says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it loses nothing: the failure stays in [`failures`](Self::failures).
+    pub async fn attend(&mut self) -> Failure {
+        let known = self.failures.len();
+        loop {
+            self.step().await;
+            if let Some(failure) = self.failures.get(known) {
+                return failure.clone();
+            }
+        }
+    }
+
     /// Failures that no policy covered, in order, including those while stopping.
     #[must_use]
     pub fn failures(&self) -> &[Failure] {

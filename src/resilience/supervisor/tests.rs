@@ -399,6 +399,22 @@ async fn failure_of_a_fatal_task_while_stopping_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tasks_are_attended_to_beside_a_stop_that_takes_long() {
+    let (mut supervisor, root, _hands) = supervisor();
+    let (runs, factory) = counted(down);
+    supervisor.spawn(spec("listener", Policy::Transient), factory);
+    supervisor.spawn(spec("socket", Policy::Permanent), patient);
+    root.cancel();
+    assert!(matches!(supervisor.run().await, Ended::Canceled));
+    let failure = supervisor.attend().await;
+    assert_eq!(failure.task, "listener");
+    assert_eq!(runs.load(Ordering::Relaxed), 6, "five restarts");
+    let more = tokio::time::timeout(60 * SECOND, supervisor.attend()).await;
+    assert!(more.is_err(), "each failure is told once: {more:?}");
+    assert_eq!(state_of(&supervisor, "socket"), (State::Running, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn task_that_fails_while_stopping_is_not_restarted() {
     let (mut supervisor, _root, _hands) = supervisor();
     supervisor.spawn(spec("socket", Policy::Transient), |token| async move {

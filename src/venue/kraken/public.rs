@@ -177,6 +177,10 @@ impl PublicSocket {
     }
 
     /// Tries until a socket is open. Resyncs asked for meanwhile are forgotten: every book is taken anew anyway.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt under way; the next one waits for backoff, breaker and budget as if it had failed.
     async fn dial(&mut self) -> Option<Socket> {
         let deadlines = &self.counters.deadlines;
         loop {

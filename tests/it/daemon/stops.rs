@@ -1,7 +1,10 @@
 //! Stops in which something never ends: whoever insists is heard in every phase, and what hangs is left behind and counted.
 
 use std::{
-    sync::mpsc::{SyncSender, sync_channel},
+    sync::{
+        Barrier,
+        mpsc::{SyncSender, sync_channel},
+    },
     time::Duration,
 };
 
@@ -12,8 +15,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tradingd::{
-    app::{Daemon, Handles, Stops, Verdict, clock},
+    app::{Daemon, Handles, Report, Stops, Verdict, clock},
     config::Config,
+    engine::strategy::{Intent, Strategy, View},
     resilience::Place,
     sim::{
         faults::{Fault, RestFault, SocketFault},
@@ -71,11 +75,15 @@ impl Thread {
     async fn hang(&mut self) {
         let (hold, held) = sync_channel(0);
         let (hung, hangs) = oneshot::channel();
-        self.runtime.spawn(async move {
+        let handle = self.handle();
+        let mut holding = JoinSet::new();
+        let hanging = async move {
             hung.send(()).unwrap();
             // Until the other end is dropped.
             held.recv().unwrap_err();
-        });
+        };
+        holding.spawn_on(hanging, &handle);
+        holding.detach_all();
         within(hangs).await.unwrap();
         self.held = Some(hold);
     }
@@ -150,7 +158,12 @@ async fn a_thread_that_hangs_is_waited_for_until_the_next_signal() {
         rig.stops.stop.cancel();
         rig.until_gone().await;
         insisting(&rig.stops)[nth].cancel();
-        assert_eq!(rig.ended().await.verdict, Verdict::Clean, "{of}");
+        // A journal of which nobody says that all of it is on the disk.
+        let verdict = match of {
+            "disk" => Verdict::JournalFailed,
+            _ => Verdict::Clean,
+        };
+        assert_eq!(rig.ended().await.verdict, verdict, "{of}");
         assert_eq!(
             (rig.joins.missed(Place::Join), rig.open_orders()),
             (1, 0),
@@ -159,6 +172,60 @@ async fn a_thread_that_hangs_is_waited_for_until_the_next_signal() {
         thread.release();
         rig.shutdown().await;
     }
+}
+
+/// A strategy that does something as the driver ends.
+#[derive(Debug)]
+struct Ending(fn());
+
+impl Strategy for Ending {
+    fn decide(&mut self, _view: &View<'_>, _out: &mut Vec<Intent>) {}
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
+/// Stops a daemon whose driver does so at its very end. What came of it, and how many orders are open then.
+async fn stopped_with(ending: fn()) -> (Report, usize) {
+    let mut config = config();
+    config.shutdown.drain = Duration::from_millis(200);
+    config.strategy.truncate(1);
+    let strategies: Vec<Box<dyn Strategy>> = vec![Box::new(Ending(ending))];
+    let mut rig = Rig::start_with(still(), config, Some(strategies)).await;
+    rig.until("ready", |picture| picture.ready).await;
+    let report = rig.stop().await;
+    let open = rig.open_orders();
+    rig.shutdown().await;
+    (report, open)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_driver_that_breaks_at_the_very_end_has_its_orders_looked_for_over_rest() {
+    let (report, open) = stopped_with(|| panic!("at the very end")).await;
+    let Verdict::Parked { reason, clean } = report.verdict else {
+        panic!("{:?}", report.verdict)
+    };
+    assert!(reason.contains("at the very end") && clean, "{reason}");
+    assert_eq!(open, 0);
+}
+
+/// It hangs until the test is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_driver_that_hangs_at_the_very_end_has_its_orders_looked_for_over_rest() {
+    static OVER: Barrier = Barrier::new(2);
+    let (report, open) = stopped_with(|| {
+        let _either = OVER.wait();
+    })
+    .await;
+    OVER.wait();
+    let gone = Verdict::Parked {
+        reason: "the driver is gone".to_owned(),
+        clean: true,
+    };
+    assert_eq!((report.verdict, open), (gone, 0));
 }
 
 /// The venue is ours, and its thread hangs: nothing is answered, and at the end it is left behind.
