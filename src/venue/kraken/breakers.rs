@@ -140,3 +140,104 @@ pub(super) fn outcome<T>(result: &Result<T, Error>) -> Outcome {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        resilience::{Elapsed, Place},
+        venue::kraken::error::classify,
+    };
+
+    const ENDPOINT: &str = "OpenOrders";
+
+    fn refused(text: &str) -> Error {
+        Error::Refused {
+            endpoint: ENDPOINT,
+            text: text.to_owned(),
+            class: classify(text),
+            retry_after: None,
+        }
+    }
+
+    const fn unsent(why: NotSent) -> Error {
+        let endpoint = ENDPOINT;
+        Error::NotSent { endpoint, why }
+    }
+
+    #[track_caller]
+    fn check(error: Error, expected: Outcome) {
+        let result = Err::<(), _>(error);
+        assert_eq!(outcome(&result), expected, "{result:?}");
+    }
+
+    #[test]
+    fn an_answer_and_a_certain_refusal_show_that_the_service_works() {
+        assert_eq!(outcome(&Ok(())), Outcome::Success);
+        for text in [
+            "EOrder:Insufficient funds",
+            "EQuery:Unknown asset pair",
+            "EService:Market in cancel_only mode",
+            "EAPI:Invalid key",
+            "EAPI:Invalid token",
+            "EGeneral:Permission denied",
+            "EGeneral:Temporary lockout",
+        ] {
+            check(refused(text), Outcome::Success);
+        }
+    }
+
+    #[test]
+    fn being_too_fast_or_overtaken_says_nothing_of_the_service() {
+        for text in [
+            "EAPI:Rate limit exceeded",
+            "EGeneral:Too many requests",
+            "EService:Throttled: 1788249600",
+            "EAPI:Invalid nonce",
+        ] {
+            check(refused(text), Outcome::Ignored);
+        }
+    }
+
+    #[test]
+    fn a_service_that_fails_or_is_silent_or_not_understood_has_failed() {
+        for text in [
+            "EService:Unavailable",
+            "EService:Busy",
+            "EService:Timeout",
+            "EGeneral:Internal error",
+            "EThing:never heard of",
+        ] {
+            check(refused(text), Outcome::Failure);
+        }
+        let (endpoint, cause) = (ENDPOINT, "reset".to_owned());
+        for status in [403, 429, 502, 520] {
+            let retry_after = None;
+            let error = Error::Status {
+                endpoint,
+                status,
+                retry_after,
+            };
+            check(error, Outcome::Failure);
+        }
+        let unreadable = Error::Unreadable {
+            endpoint,
+            cause: "html".to_owned(),
+        };
+        check(unreadable, Outcome::Failure);
+        check(Error::NoAnswer { endpoint, cause }, Outcome::Failure);
+    }
+
+    #[test]
+    fn of_what_never_left_only_no_connection_is_a_failure() {
+        let late = Elapsed {
+            place: Place::Turn,
+            after: Duration::from_secs(1),
+        };
+        let refused = NotSent::Unreachable("refused".to_owned());
+        check(unsent(refused), Outcome::Failure);
+        for why in [NotSent::NoKey, NotSent::BreakerOpen, NotSent::NoTurn(late)] {
+            check(unsent(why), Outcome::Ignored);
+        }
+    }
+}
