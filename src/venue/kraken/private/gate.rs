@@ -205,8 +205,10 @@ mod tests {
 
     use super::*;
     use crate::{
+        engine::event::Unsent,
         io::{Clock, rng::Rng},
-        resilience::circuit_breaker::Settings,
+        resilience::circuit_breaker::{Settings, Totals},
+        venue::kraken::error::answer_to,
     };
 
     /// A gate that waits for its first probe, and the time of it.
@@ -277,5 +279,54 @@ mod tests {
         assert!(gate.admit(now).is_none(), "open");
         gate.step(now).unwrap();
         assert!(gate.admit(now).is_none(), "half open");
+    }
+
+    /// What the breaker has counted of one order that ended like this, apart from its admission.
+    fn counted(answer: Answer) -> Totals {
+        let (clock, _hand) = Clock::manual(Timestamp::from_secs(1_000));
+        let settings = Settings::default();
+        let rng = Rng::seed_from_u64(1);
+        let breaker = CircuitBreaker::new("order_entry", settings, clock.clone(), rng);
+        let gate = Gate::new(breaker.clone(), breaker.clone(), Duration::from_secs(5));
+        Gate::record(gate.admit(clock.now()).unwrap(), answer);
+        let totals = breaker.snapshot().totals;
+        assert_eq!(totals.admitted, 1);
+        Totals {
+            admitted: 0,
+            ..totals
+        }
+    }
+
+    #[test]
+    fn each_end_of_an_order_counts_as_what_it_says_of_the_venue() {
+        let one = |count: fn(&mut Totals) -> &mut u64| {
+            let mut totals = Totals::default();
+            *count(&mut totals) = 1;
+            totals
+        };
+        let succeeded = one(|totals| &mut totals.succeeded);
+        let failed = one(|totals| &mut totals.failed);
+        let ignored = one(|totals| &mut totals.ignored);
+        let order_id = None;
+        for (answer, expected) in [
+            (Answer::Accepted { order_id }, succeeded),
+            (answer_to("EOrder:Insufficient funds"), succeeded),
+            (answer_to("EService:Market in cancel_only mode"), succeeded),
+            (answer_to("EAPI:Invalid key"), succeeded),
+            (answer_to("EOrder:Rate limit exceeded"), ignored),
+            (answer_to("EAPI:Rate limit exceeded"), ignored),
+            (answer_to("EService:Throttled: 1788249600"), ignored),
+            (answer_to("EService:Unavailable"), failed),
+            (answer_to("EThing:never heard of"), failed),
+            (Answer::Unanswered, failed),
+            (Answer::Unsent(Unsent::NotConnected), ignored),
+            (Answer::Unsent(Unsent::BreakerOpen), ignored),
+            (Answer::Unsent(Unsent::DeadlinePassed), ignored),
+            (Answer::Unsent(Unsent::Withdrawn), ignored),
+            (Answer::Unsent(Unsent::Stopping), ignored),
+            (Answer::Unsent(Unsent::Unrecorded), ignored),
+        ] {
+            assert_eq!(counted(answer), expected, "{answer:?}");
+        }
     }
 }
