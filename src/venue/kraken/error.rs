@@ -414,6 +414,9 @@ impl Error {
 }
 
 #[cfg(test)]
+mod texts;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
