@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rig::{Desk, decimal, limit, limit_of, price, qty};
+use super::rig::{Desk, decimal, fill, limit, limit_of, price, qty};
 use crate::{
     engine::{
         Command,
@@ -74,6 +74,98 @@ fn every_rule_of_the_gate_refuses_with_its_code() {
         desk.wish(intent);
         assert_eq!(desk.denied(), [code], "{intent:?}");
         assert!(desk.commands.is_empty());
+    }
+}
+
+type Enter = fn(&mut Desk, TradingStatus);
+
+/// The two that can be in a mode: the venue, and the market.
+const MODES: [(&str, Enter); 2] = [
+    ("venue", |desk, status| desk.feed(Event::Venue(status))),
+    ("market", |desk, status| {
+        desk.engine.core.state.instruments[0].status = status;
+    }),
+];
+
+/// Whether a desk lets a wish out; if not, it must be because of the mode.
+fn takes(mut desk: Desk, wish: Intent) -> bool {
+    desk.wish(wish);
+    let denied = desk.denied();
+    assert_eq!(desk.commands.is_empty(), !denied.is_empty(), "{wish:?}");
+    assert!(denied.is_empty() || denied == [Code::VenueStatus]);
+    denied.is_empty()
+}
+
+#[test]
+fn each_mode_takes_its_kinds_of_orders_and_every_cancel_is_tried() {
+    use TradingStatus as S;
+    let buy = |at, time_in_force, post_only| Intent::Place {
+        side: Side::Buy,
+        price: price(at),
+        qty: qty(1_000_000),
+        time_in_force,
+        post_only,
+    };
+    let places = [
+        buy(999, TimeInForce::Gtc, true),
+        buy(999, TimeInForce::Gtc, false),
+        buy(1_005, TimeInForce::Gtc, false),
+        buy(1_005, TimeInForce::Ioc, false),
+    ];
+    // Of the orders above, and of a change of one that is post-only.
+    let cases = [
+        (S::Online, [true; 4], true),
+        (S::LimitOnly, [true; 4], true),
+        (S::PostOnly, [true, false, false, false], true),
+        (S::ReduceOnly, [false; 4], false),
+        (S::CancelOnly, [false; 4], false),
+        (S::Maintenance, [false; 4], false),
+        (S::Closed, [false; 4], false),
+        (S::InProgress, [false; 4], false),
+    ];
+    for (of, enter) in MODES {
+        for (status, taken, changed) in cases {
+            let desk = || {
+                let mut desk = Desk::trading();
+                let order = desk.rest(Side::Buy, 990);
+                enter(&mut desk, status);
+                (desk, order)
+            };
+            for (wish, taken) in places.into_iter().zip(taken) {
+                assert_eq!(takes(desk().0, wish), taken, "{of} {status:?} {wish:?}");
+            }
+            let ((changing, order), (price, qty)) = (desk(), (price(991), qty(1_000_000)));
+            let change = Intent::Amend { order, price, qty };
+            assert_eq!(takes(changing, change), changed, "{of} {status:?}");
+            let (canceling, order) = desk();
+            assert!(takes(canceling, Intent::Cancel { order }));
+        }
+    }
+}
+
+#[test]
+fn a_mode_that_only_reduces_takes_what_makes_the_position_smaller() {
+    for (of, enter) in MODES {
+        for (held, side, wanted, taken) in [
+            (Side::Buy, Side::Sell, 1_000_000, true),
+            (Side::Buy, Side::Sell, 1_000_001, false),
+            (Side::Buy, Side::Buy, 1_000_000, false),
+            (Side::Sell, Side::Buy, 1_000_000, true),
+            (Side::Sell, Side::Buy, 1_000_001, false),
+            (Side::Sell, Side::Sell, 1_000_000, false),
+        ] {
+            let mut desk = Desk::trading();
+            let position = &mut desk.engine.core.state.markets[0].position;
+            let traded = position.apply(held, qty(1_000_000), &fill("E1", "0.01"));
+            traded.unwrap();
+            enter(&mut desk, TradingStatus::ReduceOnly);
+            let at = match side {
+                Side::Buy => 999,
+                Side::Sell => 1_006,
+            };
+            let told = takes(desk, limit_of(side, at, wanted));
+            assert_eq!(told, taken, "{of}: {held:?}, then {side:?} {wanted}");
+        }
     }
 }
 
