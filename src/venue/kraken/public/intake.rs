@@ -310,3 +310,46 @@ const fn listing(id: InstrumentId, instrument: &Instrument) -> Listing {
         qty_precision: instrument.qty_precision,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        resilience::deadline,
+        venue::kraken::{session::Patience, testing::instrument},
+    };
+
+    fn status(word: &str) -> String {
+        format!(
+            r#"{{"channel":"status","type":"update","data":[{{"api_version":"v2","connection_id":1,"system":"{word}","version":"2.0.10"}}]}}"#
+        )
+    }
+
+    #[test]
+    fn each_word_of_the_status_channel_is_the_status_that_it_says() {
+        for (word, expected) in [
+            ("online", TradingStatus::Online),
+            ("maintenance", TradingStatus::Maintenance),
+            ("cancel_only", TradingStatus::CancelOnly),
+            ("post_only", TradingStatus::PostOnly),
+            ("limit_only", TradingStatus::LimitOnly),
+            ("never heard of", TradingStatus::Closed),
+        ] {
+            let patience = Patience {
+                deadlines: deadline::Settings::default(),
+                ping: Duration::from_secs(4),
+            };
+            let mut session = Session::new([], patience);
+            let ((market, _events), (_spares, spares)) = (mpsc::channel(1), mpsc::channel(1));
+            let mut intake = Intake::new(&[instrument()], 10, (market, spares), Arc::default());
+            let frame = status(word);
+            let heard = intake.frame(frame.as_bytes(), Timestamp::from_secs(1), &mut session);
+            assert_eq!(intake.next_event(), Some(Event::Venue(expected)), "{word}");
+            assert_eq!(heard.maintenance, word == "maintenance", "{word}");
+            intake.frame(frame.as_bytes(), Timestamp::from_secs(2), &mut session);
+            assert_eq!(intake.next_event(), None, "{word} again");
+        }
+    }
+}
