@@ -8,6 +8,8 @@ pub(crate) mod captures;
 pub mod clock;
 pub mod files;
 pub mod lines;
+#[cfg(test)]
+pub(crate) mod logged;
 pub mod net;
 pub mod rng;
 
