@@ -192,10 +192,14 @@ impl Redial {
 #[cfg(test)]
 mod tests {
     use tokio::sync::mpsc;
+    use tracing::Level;
 
     use super::*;
     use crate::{
-        io::rng,
+        io::{
+            logged::{Fields, Lines},
+            rng,
+        },
         resilience::{
             backoff::Jitter,
             circuit_breaker::{Mode, Outcome},
@@ -279,6 +283,60 @@ mod tests {
         let mut after_lockout = redial(&some);
         after_lockout.hold_off(seconds(900));
         assert_eq!(held(&some, &mut after_lockout), ("backoff", 900));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_is_one_line_that_names_its_rule_and_its_length() {
+        type Prepare = fn(&Wiring, &mut Redial) -> Duration;
+        let cases: [(&str, Prepare); 3] = [
+            ("backoff", |_, redial| {
+                redial.hold_off(seconds(900));
+                seconds(900)
+            }),
+            ("breaker", |wiring, _| {
+                open(wiring);
+                let retry_at = wiring.connect.snapshot().retry_at.unwrap();
+                retry_at.since(wiring.clock.now())
+            }),
+            ("budget", |wiring, _| {
+                spend(wiring);
+                seconds(60)
+            }),
+        ];
+        for (by, prepare) in cases {
+            let some = wiring();
+            let mut redial = redial(&some);
+            let wait = prepare(&some, &mut redial);
+            let lines = Lines::default();
+            let listening = lines.listen();
+            redial.pause().await;
+            drop(listening);
+            let told = Fields::from([
+                ("message", "waits to connect".to_owned()),
+                ("socket", "public".to_owned()),
+                ("by", by.to_owned()),
+                ("wait", format!("{wait:?}")),
+            ]);
+            assert_eq!(lines.take(), [(Level::INFO, told)]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_maintenance_a_shorter_wait_of_the_backoff_does_not_hold() {
+        let (mut some, mut waits) = (wiring(), Vec::new());
+        some.settings.connections.attempts = 100;
+        let connections = some.settings.connections.clone();
+        some.budget = budget::Shared::new(connections, some.clock.clone());
+        let mut redial = redial(&some);
+        redial.turn().await.record(Outcome::Success);
+        for _attempt in 0..6 {
+            redial.hold_off(AFTER_MAINTENANCE);
+            let before = some.clock.now();
+            redial.turn().await.record(Outcome::Success);
+            waits.push(some.clock.now().since(before).as_secs());
+        }
+        // By itself the backoff would wait 0, 1, 2, 4, 8 and 16 s.
+        assert_eq!(waits, [5, 5, 5, 5, 8, 16]);
     }
 
     #[tokio::test(start_paused = true)]
