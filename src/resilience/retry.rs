@@ -2,8 +2,9 @@
 //!
 //! For: calls whose type says that making them twice does what making them once does. Waits grow with jitter and are never shorter
 //! than the service asks for. Left out: which failures pass, which the caller says; the circuit breaker, which every attempt asks anew.
-//! Always true: however calls fail, any stretch of time has at most the reserve and the share of its calls in retries, so a service in
-//! trouble does not get a multiple of the usual load.
+//! Always true: however calls fail, any stretch of time has at most the reserve and the share of its calls in retries that follow a
+//! failure of the service, so that one in trouble does not get a multiple of the usual load. Apart from these, a call has at most one
+//! retry at once, after a failure by which nothing is wrong; no budget holds it.
 
 use std::{
     future::Future,
@@ -231,7 +232,7 @@ impl Retry {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, future::ready};
+    use std::{cell::Cell, collections::BTreeSet, future::ready};
 
     use proptest::prelude::*;
 
@@ -275,12 +276,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waits_double_with_jitter_until_the_attempts_are_used_up() {
         let retry = retry(|settings| settings.attempts = 4);
+        let mut waits = BTreeSet::new();
         for _call in 0..3 {
             let (made, took) = ask(&retry, Next::After(Duration::ZERO)).await;
             assert_eq!(made, 4);
-            // A timer ends at the next whole millisecond.
-            assert!(millis(1_750..=3_503, took), "{took:?}");
+            // Without jitter it would be 3.5 s. A timer ends at the next whole millisecond.
+            assert!(millis(1_750..=3_499, took), "{took:?}");
+            waits.insert(took);
         }
+        assert_eq!(waits.len(), 3, "each call has jitter of its own: {waits:?}");
     }
 
     #[tokio::test(start_paused = true)]
