@@ -253,7 +253,10 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         io::{clock::ManualClock, rng},
-        resilience::circuit_breaker::{self, Outcome},
+        resilience::{
+            circuit_breaker::{self, Outcome},
+            supervisor::{Phase, Policy, State},
+        },
         types::Timestamp,
     };
 
@@ -281,7 +284,7 @@ pub(super) mod tests {
         }
     }
 
-    /// A breaker that has opened, and whose first probe has failed.
+    /// A breaker that has opened, whose first probe has failed, and that has turned 13 calls away since.
     fn opened(clock: &Clock, hands: &ManualClock) -> CircuitBreaker {
         let settings = circuit_breaker::Settings::default();
         let failures = settings.consecutive_failures;
@@ -291,7 +294,22 @@ pub(super) mod tests {
         }
         hands.advance(Duration::from_secs(60));
         breaker.admit().unwrap().record(Outcome::Failure);
+        for _ in 0..13 {
+            breaker.admit().unwrap_err();
+        }
         breaker
+    }
+
+    /// A task that was restarted eleven times.
+    fn restarted() -> TaskStatus {
+        TaskStatus {
+            name: "public",
+            policy: Policy::Permanent,
+            phase: Phase(1),
+            state: State::Running,
+            restarts: 11,
+            last_fault: None,
+        }
     }
 
     /// A board whose engine answers as said.
@@ -299,7 +317,7 @@ pub(super) mod tests {
         answer: impl Fn() -> BoxFuture<'static, Option<Figures>> + Send + Sync + 'static,
     ) -> Board {
         let (clock, hands) = Clock::manual(Timestamp::from_secs(1_000));
-        let (_tasks, watched) = watch::channel(Vec::new());
+        let (_tasks, watched) = watch::channel(vec![restarted()]);
         let board = Board::new(clock.clone(), watched);
         board.started(Parts {
             figures: Box::new(answer),
@@ -309,11 +327,11 @@ pub(super) mod tests {
             retries: Box::new(|| retry::Totals {
                 calls: 9,
                 retries: 2,
-                refused: 1,
+                refused: 4,
                 left: 8,
             }),
             connections: budget::Shared::new(budget::Settings::default(), clock),
-            queues: Vec::new(),
+            queues: vec![queue::Gauge::still("market", 64, 17, 23)],
         });
         board
     }

@@ -60,6 +60,19 @@ impl Gauge {
         }
     }
 
+    /// A look at a queue that always stands like this.
+    #[cfg(test)]
+    pub(crate) fn still(name: &'static str, capacity: usize, waiting: usize, most: usize) -> Self {
+        let mark = Mark::default();
+        mark.note(most);
+        Self {
+            name,
+            capacity,
+            mark,
+            waiting: Box::new(move || waiting),
+        }
+    }
+
     /// How many wait now; none once the queue is closed.
     #[must_use]
     pub fn waiting(&self) -> usize {
