@@ -4,3 +4,5 @@
 pub mod backoff;
 #[path = "../../../src/resilience/circuit_breaker/mod.rs"]
 pub mod circuit_breaker;
+#[path = "../../../src/resilience/settings.rs"]
+pub mod settings;
