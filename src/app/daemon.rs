@@ -217,7 +217,8 @@ impl Daemon {
         };
         let synced = self.take_down().await;
         let failure = failure.or_else(|| self.supervisor.failures().first().cloned());
-        self.report(Some(finished), failure, synced)
+        let verdict = verdict(&finished, failure, synced);
+        self.report(verdict, Some(finished))
     }
 
     /// Waits until the engine has stopped, or must not be waited for any longer. False when it is gone, or what carries its commands is.
@@ -300,13 +301,10 @@ impl Daemon {
                 }
             }
         };
-        let synced = self.take_down().await;
+        self.take_down().await;
+        let verdict = parked_verdict(self.cause().as_ref(), parked == Parked::Clean);
         let finished = self.running.turning.finished.try_recv().ok();
-        let cause = self.cause();
-        Report {
-            verdict: parked_verdict(cause.as_ref(), parked == Parked::Clean),
-            ..self.report(finished, cause, synced)
-        }
+        self.report(verdict, finished)
     }
 
     /// What began it. Who merely ended early had lost those it worked for.
@@ -317,17 +315,8 @@ impl Daemon {
         cause.cloned()
     }
 
-    fn report(
-        &self,
-        mut finished: Option<Finished>,
-        failure: Option<Failure>,
-        synced: bool,
-    ) -> Report {
-        if let Some(finished) = &mut finished {
-            finished.journal_failed |= !synced;
-        }
+    fn report(&self, verdict: Verdict, finished: Option<Finished>) -> Report {
         let frames = self.running.public.frames.get() + self.running.private.frames.get();
-        let verdict = verdict(finished.as_ref(), failure);
         let picture = finished.map(|finished| finished.picture);
         let summary = picture.as_ref().map(|picture| Summary::of(picture, frames));
         Report {
@@ -338,14 +327,12 @@ impl Daemon {
     }
 }
 
-fn verdict(finished: Option<&Finished>, failure: Option<Failure>) -> Verdict {
-    let Some(finished) = finished else {
-        return Verdict::Failed("the driver did not finish".to_owned());
-    };
+/// The verdict on a driver that has finished; `synced` is whether somebody has seen its journal's last sync.
+fn verdict(finished: &Finished, failure: Option<Failure>, synced: bool) -> Verdict {
     if !finished.verified && !finished.live.is_empty() {
         return Verdict::Late(finished.live.clone());
     }
-    if finished.journal_failed {
+    if finished.journal_failed || !synced {
         return Verdict::JournalFailed;
     }
     match failure {
