@@ -7,13 +7,14 @@
 
 use std::time::Duration;
 
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
 use super::settings::{Checks, InvalidSettings};
 use crate::{
     io::rng::Rng,
     types::{Timestamp, span},
 };
-use rand::RngExt;
-use serde::{Deserialize, Serialize};
 
 /// How a wait is spread.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -76,17 +76,10 @@ impl Checks {
         cap: (&'static str, Duration),
     ) {
         let ((key, time), (other, most)) = (shorter, cap);
-        if time > most {
-            self.0.push(InvalidSetting {
-                key,
-                other: Some(other),
-                reason: format!(
-                    "{key} ({}) must not be longer than {other} ({})",
-                    span::text(time),
-                    span::text(most)
-                ),
-            });
-        }
+        self.both(time <= most, [key, other], || {
+            let (time, most) = (span::text(time), span::text(most));
+            format!("{key} ({time}) must not be longer than {other} ({most})")
+        });
     }
 
     /// Two that do not fit together; the reason names both, with their values.
