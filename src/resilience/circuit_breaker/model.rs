@@ -13,6 +13,8 @@ const NANOS: i64 = 1_000_000;
 enum Step {
     Wait(i64),
     Admit,
+    AdmitUntimed,
+    TurnAway,
     End {
         which: usize,
         outcome: Outcome,
@@ -45,6 +47,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         20 => (0_i64..400).prop_map(Step::Wait),
         10 => (0_i64..20_000).prop_map(Step::Wait),
         60 => Just(Step::Admit),
+        10 => Just(Step::AdmitUntimed),
+        10 => Just(Step::TurnAway),
         60 => (any::<usize>(), outcome, prop::bool::weighted(0.2))
             .prop_map(|(which, outcome, slow)| Step::End { which, outcome, slow }),
         10 => any::<usize>().prop_map(|which| Step::Drop { which }),
@@ -224,6 +228,20 @@ impl Model {
         admitted
     }
 
+    /// Without the time, only a breaker that lets everything pass can say that it does.
+    fn admit_untimed(&mut self) -> bool {
+        let passes = [State::Closed, State::Disabled, State::MetricsOnly].contains(&self.state);
+        if passes {
+            self.under_way.push(self.generation);
+        }
+        passes
+    }
+
+    /// Whether a call would be turned away before it has asked.
+    fn turns_away(&self, now: i64) -> bool {
+        self.state == State::ForcedOpen || (self.state == State::Open && self.open_until > now)
+    }
+
     fn end(
         &mut self,
         now: i64,
@@ -325,9 +343,11 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
     let mut machine = Machine::new("model", settings.clone(), instant(0), rng::stream(seed, 0));
     let mut model = Model::new(settings.clone());
     let mut tickets: Vec<Ticket> = Vec::new();
-    let mut now = 0;
+    let (mut now, mut rejected, mut opened) = (0, 0, 0);
     for step in steps {
         let mut admitted = None;
+        let mut untimed = None;
+        let mut turned = None;
         let mut ended = None;
         let mut switched = None;
         match step {
@@ -340,6 +360,12 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
                 admitted = Some(ticket.is_some());
                 tickets.extend(ticket);
             }
+            Step::AdmitUntimed => {
+                let ticket = machine.admit_untimed();
+                untimed = Some(ticket.is_some());
+                tickets.extend(ticket);
+            }
+            Step::TurnAway => turned = Some(machine.turn_away(instant(now)).is_err()),
             Step::End {
                 which,
                 outcome,
@@ -368,6 +394,7 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
         let look = machine.snapshot(instant(now));
         let mut open_times = chosen(&mut machine).into_iter();
         let mut open_for = || {
+            opened += 1;
             open_times
                 .next()
                 .expect("the model opens, the machine did not")
@@ -376,6 +403,14 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
         model.tick(now, &mut open_for);
         if let Some(admitted) = admitted {
             assert_eq!(model.admit(now), admitted, "admission at {now}");
+            rejected += u64::from(!admitted);
+        }
+        if let Some(untimed) = untimed {
+            assert_eq!(model.admit_untimed(), untimed, "admission at {now}");
+        }
+        if let Some(turned) = turned {
+            assert_eq!(model.turns_away(now), turned, "turned away at {now}");
+            rejected += u64::from(turned);
         }
         if let Some((which, outcome, slow)) = ended {
             model.end(now, which, outcome, slow, &mut open_for);
@@ -391,7 +426,18 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
             None,
             "the machine opens, the model does not"
         );
+        // The model has whole milliseconds.
+        let retry_at = look.retry_at.map(|at| at.since(instant(0)).as_nanos());
+        let retry_at = retry_at.map(|nanos| nanos.div_ceil(NANOS.unsigned_abs().into()));
+        let open_until = (model.state == State::Open).then_some(model.open_until);
+        assert_eq!(
+            retry_at,
+            open_until.map(|at| u128::try_from(at).unwrap()),
+            "next probe at {now}"
+        );
         let totals = look.totals;
+        assert_eq!(totals.rejected, rejected, "rejections at {now}");
+        assert_eq!(totals.opened, opened, "openings at {now}");
         let probes = [
             totals.probes_succeeded,
             totals.probes_failed,
@@ -430,6 +476,10 @@ proptest! {
                         if look { machine.snapshot(instant(now)); }
                     },
                     Step::Admit => tickets.extend(machine.admit(instant(now))),
+                    Step::AdmitUntimed => tickets.extend(machine.admit_untimed()),
+                    Step::TurnAway => {
+                        let _turned = machine.turn_away(instant(now));
+                    }
                     Step::End { which, outcome, slow } if !tickets.is_empty() => {
                         let took = if *slow { settings.slow_call } else { Duration::ZERO };
                         let ticket = tickets.remove(which % tickets.len());
