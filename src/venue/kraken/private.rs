@@ -11,6 +11,7 @@
 mod desk;
 mod frames;
 mod gate;
+mod news;
 mod reader;
 #[cfg(test)]
 mod tests;

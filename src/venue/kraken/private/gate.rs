@@ -77,9 +77,9 @@ impl Gate {
         }
     }
 
-    /// What counts a cancel. It leaves in any case.
-    pub(super) fn pass(&self) -> Option<Permit> {
-        self.cancels.admit().ok().map(Permit)
+    /// What counts a cancel, at an instant that was just read. It leaves in any case.
+    pub(super) fn pass(&self, now: Timestamp) -> Option<Permit> {
+        self.cancels.admit_at(now).ok().map(Permit)
     }
 
     /// Tells its breaker how the venue answered. A refusal shows that it works; being too fast says nothing about it.

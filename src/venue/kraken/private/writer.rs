@@ -27,6 +27,7 @@ use super::{
     desk::Desk,
     frames::{self, Reply},
     gate::{Gate, Permit},
+    news::News,
 };
 use crate::{
     engine::{
@@ -175,7 +176,7 @@ impl Writer {
             let turn = tokio::select! {
                 biased;
                 cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
-                room = self.account.reserve(), if !self.news.0.is_empty() => told(room, &mut self.news),
+                room = self.account.reserve(), if !self.news.is_empty() => self.news.tell(room).map_or(Turn::Abandoned, |()| Turn::Told),
                 Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
                 entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
             };
@@ -218,7 +219,7 @@ impl Writer {
                 () = stop.cancelled() => Turn::Stop,
                 cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
                 reply = line.replies.recv() => reply.map_or(Turn::Lost, Turn::Reply),
-                room = self.account.reserve(), if !self.news.0.is_empty() => told(room, &mut self.news),
+                room = self.account.reserve(), if !self.news.is_empty() => self.news.tell(room).map_or(Turn::Abandoned, |()| Turn::Told),
                 Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
                 entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
                 () = sleep(wake) => Turn::Due,
@@ -241,22 +242,6 @@ impl Writer {
     }
 }
 
-/// Events of the writer's own that wait for room in the account queue, in order.
-#[derive(Debug, Default)]
-struct News(VecDeque<Event>);
-
-impl News {
-    /// Puts an event behind the others. Of the clocks' difference only the newest matters, so that pongs cannot fill it while nobody
-    /// takes anything.
-    fn push(&mut self, event: Event) {
-        if matches!(event, Event::ClockOffset(_)) {
-            self.0
-                .retain(|waiting| !matches!(waiting, Event::ClockOffset(_)));
-        }
-        self.0.push_back(event);
-    }
-}
-
 /// What came first.
 enum Turn {
     Stop,
@@ -268,20 +253,6 @@ enum Turn {
     Due,
     Lost,
     Abandoned,
-}
-
-/// Puts the oldest event into the room that was found for it.
-fn told(
-    room: Result<mpsc::Permit<'_, Event>, mpsc::error::SendError<()>>,
-    news: &mut News,
-) -> Turn {
-    let Ok(room) = room else {
-        return Turn::Abandoned;
-    };
-    if let Some(event) = news.0.pop_front() {
-        room.send(event);
-    }
-    Turn::Told
 }
 
 /// Lanes, desk and wire.
@@ -322,8 +293,8 @@ impl Writer {
                 continue;
             };
             let frame = frames::cancel(&cancel, token);
-            self.desk
-                .sending(cancel.id, self.gate.pass(), self.clock.now());
+            let now = self.clock.now();
+            self.desk.sending(cancel.id, self.gate.pass(now), now);
             self.write(line, frame).await?;
         }
         Ok(())
@@ -523,7 +494,7 @@ impl Writer {
         }
         self.tell();
         let telling = async {
-            for event in self.news.0 {
+            for event in self.news {
                 if self.account.send(event).await.is_err() {
                     return;
                 }
@@ -614,22 +585,5 @@ impl Writer {
             (Err(error), _) => tracing::error!(%error, "an errand failed"),
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_the_clocks_difference_only_the_newest_waits() {
-        let mut news = News::default();
-        for offset in 0..1_000 {
-            news.push(Event::ClockOffset(offset));
-        }
-        news.push(Event::Account(Link::Down));
-        news.push(Event::ClockOffset(7));
-        let waiting = [Event::Account(Link::Down), Event::ClockOffset(7)];
-        assert_eq!(news.0, waiting);
     }
 }
