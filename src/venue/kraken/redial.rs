@@ -248,18 +248,6 @@ mod tests {
         assert_eq!(wiring.connect.snapshot().state, State::Open);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_breaker_that_is_forced_open_holds_for_no_length_of_time() {
-        let wiring = wiring();
-        wiring.connect.set_mode(Mode::ForcedOpen);
-        let mut redial = redial(&wiring);
-        let now = wiring.clock.now();
-        let hold = redial.longest(now);
-        assert_eq!((hold.by, hold.wait(now)), ("breaker", None));
-        wiring.connect.set_mode(Mode::Automatic);
-        assert!(redial.longest(now).wait(now).is_some());
-    }
-
     fn spend(wiring: &Wiring) {
         while wiring.budget.take().is_ok() {}
     }
@@ -283,6 +271,18 @@ mod tests {
         let mut after_lockout = redial(&some);
         after_lockout.hold_off(seconds(900));
         assert_eq!(held(&some, &mut after_lockout), ("backoff", 900));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_breaker_that_is_forced_open_holds_for_no_length_of_time() {
+        let wiring = wiring();
+        wiring.connect.set_mode(Mode::ForcedOpen);
+        let mut redial = redial(&wiring);
+        let now = wiring.clock.now();
+        let hold = redial.longest(now);
+        assert_eq!((hold.by, hold.wait(now)), ("breaker", None));
+        wiring.connect.set_mode(Mode::Automatic);
+        assert!(redial.longest(now).wait(now).is_some());
     }
 
     #[tokio::test(start_paused = true)]
