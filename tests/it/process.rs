@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::ANY_PORT;
+use crate::{sim_verb::Running, support::ANY_PORT};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml");
@@ -205,60 +205,30 @@ fn a_second_instance_on_one_state_directory_is_refused_and_names_the_first() {
     assert_eq!(first.exit_code(), Some(0));
 }
 
-/// A simulated Kraken in a process of its own; killed when dropped.
-struct Venue {
-    child: Child,
-    told: Value,
-}
-
-impl Venue {
-    fn start() -> Self {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tradingd"));
-        command.args(["sim", "-o", "json"]).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        let mut told = BufReader::new(child.stdout.take().unwrap());
-        told.read_line(&mut line).unwrap();
-        let told = serde_json::from_str(&line).unwrap();
-        Self { child, told }
+/// A daemon that trades at a simulator of its own process and, once it is to stop, waits for as long as it takes.
+fn patient(venue: &Value, state: &Path) -> Daemon {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tradingd"));
+    command.args(["run", "-c", DEFAULT]);
+    for key in ["rest", "ws", "ws_auth"] {
+        command.args(["--set", &format!("venue.{key}={}", venue[key])]);
     }
-
-    /// A daemon that trades there and, once it is to stop, waits for as long as it takes.
-    fn daemon(&self, state: &Path) -> Daemon {
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tradingd"));
-        command.args(["run", "-c", DEFAULT]);
-        for (key, name) in [("rest", "rest"), ("ws", "ws"), ("ws_auth", "ws_auth")] {
-            command.args(["--set", &format!("venue.{key}={}", self.told[name])]);
-        }
-        for set in [
-            "venue.api_key=\"env:KEY\"",
-            "venue.api_secret=\"env:SECRET\"",
-            "shutdown.park=\"600s\"",
-            "deadlines.join=\"600s\"",
-            &format!("state.dir=\"{}\"", state.display()),
-        ] {
-            command.args(["--set", set]);
-        }
-        command
-            .env("KEY", text(&self.told["accounts"][0]["key"]))
-            .env("SECRET", text(&self.told["accounts"][0]["secret"]))
-            .env(ANY_PORT.0, ANY_PORT.1)
-            .env_remove("STATE_DIRECTORY")
-            .env_remove("NOTIFY_SOCKET");
-        Daemon::start(command)
+    for set in [
+        "venue.api_key=\"env:KEY\"",
+        "venue.api_secret=\"env:SECRET\"",
+        "shutdown.park=\"600s\"",
+        "deadlines.join=\"600s\"",
+        &format!("state.dir=\"{}\"", state.display()),
+    ] {
+        command.args(["--set", set]);
     }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-}
-
-impl Drop for Venue {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
+    let account = &venue["accounts"][0];
+    command
+        .env("KEY", account["key"].as_str().unwrap())
+        .env("SECRET", account["secret"].as_str().unwrap())
+        .env(ANY_PORT.0, ANY_PORT.1)
+        .env_remove("STATE_DIRECTORY")
+        .env_remove("NOTIFY_SOCKET");
+    Daemon::start(command)
 }
 
 /// Its budgets are endless, and the venue hangs in the middle of trading.
@@ -269,8 +239,8 @@ fn a_second_signal_hurries_and_a_third_leaves_at_once_while_the_venue_hangs() {
         &["second signal: hurrying", "third signal: leaving at once"],
     ] {
         let state = tempfile::tempdir().unwrap();
-        let venue = Venue::start();
-        let daemon = venue.daemon(state.path());
+        let mut venue = Running::start(&["-o", "json"]);
+        let daemon = patient(&venue.listening(), state.path());
         daemon.line("ready");
         daemon.line("fill");
         venue.signal(Signal::STOP);

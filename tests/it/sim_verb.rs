@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::LIMIT;
 
 /// A simulator that runs; killed when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
 }
@@ -37,7 +37,7 @@ fn refused(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 impl Running {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = sim(arguments);
         let mut child = command
             .stdout(Stdio::piped())
@@ -54,12 +54,13 @@ impl Running {
         line
     }
 
-    fn listening(&mut self) -> Value {
+    /// What it tells once it listens.
+    pub(crate) fn listening(&mut self) -> Value {
         let line = self.line();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 

@@ -59,13 +59,6 @@ async fn until_missed(deadlines: &Deadlines, place: Place) {
     within(missing).await;
 }
 
-fn hole() -> Faults {
-    Faults {
-        black_hole: true,
-        ..Faults::default()
-    }
-}
-
 impl Client {
     async fn private(&mut self, link: Link) {
         let wanted = |event: &Event| (*event == Event::Account(link)).then_some(());
@@ -228,7 +221,7 @@ async fn a_peer_that_never_shakes_hands_is_left() {
     let (sim, path) = (simulator(&secure).await, ca_file.path().to_owned());
     let mut settings = of(&sim, Some(path));
     let wire = Proxy::start(sim.addresses().ws, 7).await;
-    wire.set(hole());
+    wire.set(Faults::hole());
     settings.ws = format!("wss://{}/v2", wire.address);
     settings.deadlines.tls = SHORT;
     let mut client = connect(sim, settings).await;
@@ -248,7 +241,7 @@ async fn an_upgrade_that_is_never_answered_is_left() {
     let sim = simulator(&SimSettings::default()).await;
     let mut settings = of(&sim, None);
     let wire = Proxy::start(sim.addresses().ws_auth, 7).await;
-    wire.set(hole());
+    wire.set(Faults::hole());
     settings.ws_auth = format!("ws://{}/v2", wire.address);
     settings.deadlines.upgrade = SHORT;
     let mut client = connect(sim, settings).await;
@@ -269,7 +262,7 @@ async fn a_socket_that_falls_silent_is_left() {
     settings.ping = Duration::from_secs(1);
     let mut client = connect(sim, settings).await;
     client.private(Link::Up).await;
-    wire.set(hole());
+    wire.set(Faults::hole());
     client.private(Link::Down).await;
     assert_eq!(missed(&client.private.deadlines), [Place::Idle]);
     wire.set(Faults::default());
@@ -293,7 +286,7 @@ async fn a_peer_that_never_answers_the_close_frame_is_not_waited_for() {
     client.private(Link::Up).await;
     client.public(Link::Up).await;
     for wire in &wires {
-        wire.set(hole());
+        wire.set(Faults::hole());
     }
     client.stop.cancel();
     client.ended().await;
@@ -318,7 +311,7 @@ async fn a_cancel_by_rest_that_is_still_out_holds_up_the_end_no_longer_than_a_cl
     settings.deadlines.request = 2 * LIMIT;
     let mut client = connect(sim, settings).await;
     client.private(Link::Up).await;
-    calls.set(hole());
+    calls.set(Faults::hole());
     wire.set(Faults {
         refuse: true,
         ..Faults::default()
@@ -390,7 +383,7 @@ async fn a_rest_call_whose_peer_never_shakes_hands_has_not_left() {
     };
     let sim = simulator(&secure).await;
     let wire = Proxy::start(sim.addresses().rest, 7).await;
-    wire.set(hole());
+    wire.set(Faults::hole());
     let mut settings = settings(&format!("https://{}", wire.address));
     settings.ca_file = Some(ca_file.path().to_owned());
     settings.deadlines.connect = SHORT;
@@ -407,7 +400,7 @@ async fn a_rest_call_whose_peer_never_shakes_hands_has_not_left() {
 async fn a_call_that_is_never_answered_may_have_left() {
     let sim = simulator(&SimSettings::default()).await;
     let wire = Proxy::start(sim.addresses().rest, 7).await;
-    wire.set(hole());
+    wire.set(Faults::hole());
     let mut settings = settings(&format!("http://{}", wire.address));
     settings.retry.attempts = 1;
     let rest = rest_with(&settings);

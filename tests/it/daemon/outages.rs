@@ -11,7 +11,7 @@ use tradingd::{
 
 use super::{
     faults::{assert_sound, settled, trades},
-    rig::{Rig, Wires, busy, config, mute, still},
+    rig::{Rig, Wires, busy, config, still},
 };
 use crate::support::proxy::Faults;
 
@@ -35,7 +35,7 @@ pub(super) fn is_down(picture: &Picture) -> bool {
 async fn a_venue_that_swallows_orders_then_refuses_sockets_finds_us_trading_when_it_is_back() {
     let (rig, wires) = Rig::start_through(busy(), impatient(), Faults::default()).await;
     rig.until("trading", trades).await;
-    wires.private.set(mute());
+    wires.private.set(Faults::hole());
     rig.until("order entry shut", |picture| {
         picture.order_entry == OrderEntry::Shut
     })
@@ -130,7 +130,7 @@ async fn a_stop_is_clean_before_the_sockets_are_up_and_after_they_are_gone() {
         refuse: true,
         ..Faults::default()
     };
-    Box::pin(stopped_when(mute(), async |_, wires| {
+    Box::pin(stopped_when(Faults::hole(), async |_, wires| {
         let dialed = async {
             while wires.sockets().map(|wire| wire.accepted().min(1)) != [1, 1] {
                 tokio::task::yield_now().await;
@@ -153,7 +153,7 @@ async fn a_stop_is_clean_before_the_sockets_are_up_and_after_they_are_gone() {
     .await;
     Box::pin(stopped_when(Faults::default(), async |rig, wires| {
         rig.until("every quote rests", settled).await;
-        wires.private.set(mute());
+        wires.private.set(Faults::hole());
     }))
     .await;
 }
@@ -198,7 +198,7 @@ async fn a_task_that_does_not_end_in_time_is_aborted_and_counted() {
     rig.until("every quote rests", settled).await;
     wires.refuse_sockets();
     rig.until("both sockets down", is_down).await;
-    wires.rest.set(mute());
+    wires.rest.set(Faults::hole());
     let report = rig.stop().await;
     assert!(matches!(report.verdict, Verdict::Late(_)), "{report:?}");
     assert_eq!(rig.joins.missed(Place::Join), 1);

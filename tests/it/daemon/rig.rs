@@ -458,14 +458,6 @@ async fn simulator(settings: &Settings) -> Simulator {
     started.await.unwrap()
 }
 
-/// What is sent goes nowhere.
-pub(super) fn mute() -> Faults {
-    Faults {
-        black_hole: true,
-        ..Faults::default()
-    }
-}
-
 /// What stands between daemon and venue.
 pub(super) struct Wires {
     pub(super) rest: Proxy,
@@ -481,7 +473,7 @@ impl Wires {
     /// The venue is there and never answers again.
     pub(super) fn swallow(&self) {
         for wire in [&self.rest, &self.public, &self.private] {
-            wire.set(mute());
+            wire.set(Faults::hole());
         }
     }
 

@@ -28,7 +28,7 @@ use tradingd::{
 use super::{
     faults::settled,
     outages::is_down,
-    rig::{Rig, config, here, mute, still},
+    rig::{Rig, config, here, still},
 };
 use crate::support::{proxy::Faults, within};
 
@@ -128,7 +128,7 @@ async fn a_task_that_does_not_end_is_waited_for_until_the_next_signal() {
         rig.until("every quote rests", settled).await;
         wires.refuse_sockets();
         rig.until("both sockets down", is_down).await;
-        wires.rest.set(mute());
+        wires.rest.set(Faults::hole());
         rig.stops.stop.cancel();
         insisting(&rig.stops)[nth].cancel();
         let report = rig.ended().await;

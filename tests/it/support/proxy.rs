@@ -44,6 +44,16 @@ pub(crate) struct Faults {
     pub(crate) refuse: bool,
 }
 
+impl Faults {
+    /// What is sent goes nowhere.
+    pub(crate) fn hole() -> Self {
+        Self {
+            black_hole: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// What happens once, to every connection that is open.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
