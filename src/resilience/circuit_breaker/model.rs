@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Counts, Machine, Mode, Outcome, Settings, State, Ticket};
+use super::{Cause, Counts, Machine, Mode, Outcome, Settings, State, Ticket, Transition};
 use crate::{io::rng, types::Timestamp};
 
 const NANOS: i64 = 1_000_000;
+const NAME: &str = "model";
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -120,6 +121,8 @@ struct Model {
     round_successes: usize,
     /// Probes that succeeded, failed, said nothing.
     probes: [u64; 3],
+    /// The transitions of this step.
+    told: Vec<Transition>,
 }
 
 const fn state_of(mode: Mode) -> State {
@@ -145,6 +148,7 @@ impl Model {
             round_ends: None,
             round_successes: 0,
             probes: [0; 3],
+            told: Vec::new(),
         }
     }
 
@@ -160,7 +164,17 @@ impl Model {
             .count()
     }
 
-    fn enter(&mut self, now: i64, state: State) {
+    fn enter(&mut self, now: i64, state: State, cause: Cause) {
+        self.told.push(Transition {
+            name: NAME,
+            at: instant(now),
+            from: self.state,
+            to: state,
+            cause,
+            counts: self.counts(now),
+            generation: self.generation + 1,
+            open_for: None,
+        });
         if self.state == State::HalfOpen {
             self.probes[2] += self.in_flight() as u64;
         }
@@ -169,7 +183,7 @@ impl Model {
         (self.round_ends, self.round_successes) = (None, 0);
     }
 
-    fn open(&mut self, now: i64, open_for: &mut impl FnMut() -> i64) {
+    fn open(&mut self, now: i64, cause: Cause, open_for: &mut impl FnMut() -> i64) {
         let stable = i64::try_from(self.settings.stable_after.as_millis()).unwrap();
         if self.state == State::Closed && now - self.since >= stable {
             self.openings = 0;
@@ -181,7 +195,7 @@ impl Model {
             chosen >= whole / 2 && chosen <= whole,
             "{chosen} of {whole}"
         );
-        self.enter(now, State::Open);
+        self.enter(now, State::Open, cause);
         self.open_until = now + chosen;
     }
 
@@ -196,7 +210,7 @@ impl Model {
                 .filter(|generation| **generation == self.generation)
                 .for_each(|generation| *generation = u64::MAX);
             self.probes[1] += hung;
-            self.open(ends, open_for);
+            self.open(ends, Cause::ProbesHung, open_for);
         } else {
             (self.round_ends, self.round_successes) = (None, 0);
         }
@@ -206,13 +220,13 @@ impl Model {
         if self.settings.mode != mode {
             self.settings.mode = mode;
             self.openings = 0;
-            self.enter(now, state_of(mode));
+            self.enter(now, state_of(mode), Cause::Operator);
         }
     }
 
     fn admit(&mut self, now: i64) -> bool {
         if self.state == State::Open && self.open_until <= now {
-            self.enter(now, State::HalfOpen);
+            self.enter(now, State::HalfOpen, Cause::OpenTimeOver);
         }
         let admitted = match self.state {
             State::Open | State::ForcedOpen => false,
@@ -271,18 +285,24 @@ impl Model {
             slow,
         });
         if is_probe {
-            if failed || (slow && self.settings.slow_percent > 0) {
+            let bad = [
+                (failed, Cause::ProbeFailed),
+                (slow && self.settings.slow_percent > 0, Cause::ProbeSlow),
+            ];
+            if let Some((_, cause)) = bad.into_iter().find(|(holds, _)| *holds) {
                 self.probes[1] += 1;
-                self.open(now, open_for);
+                self.open(now, cause, open_for);
             } else {
                 self.probes[0] += 1;
                 self.round_successes += 1;
                 if self.round_successes == self.settings.probes as usize {
-                    self.enter(now, State::Closed);
+                    self.enter(now, State::Closed, Cause::ProbesSucceeded);
                 }
             }
-        } else if self.state == State::Closed && self.trips(now) {
-            self.open(now, open_for);
+        } else if self.state == State::Closed
+            && let Some(cause) = self.trips(now)
+        {
+            self.open(now, cause, open_for);
         }
     }
 
@@ -303,44 +323,44 @@ impl Model {
         }
     }
 
-    fn trips(&self, now: i64) -> bool {
+    /// The first of the rules that holds.
+    fn trips(&self, now: i64) -> Option<Cause> {
         let (settings, counts) = (&self.settings, self.counts(now));
-        if settings.consecutive_failures > 0
-            && counts.consecutive_failures >= settings.consecutive_failures
-        {
-            return true;
-        }
-        let share =
-            |part: u64, percent: u8| percent > 0 && part * 100 >= counts.calls * u64::from(percent);
-        counts.calls > 0
-            && counts.calls >= u64::from(settings.minimum_calls)
-            && (share(counts.failures, settings.failure_percent)
-                || share(counts.slow, settings.slow_percent))
+        let row = settings.consecutive_failures > 0
+            && counts.consecutive_failures >= settings.consecutive_failures;
+        let share = |part: u64, percent: u8| {
+            percent > 0
+                && counts.calls > 0
+                && counts.calls >= u64::from(settings.minimum_calls)
+                && part * 100 >= counts.calls * u64::from(percent)
+        };
+        let rules = [
+            (row, Cause::ConsecutiveFailures),
+            (
+                share(counts.failures, settings.failure_percent),
+                Cause::FailureRate,
+            ),
+            (
+                share(counts.slow, settings.slow_percent),
+                Cause::SlowCallRate,
+            ),
+        ];
+        let (_, cause) = rules.into_iter().find(|(holds, _)| *holds)?;
+        Some(cause)
     }
 }
 
-/// Rounds open times to whole milliseconds, so that model and machine agree on instants.
 fn instant(millis: i64) -> Timestamp {
     Timestamp::from_nanos(millis * NANOS)
 }
 
-/// The open times that the machine chose since last asked, in milliseconds, rounded up: the model sees whole milliseconds only.
-fn chosen(machine: &mut Machine) -> Vec<(i64, u64)> {
-    machine
-        .take_transitions()
-        .into_iter()
-        .filter_map(|transition| {
-            let nanos = i64::try_from(transition.open_for?.as_nanos()).unwrap();
-            Some((
-                nanos.div_euclid(NANOS) + i64::from(nanos % NANOS > 0),
-                transition.generation,
-            ))
-        })
-        .collect()
+/// In milliseconds, rounded up: the model sees whole milliseconds only.
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_nanos().div_ceil(1_000_000)).unwrap()
 }
 
 fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
-    let mut machine = Machine::new("model", settings.clone(), instant(0), rng::stream(seed, 0));
+    let mut machine = Machine::new(NAME, settings.clone(), instant(0), rng::stream(seed, 0));
     let mut model = Model::new(settings.clone());
     let mut tickets: Vec<Ticket> = Vec::new();
     let (mut now, mut rejected, mut opened) = (0, 0, 0);
@@ -392,13 +412,14 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
             }
         }
         let look = machine.snapshot(instant(now));
-        let mut open_times = chosen(&mut machine).into_iter();
+        let mut transitions = machine.take_transitions();
+        let mut open_times = transitions
+            .iter_mut()
+            .filter_map(|transition| transition.open_for.take());
         let mut open_for = || {
             opened += 1;
-            open_times
-                .next()
-                .expect("the model opens, the machine did not")
-                .0
+            let chosen = open_times.next();
+            millis(chosen.expect("the model opens, the machine did not"))
         };
         model.tick(now, &mut open_for);
         if let Some(admitted) = admitted {
@@ -421,20 +442,12 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
         assert_eq!(look.state, model.state, "state at {now}");
         assert_eq!(look.counts, model.counts(now), "counts at {now}");
         assert_eq!(look.generation, model.generation, "generation at {now}");
-        assert_eq!(
-            open_times.next(),
-            None,
-            "the machine opens, the model does not"
-        );
-        // The model has whole milliseconds.
-        let retry_at = look.retry_at.map(|at| at.since(instant(0)).as_nanos());
-        let retry_at = retry_at.map(|nanos| nanos.div_ceil(NANOS.unsigned_abs().into()));
+        drop(open_times);
+        let told = std::mem::take(&mut model.told);
+        assert_eq!(transitions, told, "transitions at {now}");
+        let retry_at = look.retry_at.map(|at| millis(at.since(instant(0))));
         let open_until = (model.state == State::Open).then_some(model.open_until);
-        assert_eq!(
-            retry_at,
-            open_until.map(|at| u128::try_from(at).unwrap()),
-            "next probe at {now}"
-        );
+        assert_eq!(retry_at, open_until, "next probe at {now}");
         let totals = look.totals;
         assert_eq!(totals.rejected, rejected, "rejections at {now}");
         assert_eq!(totals.opened, opened, "openings at {now}");

@@ -26,12 +26,21 @@ fn model_of_three(work: impl Fn() + Send + Sync + 'static) {
 
 /// A breaker that one failure opens, with permits from before that.
 fn closed(probes: u32, permits: usize) -> (CircuitBreaker, Vec<Permit>, impl Fn()) {
+    closed_with(
+        Settings {
+            probes,
+            ..Settings::default()
+        },
+        permits,
+    )
+}
+
+fn closed_with(settings: Settings, permits: usize) -> (CircuitBreaker, Vec<Permit>, impl Fn()) {
     let (clock, hands) = Clock::manual(Timestamp::from_secs(1_000));
     let settings = Settings {
         consecutive_failures: 1,
         buckets: 1,
-        probes,
-        ..Settings::default()
+        ..settings
     };
     let breaker = CircuitBreaker::new("loom", settings, clock, rng::stream(1, 0));
     let permits = (0..permits).map(|_| breaker.admit().unwrap()).collect();
@@ -178,5 +187,34 @@ fn failures_at_once_trip_it_exactly_once() {
         let look = breaker.snapshot();
         assert_eq!((look.state, look.totals.opened), (State::Open, 1));
         assert_eq!((look.totals.failed, look.totals.stale), (1, 1));
+    });
+}
+
+/// Where no call is slow, a breaker is asked without the time first.
+#[test]
+fn a_call_beside_a_trip_is_rejected_or_its_result_is_stale() {
+    model(|| {
+        let untimed = Settings {
+            slow_call: Duration::ZERO,
+            ..Settings::default()
+        };
+        let (breaker, mut permits, _) = closed_with(untimed, 1);
+        let failing = permits.pop().unwrap();
+        let tripping = thread::spawn(move || failing.record(Outcome::Failure));
+        let turned_away = breaker.turn_away().is_err();
+        let admitted = breaker.admit();
+        tripping.join().unwrap();
+        assert!(
+            !turned_away || admitted.is_err(),
+            "the open time is not over"
+        );
+        let (passed, rejected) = (u64::from(admitted.is_ok()), u64::from(turned_away));
+        if let Ok(permit) = admitted {
+            permit.record(Outcome::Success);
+        }
+        let look = breaker.snapshot();
+        assert_eq!((look.state, look.totals.opened), (State::Open, 1));
+        assert_eq!((look.totals.stale, look.totals.succeeded), (passed, 0));
+        assert_eq!(look.totals.rejected, rejected + 1 - passed);
     });
 }

@@ -216,12 +216,16 @@ impl Peer {
             if request["method"] != "ping" {
                 return Some(request);
             }
-            let id = &request["req_id"];
-            self.send(&format!(
-                r#"{{"method":"pong","req_id":{id},"time_in":"2026-09-01T08:00:02.500001Z","time_out":"2026-09-01T08:00:02.500020Z"}}"#
-            ))
-            .await;
+            self.pong(&request).await;
         }
+    }
+
+    pub(super) async fn pong(&mut self, ping: &Value) {
+        let id = &ping["req_id"];
+        self.send(&format!(
+            r#"{{"method":"pong","req_id":{id},"time_in":"2026-09-01T08:00:02.500001Z","time_out":"2026-09-01T08:00:02.500020Z"}}"#
+        ))
+        .await;
     }
 
     pub(super) async fn send(&mut self, text: &str) {

@@ -4,7 +4,12 @@
     reason = "a test names the events that it is about"
 )]
 
-use std::{cell::Cell, pin::pin, time::Duration};
+use std::{
+    cell::Cell,
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::Duration,
+};
 
 use futures_util::poll;
 use serde_json::Value;
@@ -420,9 +425,9 @@ async fn without_a_socket_cancels_go_by_rest_and_creates_come_back_unsent() {
 
 #[tokio::test]
 async fn a_void_token_is_a_rejection_and_the_next_order_has_a_new_one() {
-    let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::new(AtomicUsize::new(0));
     let api = Api::new(move |_, _| {
-        let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let number = count.fetch_add(1, SeqCst);
         Some(format!(
             r#"{{"error":[],"result":{{"token":"T{number}","expires":900}}}}"#
         ))
@@ -446,9 +451,9 @@ async fn a_void_token_is_a_rejection_and_the_next_order_has_a_new_one() {
 
 #[tokio::test]
 async fn while_a_token_is_fetched_orders_wait_and_cancels_overtake_them() {
-    let first = std::sync::atomic::AtomicBool::new(true);
+    let first = AtomicBool::new(true);
     let api = Api::new(move |endpoint, _| match endpoint {
-        "GetWebSocketsToken" if first.swap(false, std::sync::atomic::Ordering::SeqCst) => {
+        "GetWebSocketsToken" if first.swap(false, SeqCst) => {
             Some(r#"{"error":[],"result":{"token":"T0","expires":900}}"#.to_owned())
         }
         "GetWebSocketsToken" => None,
@@ -710,6 +715,58 @@ async fn silence_shuts_order_entry_and_only_harmless_probes_open_it() {
         methods.push(method);
     }
     assert_eq!(methods, ["add_order", "add_order", "cancel_order"]);
+}
+
+#[tokio::test]
+async fn a_probe_whose_ping_is_not_answered_leaves_order_entry_shut() {
+    let (mute, pings) = (Arc::new(AtomicBool::new(false)), Arc::default());
+    let (muted, pinged) = (Arc::clone(&mute), Arc::<AtomicUsize>::clone(&pings));
+    let server = Server::start(move |mut peer, _| {
+        let (muted, pinged) = (Arc::clone(&muted), Arc::clone(&pinged));
+        async move {
+            welcome(&mut peer).await;
+            while let Some(request) = peer.receive().await {
+                if request["method"] == "ping" {
+                    pinged.fetch_add(1, SeqCst);
+                    if !muted.load(SeqCst) {
+                        peer.pong(&request).await;
+                    }
+                }
+            }
+        }
+    })
+    .await;
+    let api = Api::new(|endpoint, _| {
+        Some(match endpoint {
+            "GetWebSocketsToken" => r#"{"error":[],"result":{"token":"T0"}}"#.to_owned(),
+            "OpenOrders" => r#"{"error":[],"result":{"open":{}}}"#.to_owned(),
+            other => panic!("{other} called"),
+        })
+    });
+    let mut edge = Edge::start(&server, api, 64);
+    edge.up().await;
+    mute.store(true, SeqCst);
+    let before = pings.load(SeqCst);
+    for (id, name) in [(1, "a"), (2, "b")] {
+        edge.submit(id, name).await;
+        while !matches!(edge.next().await, Event::Outcome(_)) {}
+    }
+    // The read of the first was answered: what ended it is the silence after its ping.
+    let third = async {
+        while edge.api.calls("OpenOrders").len() < 3 {
+            tokio::task::yield_now().await
+        }
+    };
+    within(third).await;
+    let told = std::iter::from_fn(|| edge.events.try_recv().ok());
+    let opened: Vec<_> = told
+        .filter(|event| matches!(event, Event::OrderEntry(_)))
+        .collect();
+    assert_eq!(opened, [], "a read alone");
+    mute.store(false, SeqCst);
+    while edge.next().await != Event::OrderEntry(OrderEntry::Open) {}
+    let probes = edge.api.calls("OpenOrders").len();
+    assert!(pings.load(SeqCst) - before >= probes, "one each");
 }
 
 #[tokio::test]
