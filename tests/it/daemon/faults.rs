@@ -307,6 +307,38 @@ async fn a_venue_that_takes_cancels_only_is_sent_no_orders_until_it_is_online_ag
     assert_sound(rig).await;
 }
 
+/// The steps by which a venue comes back, and one that takes limit orders only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quoters_come_back_with_the_first_status_that_takes_their_orders() {
+    let mut config = config();
+    // Nothing else makes them wish again while the market stands still.
+    config.orders.reconcile_every = Duration::from_millis(300);
+    let rig = Rig::start(still(), config).await;
+    rig.until("every quote rests", settled).await;
+    let held = |picture: &Picture| picture.tally.denied.get(&Code::VenueStatus).copied();
+    for takes_them in [TradingStatus::PostOnly, TradingStatus::LimitOnly] {
+        rig.sim.set_system_status(TradingStatus::CancelOnly);
+        for symbol in ["BTC/USD", "ETH/USD"] {
+            rig.end_at_the_venue(symbol, Side::Buy);
+            rig.end_at_the_venue(symbol, Side::Sell);
+        }
+        for takes_none in [TradingStatus::CancelOnly, TradingStatus::Maintenance] {
+            rig.sim.set_system_status(takes_none);
+            let before = held(&rig.picture().await).unwrap_or(0);
+            rig.until("held back by ourselves", |picture| {
+                picture.open_orders() == 0 && held(picture) > Some(before)
+            })
+            .await;
+        }
+        let sent = rig.picture().await.tally.orders;
+        rig.sim.set_system_status(takes_them);
+        let back = rig.until("every quote rests again", settled).await;
+        let counted = (back.tally.orders, back.tally.rejected);
+        assert_eq!(counted, (sent + 4, 0), "{takes_them:?}");
+    }
+    assert_sound(rig).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancels_leave_while_the_venue_takes_nothing_else() {
     let rig = Rig::start(busy(), config()).await;

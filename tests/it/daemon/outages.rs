@@ -2,18 +2,25 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use tokio::sync::broadcast::Receiver;
 use tradingd::{
     app::{Picture, Verdict},
     config::Config,
     engine::event::{Link, OrderEntry},
-    resilience::{Place, circuit_breaker::Mode},
+    resilience::{
+        Place,
+        circuit_breaker::{Cause, Mode, Settings as Thresholds, State, Transition},
+    },
 };
 
 use super::{
     faults::{assert_sound, settled, trades},
     rig::{Rig, Wires, busy, config, still},
 };
-use crate::support::proxy::Faults;
+use crate::support::{
+    proxy::{Faults, Proxy},
+    within,
+};
 
 /// Attempts that must have failed before the venue comes back.
 const REFUSED: u64 = 4;
@@ -79,6 +86,64 @@ async fn a_venue_that_swallows_orders_then_refuses_sockets_finds_us_trading_when
     wires.shutdown().await;
 }
 
+/// The transitions of a breaker from here on, until one of them is as wanted.
+async fn told(
+    transitions: &mut Receiver<Transition>,
+    wanted: impl Fn(&Transition) -> bool,
+) -> Vec<Transition> {
+    let mut told = Vec::new();
+    while !told.last().is_some_and(&wanted) {
+        told.push(within(transitions.recv()).await.unwrap());
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_sockets_stand_behind_one_breaker_and_one_probe_at_a_time_is_let_through() {
+    let mut config = impatient();
+    config.breaker.connect = Thresholds {
+        consecutive_failures: 3,
+        probes: 1,
+        open_for: Duration::from_millis(300),
+        open_for_max: Duration::from_millis(300),
+        ..config.breaker.connect
+    };
+    config.breaker.connect.mode = Mode::Automatic;
+    let (rig, wires) = Rig::start_through(busy(), config, Faults::default()).await;
+    rig.until("trading", trades).await;
+    let mut breakers = rig.breakers.iter();
+    let connect = breakers.find(|breaker| breaker.snapshot().name == "connect");
+    let connect = connect.unwrap().clone();
+    let mut transitions = connect.subscribe();
+    wires.refuse_sockets();
+    let opened = told(&mut transitions, |change| change.to == State::Open).await;
+    assert_eq!(opened[0].cause, Cause::ConsecutiveFailures);
+    for _round in 0..3 {
+        let round = told(&mut transitions, |change| change.to == State::Open).await;
+        assert_eq!(
+            round.iter().map(|change| change.cause).collect::<Vec<_>>(),
+            [Cause::OpenTimeOver, Cause::ProbeFailed]
+        );
+    }
+    assert!(is_down(&rig.picture().await));
+    for wire in wires.sockets() {
+        wire.set(Faults::default());
+    }
+    told(&mut transitions, |change| change.to == State::Closed).await;
+    rig.until("trading again", trades).await;
+    let totals = connect.snapshot().totals;
+    let rounds = totals.probes_failed + totals.probes_succeeded;
+    assert_eq!(totals.opened, rounds, "one probe a round");
+    let attempts: usize = wires.sockets().map(Proxy::accepted).iter().sum();
+    assert_eq!(
+        attempts as u64,
+        totals.admitted - totals.dropped,
+        "no other attempt"
+    );
+    assert_sound(rig).await;
+    wires.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_wires_that_bring_bytes_in_pieces_change_nothing() {
     let choppy = Faults {
@@ -136,7 +201,7 @@ async fn a_stop_is_clean_before_the_sockets_are_up_and_after_they_are_gone() {
                 tokio::task::yield_now().await;
             }
         };
-        crate::support::within(dialed).await;
+        within(dialed).await;
     }))
     .await;
     Box::pin(stopped_when(refusing, async |rig, _| {
