@@ -1,7 +1,7 @@
 //! The threads: one for money, one for the journal's disk, one for the simulator, one for who looks from outside.
 //!
 //! Always true: what is on the money thread never blocks; each listener is bound on the runtime that serves it;
-//! the other runtimes end after the first one's `block_on` has returned.
+//! the other runtimes end after the first one's `block_on` has returned, and what still blocks then is left behind.
 
 use std::{io, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::start::StartError;
 
-/// Time that the side runtimes get to end what still runs.
+/// Time that each runtime gets to end what still runs.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Does something on another runtime and waits for it.
@@ -90,17 +90,56 @@ impl Runtimes {
         }
     }
 
-    /// Runs a future on the money thread to its end, then ends the side runtimes. Whoever leaves at once waits for none of them.
+    /// Runs a future on the money thread to its end, then ends all runtimes: a name that is still being looked up blocks a thread of the
+    /// money runtime as well. Whoever leaves at once waits for none of them.
     pub fn run<T>(self, abandon: &CancellationToken, future: impl Future<Output = T>) -> T {
         let result = self.money.block_on(future);
-        for side in [self.simulator, self.disk, self.http] {
+        for runtime in [self.simulator, self.disk, self.http, self.money] {
             let patience = if abandon.is_cancelled() {
                 Duration::ZERO
             } else {
                 PATIENCE
             };
-            side.shutdown_timeout(patience);
+            runtime.shutdown_timeout(patience);
         }
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use tokio::{sync::oneshot, task::spawn_blocking};
+
+    use super::*;
+
+    /// As a look-up of a name does that nobody answers.
+    #[test]
+    fn what_blocks_for_ever_is_left_behind() {
+        for at_once in [false, true] {
+            let (ended, end) = mpsc::sync_channel(1);
+            let (release, held) = mpsc::sync_channel::<()>(1);
+            let running = thread::spawn(move || {
+                let abandon = CancellationToken::new();
+                if at_once {
+                    abandon.cancel();
+                }
+                let (begin, begun) = oneshot::channel();
+                Runtimes::new().unwrap().run(&abandon, async move {
+                    #[expect(clippy::disallowed_methods, reason = "it is what nobody waits for")]
+                    let blocked = spawn_blocking(move || {
+                        begin.send(()).unwrap();
+                        held.recv().unwrap_err();
+                    });
+                    begun.await.unwrap();
+                    drop(blocked);
+                });
+                ended.send(()).unwrap();
+            });
+            end.recv_timeout(PATIENCE * 10).expect("it waits for ever");
+            drop(release);
+            running.join().unwrap();
+        }
     }
 }
