@@ -100,7 +100,7 @@ fn daemon(venue: &str, directory: &std::path::Path, clock: Clock, over: Cancella
     let stops = Stops::default();
     runtimes.run(&stops.abandon, async {
         let started = Daemon::start(&config, None, clock, &handles, stops.clone(), None);
-        let daemon = started.await.unwrap();
+        let daemon = started.await.unwrap().unwrap();
         tokio::select! {
             biased;
             () = over.cancelled() => {}

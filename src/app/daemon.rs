@@ -23,8 +23,9 @@ use crate::{
     engine::strategy::Strategy,
     io::{Clock, files::DirLock, rng},
     resilience::{
-        Deadlines, Place,
+        Canceled, Deadlines, Place,
         circuit_breaker::CircuitBreaker,
+        or_canceled,
         supervisor::{Ended, Failure, Fault, Phase, Straggler, Supervisor},
     },
     types::ClOrdId,
@@ -88,12 +89,25 @@ impl Daemon {
     ///
     /// # Errors
     ///
-    /// When the run cannot begin; nothing has been sent then.
+    /// When it was told to stop before the run had begun. The inner ones are those of a run that cannot begin. Nothing has been sent then.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future ends what has been started: tasks with the supervisor, an embedded simulator a moment later. Nothing has been sent.
     pub async fn start(
+        config: &Config,
+        strategies: Option<Vec<Box<dyn Strategy>>>,
+        clock: Clock,
+        handles: &Handles,
+        stops: Stops,
+        signals: Option<Signals>,
+    ) -> Result<Result<Self, StartError>, Canceled> {
+        let stop = stops.stop.clone();
+        let beginning = Self::begin(config, strategies, clock, handles, stops, signals);
+        or_canceled(&stop, Box::pin(beginning)).await
+    }
+
+    async fn begin(
         config: &Config,
         strategies: Option<Vec<Box<dyn Strategy>>>,
         clock: Clock,
@@ -111,14 +125,7 @@ impl Daemon {
         let (directory, lock) = start::claim(config)?;
         let (board, http) =
             observe::open(&mut supervisor, &config.http, &clock, &handles.http).await?;
-        let starting = Box::pin(start::start(
-            config, &directory, strategies, seed, &clock, handles,
-        ));
-        let started = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Err(StartError::Stopped),
-            started = starting => started?,
-        };
+        let started = start::start(config, &directory, strategies, seed, &clock, handles).await?;
         let tag = started.engine.settings().tag.clone();
         let (rest, shutdown) = (started.rest.clone(), config.shutdown.clone());
         let joins = Deadlines::new(config.deadlines.clone());
@@ -224,7 +231,7 @@ impl Daemon {
     /// Waits until the engine has stopped, or must not be waited for any longer. False when it is gone, or what carries its commands is.
     async fn settled(&mut self) -> bool {
         let turning = &mut self.running.turning;
-        let patience = self.stops.limit(self.shutdown.settle + self.shutdown.park);
+        let patience = self.stops.limit(self.shutdown.park);
         tokio::pin!(patience);
         loop {
             tokio::select! {

@@ -131,9 +131,6 @@ pub enum StartError {
     /// An address cannot be used.
     #[error(transparent)]
     Address(#[from] crate::venue::kraken::address::InvalidAddress),
-    /// The operator asked to stop before anything had begun.
-    #[error("stopped before the start")]
-    Stopped,
 }
 
 /// Everything that a run needs.

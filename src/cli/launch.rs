@@ -17,7 +17,7 @@ use crate::{
         keys::KeyError, telemetry::Lines,
     },
     config::{Config, VenueKind},
-    resilience::circuit_breaker::CircuitBreaker,
+    resilience::{Canceled, circuit_breaker::CircuitBreaker},
     types::Chain,
     venue::kraken::counters::SocketCounters,
 };
@@ -39,6 +39,17 @@ pub(super) struct Outcome {
     pub(super) reason: Option<String>,
 }
 
+impl Outcome {
+    /// The operator stopped it before anything had begun.
+    const fn before_the_start() -> Self {
+        Self {
+            exit: Exit::Clean,
+            summary: None,
+            reason: None,
+        }
+    }
+}
+
 /// Runs the daemon to its end on runtimes of its own.
 pub(super) fn launch(launch: Launch) -> std::io::Result<Outcome> {
     no_core_dump();
@@ -58,8 +69,9 @@ pub(super) fn launch(launch: Launch) -> std::io::Result<Outcome> {
             Some(signals),
         );
         let daemon = match starting.await {
-            Ok(daemon) => daemon,
-            Err(error) => return Ok(refused(&error)),
+            Ok(Ok(daemon)) => daemon,
+            Ok(Err(error)) => return Ok(refused(&error)),
+            Err(Canceled) => return Ok(Outcome::before_the_start()),
         };
         let ended = CancellationToken::new();
         let picture = picture(
@@ -160,7 +172,6 @@ pub(super) fn venue(config: &Config) -> String {
 /// A run that did not begin.
 fn refused(error: &StartError) -> Outcome {
     let exit = match error {
-        StartError::Stopped => Exit::Clean,
         StartError::Held(_) => Exit::Instance,
         StartError::State { .. } | StartError::Key(KeyError::Nonce(_)) => Exit::NoJournal,
         StartError::Unreachable { .. } => Exit::Unreachable,
@@ -177,11 +188,10 @@ fn refused(error: &StartError) -> Outcome {
         | StartError::Entropy(_)
         | StartError::Catalog(_) => Exit::Failure,
     };
-    let reason = (exit != Exit::Clean).then(|| Chain(error).to_string());
     Outcome {
         exit,
         summary: None,
-        reason,
+        reason: Some(Chain(error).to_string()),
     }
 }
 

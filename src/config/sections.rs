@@ -191,10 +191,7 @@ pub enum Tier {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shutdown {
-    /// Commands in flight get their answers.
-    #[serde(with = "span")]
-    pub settle: Duration,
-    /// Our orders are canceled and seen canceled. Without the engine that is certain only `orders.ttl` and three seconds later.
+    /// Commands in flight get their answers, and our orders are canceled and seen canceled. Without the engine that is certain only `orders.ttl` and three seconds later.
     #[serde(with = "span")]
     pub park: Duration,
     /// Queues are emptied and the journal is sealed.
@@ -205,7 +202,6 @@ pub struct Shutdown {
 impl Default for Shutdown {
     fn default() -> Self {
         Self {
-            settle: Duration::from_secs(1),
             park: Duration::from_secs(20),
             drain: Duration::from_secs(2),
         }

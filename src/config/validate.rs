@@ -449,11 +449,7 @@ fn strategy_plan(strategy: &Strategy, at: &str, found: &mut Findings) {
 
 fn shutdown(config: &Config, found: &mut Findings) {
     let shutdown = &config.shutdown;
-    for (key, time) in [
-        ("settle", shutdown.settle),
-        ("park", shutdown.park),
-        ("drain", shutdown.drain),
-    ] {
+    for (key, time) in [("park", shutdown.park), ("drain", shutdown.drain)] {
         found.require_time(time, &["shutdown", key]);
     }
 }

@@ -26,7 +26,7 @@ const READS: u64 = 18;
 const DENIED: u64 = 500;
 
 /// Account state is read as often as it can be, and there is no time to stop in.
-const CONFIG: &str = "[throttle]\ntier = \"intermediate\"\n[risk]\nmax_open_orders = 1000\n[orders]\nreconcile_every = \"1ms\"\n[shutdown]\nsettle = \"100ms\"\npark = \"500ms\"\n";
+const CONFIG: &str = "[throttle]\ntier = \"intermediate\"\n[risk]\nmax_open_orders = 1000\n[orders]\nreconcile_every = \"1ms\"\n[shutdown]\npark = \"600ms\"\n";
 
 /// Wishes at each change of its book.
 #[derive(Debug)]

@@ -135,7 +135,7 @@ async fn start_with(
     };
     let starting = Daemon::start(config, strategies, clock, &handles, stops.clone(), None);
     let started = tokio::time::timeout(LIMIT, starting).await;
-    started.expect("it never started").unwrap()
+    started.expect("it never started").unwrap().unwrap()
 }
 
 /// Turns a clock.

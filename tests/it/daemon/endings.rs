@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use tradingd::{
-    app::{StartError, Stops, Verdict},
+    app::{Stops, Verdict},
+    resilience::Canceled,
     sim::{
         faults::{Fault, RequestFault, RestFault, SocketFault},
         server::Role,
@@ -82,5 +83,5 @@ async fn a_start_that_gets_no_answer_can_be_stopped() {
         stops.stop.cancel();
     };
     let (started, ()) = within(async { tokio::join!(starting, stopping) }).await;
-    assert!(matches!(started, Err(StartError::Stopped)));
+    assert!(matches!(started, Err(Canceled)));
 }

@@ -13,9 +13,12 @@ use tokio::{
     time::{interval, timeout},
 };
 use tradingd::{
-    app::{StartError, Stops, Verdict},
+    app::{Stops, Verdict},
     engine::Mode,
-    resilience::circuit_breaker::{Outcome, State},
+    resilience::{
+        Canceled,
+        circuit_breaker::{Outcome, State},
+    },
     sim::{
         faults::{Fault, RequestFault, RestFault, SocketFault},
         server::Role,
@@ -273,7 +276,7 @@ async fn a_daemon_that_starts_lives_and_is_not_ready() {
     let starting = starting(address, stops.clone());
     let both = Box::pin(async { tokio::join!(starting, watching) });
     let (started, ()) = within(both).await;
-    assert!(matches!(started, Err(StartError::Stopped)), "{started:?}");
+    assert!(matches!(started, Err(Canceled)), "{started:?}");
 }
 
 #[tokio::test]
@@ -281,7 +284,7 @@ async fn a_port_in_use_is_told_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let refused = within(starting(address, Stops::default())).await;
-    let told = refused.unwrap_err().to_string();
+    let told = refused.unwrap().unwrap_err().to_string();
     assert!(told.contains(&address.to_string()), "{told}");
     for way_out in ["http.listen", "port 0", "http.enabled = false"] {
         assert!(told.contains(way_out), "{told}");

@@ -230,7 +230,7 @@ async fn a_stop_ends_in_time_and_names_what_may_rest_when_the_venue_never_answer
     // The third alone: a second before it would end the wait by itself.
     for (signals, park) in [(&[0][..], short), (&[0, 1], endless), (&[0, 2], endless)] {
         let mut config = config();
-        (config.shutdown.settle, config.shutdown.park) = (short, park);
+        config.shutdown.park = park;
         let (mut rig, wires) = Rig::start_through(still(), config, Faults::default()).await;
         rig.until("every quote rests", settled).await;
         wires.swallow();
@@ -257,8 +257,7 @@ async fn a_task_that_does_not_end_in_time_is_aborted_and_counted() {
     config.deadlines.close = Duration::from_secs(60);
     config.deadlines.request = Duration::from_secs(60);
     config.deadlines.join = Duration::from_millis(100);
-    (config.shutdown.settle, config.shutdown.park) =
-        (Duration::from_millis(100), Duration::from_millis(200));
+    config.shutdown.park = Duration::from_millis(300);
     let (mut rig, wires) = Rig::start_through(still(), config, Faults::default()).await;
     rig.until("every quote rests", settled).await;
     wires.refuse_sockets();

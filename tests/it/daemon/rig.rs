@@ -10,7 +10,7 @@ use tradingd::{
     app::{Daemon, Handles, Looks, Picture, Report, StartError, Stops, clock},
     config::{Config, SecretRef, Strategy},
     engine::strategy,
-    resilience::{Deadlines, circuit_breaker::CircuitBreaker},
+    resilience::{Canceled, Deadlines, circuit_breaker::CircuitBreaker},
     sim::{
         Addresses, Settings, Simulator,
         matching::{
@@ -103,7 +103,10 @@ pub(super) fn config() -> Config {
 }
 
 /// A start that gets no answer from the venue, and where it can be watched.
-pub(super) async fn starting(listen: SocketAddr, stops: Stops) -> Result<Daemon, StartError> {
+pub(super) async fn starting(
+    listen: SocketAddr,
+    stops: Stops,
+) -> Result<Result<Daemon, StartError>, Canceled> {
     let mut config = config();
     // Nobody listens there.
     config.venue.rest = Some("http://127.0.0.1:9".parse().unwrap());
@@ -191,7 +194,7 @@ impl Rig {
         let opening = balances(&sim);
         let stops = Stops::default();
         let starting = Daemon::start(&config, strategies, clock, &handles, stops.clone(), None);
-        let daemon = within(starting).await.unwrap();
+        let daemon = within(starting).await.unwrap().unwrap();
         let (looks, counters) = (daemon.looks(), daemon.counters());
         let (http, joins, breakers) = (daemon.http(), daemon.joins(), daemon.breakers());
         let mut running = JoinSet::new();

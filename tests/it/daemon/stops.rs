@@ -122,7 +122,7 @@ async fn parking_over_a_mute_venue_ends_with_the_next_signal() {
 async fn a_task_that_does_not_end_is_waited_for_until_the_next_signal() {
     for nth in [0, 1] {
         let mut config = endless();
-        (config.shutdown.settle, config.shutdown.park) = (Duration::ZERO, Duration::ZERO);
+        config.shutdown.park = Duration::ZERO;
         (config.deadlines.close, config.deadlines.request) = (ENDLESS, ENDLESS);
         let (mut rig, wires) = Rig::start_through(still(), config, Faults::default()).await;
         rig.until("every quote rests", settled).await;
@@ -250,7 +250,7 @@ async fn an_embedded_venue_that_hangs_is_left_and_what_may_rest_is_named() {
             stops.clone(),
             None,
         );
-        let daemon = within(starting).await.unwrap();
+        let daemon = within(starting).await.unwrap().unwrap();
         let (looks, joins) = (daemon.looks(), daemon.joins());
         let mut running = JoinSet::new();
         running.spawn(daemon.run());
