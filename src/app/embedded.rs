@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     runtimes::on,
-    simulated::{Reach, Simulated},
+    simulated::{Mirror, Reach, Simulated},
     start::StartError,
 };
 use crate::{
@@ -96,6 +96,10 @@ impl Embedded {
         failed.map_or(Ok(()), |name| {
             Err(TaskError::text(format!("its task {name} ended")))
         })
+    }
+
+    pub(super) fn mirror(&self) -> Option<Mirror> {
+        self.simulator.mirror()
     }
 
     pub(super) fn into_simulator(self) -> Simulated {

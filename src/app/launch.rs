@@ -14,6 +14,7 @@ use super::{
     notify::Notify,
     runtimes::Handles,
     signals::{Signals, Stops},
+    simulated::Mirror,
     start::{StartError, Started},
 };
 use crate::{
@@ -68,6 +69,8 @@ pub(super) struct Running {
     pub(super) breakers: Vec<CircuitBreaker>,
     pub(super) public: Arc<SocketCounters>,
     pub(super) private: Arc<SocketCounters>,
+    /// Of the market that an embedded simulator mirrors.
+    pub(super) mirror: Option<Arc<SocketCounters>>,
     pub(super) connections: budget::Shared,
     pub(super) queues: Vec<Gauge>,
 }
@@ -164,7 +167,12 @@ pub(super) fn launch(
     let mut guards = started.rest.breakers().all();
     guards.extend([private.breaker(), connect]);
     let counters = (public.counters(), private.counters());
+    let mut mirrored = None;
     if let Some(embedded) = started.embedded {
+        if let Some(Mirror { breaker, counters }) = embedded.mirror() {
+            guards.push(breaker);
+            mirrored = Some(counters);
+        }
         simulator(tasks, embedded, handles);
     }
     let spec = TaskSpec::new("journal_sync", Policy::Temporary, JOURNAL).on(handles.disk.clone());
@@ -182,6 +190,7 @@ pub(super) fn launch(
         breakers: guards,
         public: counters.0,
         private: counters.1,
+        mirror: mirrored,
         connections,
         queues,
     })

@@ -61,19 +61,21 @@ pub(super) async fn open(
 /// What there is to see of a run whose tasks are there.
 pub(super) fn parts(running: &mut Running, rest: &Rest, joins: &Deadlines) -> Parts {
     let (looks, reads) = (running.looks.clone(), rest.clone());
+    let mut sockets = vec![
+        ("public", Arc::clone(&running.public)),
+        ("private", Arc::clone(&running.private)),
+    ];
+    sockets.extend(running.mirror.clone().map(|counters| ("mirror", counters)));
+    let of_sockets = sockets.iter().map(|(on, it)| (*on, it.deadlines.clone()));
+    let others = [
+        ("rest", rest.deadlines().clone()),
+        (control::TASKS, joins.clone()),
+    ];
     Parts {
         figures: Box::new(move || figures(looks.clone()).boxed()),
         breakers: running.breakers.clone(),
-        sockets: [
-            ("public", Arc::clone(&running.public)),
-            ("private", Arc::clone(&running.private)),
-        ],
-        deadlines: [
-            ("public", running.public.deadlines.clone()),
-            ("private", running.private.deadlines.clone()),
-            ("rest", rest.deadlines().clone()),
-            (control::TASKS, joins.clone()),
-        ],
+        deadlines: of_sockets.chain(others).collect(),
+        sockets,
         retries: Box::new(move || reads.retries()),
         connections: running.connections.clone(),
         queues: std::mem::take(&mut running.queues),

@@ -120,16 +120,19 @@ pub struct Figures {
     pub worst_latency: Duration,
 }
 
+/// The public and the private one, and that of a mirrored market.
+const SOCKETS: usize = 3;
+
 /// What is there once all tasks are.
 pub struct Parts {
     /// Asks the driver for the engine's numbers; none once it has ended.
     pub figures: Box<dyn Fn() -> BoxFuture<'static, Option<Figures>> + Send + Sync>,
     /// The circuit breakers.
     pub breakers: Vec<CircuitBreaker>,
-    /// The sockets' counts, by name.
-    pub sockets: [(&'static str, Arc<SocketCounters>); 2],
+    /// The sockets' counts, by name; of [`SOCKETS`] at most.
+    pub sockets: Vec<(&'static str, Arc<SocketCounters>)>,
     /// Limits that passed first, by who waited.
-    pub deadlines: [(&'static str, Deadlines); 4],
+    pub deadlines: Vec<(&'static str, Deadlines)>,
     /// What came of repeating REST reads.
     pub retries: Box<dyn Fn() -> retry::Totals + Send + Sync>,
     /// Attempts to connect, of all sockets.
@@ -166,7 +169,7 @@ pub struct Board {
     stage: AtomicU8,
     tasks: watch::Receiver<Vec<TaskStatus>>,
     parts: OnceLock<Parts>,
-    ages: [Ages; 2],
+    ages: [Ages; SOCKETS],
 }
 
 impl Board {
@@ -237,7 +240,7 @@ impl Board {
     }
 
     /// In the order of the sockets.
-    pub(super) const fn ages(&self) -> &[Ages; 2] {
+    pub(super) const fn ages(&self) -> &[Ages; SOCKETS] {
         &self.ages
     }
 
@@ -322,8 +325,10 @@ pub(super) mod tests {
         board.started(Parts {
             figures: Box::new(answer),
             breakers: vec![opened(&clock, &hands)],
-            sockets: [("public", Arc::default()), ("private", Arc::default())],
-            deadlines: ["public", "private", "rest", TASKS].map(|on| (on, Deadlines::default())),
+            sockets: vec![("public", Arc::default()), ("private", Arc::default())],
+            deadlines: ["public", "private", "rest", "mirror", TASKS]
+                .map(|on| (on, Deadlines::default()))
+                .into(),
             retries: Box::new(|| retry::Totals {
                 calls: 9,
                 retries: 2,

@@ -356,7 +356,8 @@ fn sockets(out: &mut Families<'_>, board: &Board, parts: &Parts) -> fmt::Result 
 
 /// Whether somebody ever waits at a place; a number of one where he never does would only ever be 0.
 fn waits(on: &str, at: Place) -> bool {
-    let is_socket = on == "public" || on == "private";
+    let is_market = on == "public" || on == "mirror";
+    let is_socket = is_market || on == "private";
     match at {
         Place::Connect => on != TASKS,
         Place::Tls
@@ -366,7 +367,7 @@ fn waits(on: &str, at: Place) -> bool {
         | Place::Idle
         | Place::Write
         | Place::Close => is_socket,
-        Place::ChannelIdle => on == "public",
+        Place::ChannelIdle => is_market,
         Place::Answer => on == "private",
         Place::Request | Place::Turn => on == "rest",
         Place::Join => on == TASKS,
@@ -598,6 +599,7 @@ mod tests {
         let public = [&socket[..], &["channel_idle", "write", "close"]].concat();
         let private = [&socket[..], &["write", "answer", "close"]].concat();
         assert_eq!(shown("public"), public);
+        assert_eq!(shown("mirror"), public);
         assert_eq!(shown("private"), private);
         assert_eq!(shown("rest"), ["connect", "request", "turn"]);
         assert_eq!(shown("tasks"), ["join"]);

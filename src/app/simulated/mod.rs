@@ -16,18 +16,14 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use self::{books::Books, live::Pump};
 use crate::{
     io::{Clock, net::Connector, rng},
-    resilience::{budget, deadline},
+    resilience::{CircuitBreaker, budget, deadline},
     sim::{
         self, Feed, SimError, Simulator,
         market::{Recording, TapeError},
@@ -37,8 +33,10 @@ use crate::{
     venue::kraken::{
         address::{Address, InvalidAddress, Kind},
         breakers,
+        counters::SocketCounters,
         decode::ConvertError,
         public::{self, PublicSocket},
+        redial::Redial,
         settings::Settings as Kraken,
         tls::{TlsError, client_config},
         wiring::Wiring,
@@ -53,11 +51,11 @@ const MARKET_QUEUE: usize = 4_096;
 const STATUS_QUEUE: usize = 64;
 /// Applied books kept for their room.
 const SPARES: usize = 64;
-/// Pause between two questions for the rules.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Streams of randomness of the public socket's pauses and of its breaker; none of the simulator's own.
+/// Streams of randomness of the public socket's pauses, of its breaker, and of the pauses before the rules are there; none of the
+/// simulator's own.
 const JITTER: u64 = 0x4D49_5252;
 const CONNECT: u64 = 0x4D49_5243;
+const RULES: u64 = 0x4D49_5244;
 
 /// Why the simulator with its feeds did not start.
 #[derive(Debug, Error)]
@@ -177,9 +175,19 @@ pub struct Simulated {
     feeds: Feeds,
 }
 
+/// What there is to see of the connection to a mirrored market.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// The breaker in front of it.
+    pub breaker: CircuitBreaker,
+    /// What its socket counts.
+    pub counters: Arc<SocketCounters>,
+}
+
 /// The tasks that tell the simulator of markets elsewhere.
 #[derive(Debug, Default)]
 struct Feeds {
+    mirror: Option<Mirror>,
     tasks: JoinSet<String>,
     cancel: CancellationToken,
 }
@@ -215,6 +223,12 @@ impl Simulated {
     #[must_use]
     pub const fn simulator(&self) -> &Simulator {
         &self.simulator
+    }
+
+    /// The connection to the mirrored market, if there is one.
+    #[must_use]
+    pub fn mirror(&self) -> Option<Mirror> {
+        self.feeds.mirror.clone()
     }
 
     /// Waits for a part that ends although nobody asked for it, and tells which. Never returns while all is well.
@@ -271,30 +285,37 @@ impl Feeds {
         let connector = Connector::new(Arc::new(client_config(reach.ca_file)?));
         let parsed = Address::parse(address, Kind::Socket)?;
         let wanted = instruments(sim::universe(settings)?);
-        let instruments = insist(&connector, &parsed, (&kraken, reach.limit), &wanted).await?;
-        info!(address, pairs = instruments.len(), "mirrors a live market");
         let (account_in, account) = mpsc::channel(STATUS_QUEUE);
+        let jitter = |stream| rng::stream(settings.seed, stream);
+        let mut wiring = Wiring {
+            connector,
+            budget: budget::Shared::new(kraken.connections.clone(), clock.clone()),
+            connect: breakers::mirror(reach.breakers, clock, jitter(CONNECT)),
+            settings: kraken,
+            clock: clock.clone(),
+            account: account_in,
+            instruments: [].into(),
+        };
+        let mut redial = Redial::new("rules", &wiring, jitter(RULES));
+        let asking = insist(&mut redial, &wiring, (&parsed, reach.limit), &wanted);
+        let instruments = asking.await?;
+        info!(address, pairs = instruments.len(), "mirrors a live market");
+        wiring.instruments = instruments.clone().into();
         let (market_in, market) = mpsc::channel(MARKET_QUEUE);
         let (spares_in, spares) = mpsc::channel(SPARES);
         let (resyncs_in, resyncs) = mpsc::channel(2 * instruments.len() + 2);
         let (out, events) = mpsc::channel(UPSTREAM_QUEUE);
-        let wiring = Wiring {
-            connector,
-            budget: budget::Shared::new(kraken.connections.clone(), clock.clone()),
-            connect: breakers::connect(reach.breakers, clock, rng::stream(settings.seed, CONNECT)),
-            settings: kraken,
-            clock: clock.clone(),
-            account: account_in,
-            instruments: instruments.clone().into(),
-        };
         let queues = public::Queues {
             resyncs,
             market: market_in,
             spares,
         };
         let depth = settings.mirror_depth;
-        let jitter = rng::stream(settings.seed, JITTER);
-        let socket = PublicSocket::new(&wiring, queues, depth, jitter)?;
+        let socket = PublicSocket::new(&wiring, queues, depth, jitter(JITTER))?;
+        self.mirror = Some(Mirror {
+            breaker: wiring.connect,
+            counters: socket.counters(),
+        });
         let pump = Pump {
             books: Books::new(instruments.len(), depth),
             instruments: instruments.clone(),
@@ -361,20 +382,19 @@ impl Feeds {
 
 /// Asks for the rules until they come or the time is up.
 async fn insist(
-    connector: &Connector,
-    address: &Address,
-    (kraken, limit): (&Kraken, Duration),
+    redial: &mut Redial,
+    wiring: &Wiring,
+    (address, limit): (&Address, Duration),
     wanted: &[Instrument],
 ) -> Result<Vec<Instrument>, Error> {
     let mut last = "no answer".to_owned();
     let asking = async {
         loop {
-            match rules::ask(connector, address, kraken, wanted).await {
+            match rules::ask(redial, wiring, address, wanted).await {
                 Ok(told) => return told,
                 Err(error) => {
                     last = Chain(&error).to_string();
                     info!(reason = %last, "the market to mirror does not answer yet");
-                    sleep(PAUSE).await;
                 }
             }
         }

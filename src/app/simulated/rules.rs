@@ -8,16 +8,16 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
 use super::Error;
 use crate::{
-    io::net::Connector,
     resilience::{Deadlines, Elapsed, Place},
     types::Instrument,
     venue::kraken::{
         address::Address,
         decode::{self, Buffers, Decoder, Kind, Message},
         encode::{self, Channel, FIRST_OWN_REQUEST},
-        settings::Settings,
-        socket::{self, ConnectError, Socket},
+        redial::Redial,
+        socket::{ConnectError, Socket},
         wire::market::Instruments,
+        wiring::Wiring,
     },
 };
 
@@ -36,19 +36,19 @@ pub(super) enum Unanswered {
     Garbled(#[from] crate::venue::kraken::wire::DecodeError),
 }
 
-/// Asks once. The inner result is about what is listed, and final.
+/// Asks once, when another attempt may be made. The inner result is about what is listed, and final.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future closes what was opened.
 pub(super) async fn ask(
-    connector: &Connector,
+    redial: &mut Redial,
+    wiring: &Wiring,
     address: &Address,
-    settings: &Settings,
     wanted: &[Instrument],
 ) -> Result<Result<Vec<Instrument>, Error>, Unanswered> {
-    let deadlines = Deadlines::new(settings.deadlines.clone());
-    let mut socket = socket::open(connector, address, &deadlines).await?;
+    let deadlines = Deadlines::new(wiring.settings.deadlines.clone());
+    let mut socket = redial.open(&wiring.connector, address, &deadlines).await?;
     let asking = question(&mut socket, wanted);
     // From the request: acknowledgement and snapshot in one.
     let limit = deadlines.of(Place::SubscribeAck) + deadlines.of(Place::FirstSnapshot);

@@ -115,6 +115,27 @@ impl Machine {
         }
     }
 
+    /// As [`admit`](Self::admit), for a call that must not be what finds out whether the service works again.
+    ///
+    /// # Errors
+    ///
+    /// When not every call may be made; says when asking again can help.
+    pub fn admit_no_probe(&mut self, now: Timestamp) -> Result<Ticket, Rejected> {
+        let now = self.advance(now);
+        self.admit_untimed().ok_or_else(|| {
+            self.totals.rejected += 1;
+            Rejected {
+                state: self.life.state(),
+                retry_at: match self.life {
+                    Life::Open { until } => until.max(now),
+                    Life::HalfOpen(Round { ends, .. }) => ends.unwrap_or(now),
+                    Life::ForcedOpen => Timestamp::MAX,
+                    Life::Closed | Life::Disabled | Life::MetricsOnly => now,
+                },
+            }
+        })
+    }
+
     /// Turns a call away that could not be made now, before it waits for anything else. Whoever passes asks [`admit`](Self::admit) once it
     /// is ready.
     ///

@@ -15,6 +15,7 @@ enum Step {
     Wait(i64),
     Admit,
     AdmitUntimed,
+    AdmitNoProbe,
     TurnAway,
     End {
         which: usize,
@@ -49,6 +50,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         10 => (0_i64..20_000).prop_map(Step::Wait),
         60 => Just(Step::Admit),
         10 => Just(Step::AdmitUntimed),
+        10 => Just(Step::AdmitNoProbe),
         10 => Just(Step::TurnAway),
         60 => (any::<usize>(), outcome, prop::bool::weighted(0.2))
             .prop_map(|(which, outcome, slow)| Step::End { which, outcome, slow }),
@@ -242,8 +244,8 @@ impl Model {
         admitted
     }
 
-    /// Without the time, only a breaker that lets everything pass can say that it does.
-    fn admit_untimed(&mut self) -> bool {
+    /// Only a breaker that lets everything pass lets pass what is no probe, or can say so without the time.
+    fn admit_no_probe(&mut self) -> bool {
         let passes = [State::Closed, State::Disabled, State::MetricsOnly].contains(&self.state);
         if passes {
             self.under_way.push(self.generation);
@@ -366,7 +368,7 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
     let (mut now, mut rejected, mut opened) = (0, 0, 0);
     for step in steps {
         let mut admitted = None;
-        let mut untimed = None;
+        let mut no_probe = None;
         let mut turned = None;
         let mut ended = None;
         let mut switched = None;
@@ -382,7 +384,12 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
             }
             Step::AdmitUntimed => {
                 let ticket = machine.admit_untimed();
-                untimed = Some(ticket.is_some());
+                no_probe = Some((ticket.is_some(), false));
+                tickets.extend(ticket);
+            }
+            Step::AdmitNoProbe => {
+                let ticket = machine.admit_no_probe(instant(now)).ok();
+                no_probe = Some((ticket.is_some(), true));
                 tickets.extend(ticket);
             }
             Step::TurnAway => turned = Some(machine.turn_away(instant(now)).is_err()),
@@ -426,8 +433,9 @@ fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
             assert_eq!(model.admit(now), admitted, "admission at {now}");
             rejected += u64::from(!admitted);
         }
-        if let Some(untimed) = untimed {
-            assert_eq!(model.admit_untimed(), untimed, "admission at {now}");
+        if let Some((admitted, is_counted)) = no_probe {
+            assert_eq!(model.admit_no_probe(), admitted, "admission at {now}");
+            rejected += u64::from(is_counted && !admitted);
         }
         if let Some(turned) = turned {
             assert_eq!(model.turns_away(now), turned, "turned away at {now}");
@@ -490,6 +498,7 @@ proptest! {
                     },
                     Step::Admit => tickets.extend(machine.admit(instant(now))),
                     Step::AdmitUntimed => tickets.extend(machine.admit_untimed()),
+                    Step::AdmitNoProbe => tickets.extend(machine.admit_no_probe(instant(now))),
                     Step::TurnAway => {
                         let _turned = machine.turn_away(instant(now));
                     }

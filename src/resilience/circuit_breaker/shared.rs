@@ -79,6 +79,16 @@ impl CircuitBreaker {
         Ok(self.permit(ticket, Some(now)))
     }
 
+    /// As [`admit_at`](Self::admit_at), for a call that must not be a probe; see [`Machine::admit_no_probe`].
+    ///
+    /// # Errors
+    ///
+    /// When not every call may be made; says when asking again can help.
+    pub fn admit_no_probe_at(&self, now: Timestamp) -> Result<Permit, Rejected> {
+        let ticket = self.0.with(|machine| machine.admit_no_probe(now))?;
+        Ok(self.permit(ticket, Some(now)))
+    }
+
     fn permit(&self, ticket: Ticket, started: Option<Timestamp>) -> Permit {
         Permit {
             shared: Arc::clone(&self.0),

@@ -90,6 +90,12 @@ pub fn connect(settings: &Settings, clock: &Clock, mut rng: Rng) -> CircuitBreak
     breaker("connect", settings.connect.clone(), clock, &mut rng)
 }
 
+/// The closed breaker of attempts to connect to a market that is mirrored.
+#[must_use]
+pub fn mirror(settings: &Settings, clock: &Clock, mut rng: Rng) -> CircuitBreaker {
+    breaker("mirror", settings.connect.clone(), clock, &mut rng)
+}
+
 impl RestBreakers {
     /// All of them.
     #[must_use]

@@ -179,12 +179,8 @@ fn subscription<'a>(
         Channel::Trade | Channel::Instrument | Channel::Executions | Channel::Balances => {}
     }
     if method == "subscribe" && !matches!(channel, Channel::Executions) {
-        let past = !matches!(channel, Channel::Trade);
-        out.extend_from_slice(if past {
-            br#","snapshot":true"#
-        } else {
-            br#","snapshot":false"#
-        });
+        // Even where what is past is nothing to us: that it comes shows that the channel speaks.
+        out.extend_from_slice(br#","snapshot":true"#);
     }
     let mut first = true;
     for symbol in symbols {

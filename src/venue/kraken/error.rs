@@ -145,6 +145,9 @@ const TABLE: &[(&str, Class)] = {
         ("EFunding:", Rejected(R::Other)),
         ("EBM:limit exceeded", Rejected(R::Other)),
         ("Currency pair not supported", Rejected(R::Other)),
+        ("Subscription name invalid", Rejected(R::Other)),
+        ("Subscription depth not supported", Rejected(R::Other)),
+        ("Already subscribed", Rejected(R::Other)),
         ("Unsupported field", Rejected(R::Other)),
         ("Unsupported event", Rejected(R::Other)),
         ("Malformed request", Rejected(R::Other)),
@@ -178,6 +181,16 @@ pub fn answer_to(text: &str) -> Answer {
             text: InlineText::lossy(text),
         }),
         None => Answer::Unanswered,
+    }
+}
+
+/// Whether a subscription that was refused with this text would be refused again.
+pub(super) fn refuses_for_good(text: &str) -> bool {
+    match classify(text) {
+        Class::Rejected(_) | Class::Denied(Denied::Permission) => true,
+        Class::Transient(_)
+        | Class::Denied(Denied::Key | Denied::Token | Denied::Lockout)
+        | Class::Ambiguous => false,
     }
 }
 

@@ -18,7 +18,7 @@ pub mod private;
 pub mod public;
 pub mod queries;
 pub mod rate_limit;
-mod redial;
+pub mod redial;
 pub mod rest;
 pub mod session;
 pub mod settings;

@@ -38,13 +38,13 @@ use self::{
 };
 use super::{
     address::{Address, InvalidAddress, Kind},
-    breakers::{self, breaker},
+    breakers::breaker,
     counters::SocketCounters,
     error::{self, AFTER_LOCKOUT, Class, Denied},
     lanes::Entry,
-    redial::{AFTER_MAINTENANCE, Redial},
+    redial::Redial,
     rest::{Rest, calls::GetWebSocketsToken},
-    socket::{self, ConnectError, Socket},
+    socket::{ConnectError, Socket},
     wiring::Wiring,
 };
 use crate::{
@@ -195,7 +195,7 @@ async fn hold(
         offset: dialed.welcome.offset,
     };
     let mut reader = JoinSet::new();
-    let maintenance = Arc::new(AtomicBool::new(false));
+    let maintenance = Arc::new(AtomicBool::new(dialer.redial.is_in_maintenance()));
     let heard = Arc::clone(&maintenance);
     reader.spawn(listen(stream, dialed.intake, replies_in, heard));
     dialer.counters.connections.add(1);
@@ -223,9 +223,9 @@ async fn hold(
             Err(_aborted) => {}
         }
     }
-    if maintenance.load(Ordering::Relaxed) {
-        dialer.redial.hold_off(AFTER_MAINTENANCE);
-    }
+    dialer
+        .redial
+        .maintenance(maintenance.load(Ordering::Relaxed));
     // Only now: nothing of this connection comes after its end.
     writer.lost();
     end
@@ -248,7 +248,7 @@ where
                     return Fault::Abandoned;
                 }
             }
-            Ok(Heard::Maintenance) => maintenance.store(true, Ordering::Relaxed),
+            Ok(Heard::Status { maintenance: lasts }) => maintenance.store(lasts, Ordering::Relaxed),
             Ok(Heard::Other | Heard::Subscribed(_) | Heard::Snapshot(_)) => {}
             Err(fault) => return fault,
         }
@@ -328,14 +328,12 @@ impl Dialer {
 
     async fn attempt(&mut self) -> Result<Dialed, DialError> {
         let token = self.rest.read(&GetWebSocketsToken).await?.into_secret();
-        let permit = self.redial.turn().await;
         let deadlines = &self.counters.deadlines;
-        let opened = socket::open(&self.connector, &self.address, deadlines).await;
-        permit.record(breakers::connected(&opened));
-        let mut socket = opened?;
+        let opening = self.redial.open(&self.connector, &self.address, deadlines);
+        let mut socket = opening.await?;
         let mut intake = Intake::new(self.account.clone(), Arc::clone(&self.counters));
         let redial = &mut self.redial;
-        let maintenance = || redial.hold_off(AFTER_MAINTENANCE);
+        let maintenance = |lasts| redial.maintenance(lasts);
         let hello = frames::hello(&token);
         let patience = (&self.clock, deadlines);
         let welcome = welcome::await_it(&mut socket, &mut intake, hello, patience, maintenance);

@@ -27,12 +27,11 @@ use tokio_util::sync::CancellationToken;
 use self::intake::Intake;
 use super::{
     address::{Address, InvalidAddress, Kind},
-    breakers,
     counters::SocketCounters,
     encode::{self, Channel},
     redial::Redial,
     session::{self, Patience, Session, Silence, Topic, Wish},
-    socket::{self, Socket},
+    socket::Socket,
     wiring::Wiring,
 };
 use crate::{
@@ -41,7 +40,7 @@ use crate::{
         event::{BookUpdate, Link},
     },
     io::{Clock, net::Connector, rng::Rng},
-    resilience::{Elapsed, Place},
+    resilience::{Canceled, Elapsed, Place, or_canceled},
     types::{Instrument, InstrumentId},
 };
 
@@ -73,11 +72,16 @@ pub struct PublicSocket {
     intake: Intake,
 }
 
-/// Why the work over a connection ended.
+/// What came first.
+enum Turn {
+    Frame(Option<Result<Frame, tungstenite::Error>>),
+    Resync(Option<InstrumentId>),
+    Due,
+}
+
+/// Why the work over a connection ended, though nobody told it to.
 #[derive(Debug, Error)]
 enum End {
-    #[error("stopping")]
-    Stopping,
     #[error("nobody listens")]
     Abandoned,
     #[error("closed by the venue")]
@@ -142,17 +146,14 @@ impl PublicSocket {
     /// Dropped, the connection ends without a close frame; what was told is told.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let dialed = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                dialed = self.dial() => dialed,
+            let Ok(Some(mut socket)) = or_canceled(&stop, self.dial()).await else {
+                return;
             };
-            let Some(mut socket) = dialed else { return };
             self.counters.connections.add(1);
             self.counters.up.set(true);
             self.redial.up();
             let end = self.hold(&mut socket, &stop).await;
-            if let End::Fault(fault) = &end {
+            if let Ok(End::Fault(fault)) = &end {
                 self.counters.deadlines.count(fault.late(), false);
             }
             self.counters.up.set(false);
@@ -167,8 +168,8 @@ impl PublicSocket {
                 return;
             }
             match end {
-                End::Stopping | End::Abandoned => return,
-                End::Closed | End::Broken(_) | End::Stuck(_) | End::Fault(_) => {
+                Err(Canceled) | Ok(End::Abandoned) => return,
+                Ok(end @ (End::Closed | End::Broken(_) | End::Stuck(_) | End::Fault(_))) => {
                     self.counters.lost_connections.add(1);
                     tracing::warn!(reason = %end, "public socket lost");
                 }
@@ -184,12 +185,7 @@ impl PublicSocket {
     async fn dial(&mut self) -> Option<Socket> {
         let deadlines = &self.counters.deadlines;
         loop {
-            let attempt = async {
-                let permit = self.redial.turn().await;
-                let opened = socket::open(&self.connector, &self.address, deadlines).await;
-                permit.record(breakers::connected(&opened));
-                opened
-            };
+            let attempt = self.redial.open(&self.connector, &self.address, deadlines);
             pin!(attempt);
             let opened = loop {
                 tokio::select! {
@@ -212,50 +208,63 @@ impl PublicSocket {
     }
 
     /// Works over one connection until it ends.
-    async fn hold(&mut self, socket: &mut Socket, stop: &CancellationToken) -> End {
-        self.session.connected(self.clock.now());
-        match self.serve(socket, stop).await {
-            Ok(never) => match never {},
-            Err(end) => end,
-        }
-    }
-
-    async fn serve(
+    ///
+    /// # Errors
+    ///
+    /// When it was told to stop first.
+    async fn hold(
         &mut self,
         socket: &mut Socket,
         stop: &CancellationToken,
-    ) -> Result<std::convert::Infallible, End> {
+    ) -> Result<End, Canceled> {
+        self.session.connected(self.clock.now());
         let alarm = sleep(Duration::ZERO);
         pin!(alarm);
         let mut up = false;
         loop {
-            tokio::select! {
+            let turn = tokio::select! {
                 biased;
-                () = stop.cancelled() => return Err(End::Stopping),
-                frame = socket.next() => {
-                    let frame = frame.ok_or(End::Closed)??;
-                    if !self.take(frame).await? {
-                        continue;
-                    }
+                () = stop.cancelled() => return Err(Canceled),
+                frame = socket.next() => Turn::Frame(frame),
+                resync = self.resyncs.recv() => Turn::Resync(resync),
+                () = &mut alarm => Turn::Due,
+            };
+            match self.turn(socket, turn, &mut up).await {
+                Ok(true) => {
+                    let next = self.session.next_deadline();
+                    let wait = next.map_or(IDLE, |next| next.since(self.clock.now()));
+                    alarm.set(sleep(wait));
                 }
-                resync = self.resyncs.recv() => {
-                    let instrument = resync.ok_or(End::Abandoned)?;
-                    if let Some(topic) = self.intake.book(instrument) {
-                        self.counters.resyncs.add(1);
-                        self.session.resync(self.clock.now(), &topic);
-                    }
-                }
-                () = &mut alarm => {}
+                Ok(false) => {}
+                Err(end) => return Ok(end),
             }
-            self.send_wishes(socket).await?;
-            if !up && self.session.is_live() {
-                up = true;
-                self.tell(Event::Feed(Link::Up)).await?;
-            }
-            let next = self.session.next_deadline();
-            let wait = next.map_or(IDLE, |next| next.since(self.clock.now()));
-            alarm.set(sleep(wait));
         }
+    }
+
+    /// Does what one turn asks for. True when it may have changed what is due next.
+    async fn turn(&mut self, socket: &mut Socket, turn: Turn, up: &mut bool) -> Result<bool, End> {
+        match turn {
+            Turn::Frame(frame) => {
+                let frame = frame.ok_or(End::Closed)??;
+                if !self.take(frame).await? {
+                    return Ok(false);
+                }
+            }
+            Turn::Resync(resync) => {
+                let instrument = resync.ok_or(End::Abandoned)?;
+                if let Some(topic) = self.intake.book(instrument) {
+                    self.counters.resyncs.add(1);
+                    self.session.resync(self.clock.now(), &topic);
+                }
+            }
+            Turn::Due => {}
+        }
+        self.send_wishes(socket).await?;
+        if !*up && self.session.is_live() {
+            *up = true;
+            self.tell(Event::Feed(Link::Up)).await?;
+        }
+        Ok(true)
     }
 
     /// Takes a frame in. True when it changed what is to be asked for, or when.
@@ -271,8 +280,8 @@ impl PublicSocket {
             Frame::Close(_) => return Err(End::Closed),
             Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => return Ok(false),
         };
-        if heard.maintenance {
-            self.redial.hold_off(super::redial::AFTER_MAINTENANCE);
+        if let Some(lasts) = heard.maintenance {
+            self.redial.maintenance(lasts);
         }
         while let Some(event) = self.intake.next_event() {
             self.tell(event).await?;
@@ -306,7 +315,7 @@ impl PublicSocket {
         {
             deadlines.count(late.place, false);
             if is_news {
-                tracing::warn!(%topic, %late, "a channel is silent, taking it anew");
+                tracing::warn!(%topic, %late, "a channel is silent");
             }
         }
         for wish in &wishes {

@@ -1,6 +1,7 @@
 //! When to connect again.
 //!
-//! For: backoff with jitter, one breaker and one budget of attempts for all sockets. Left out: connecting.
+//! For: backoff with jitter, one breaker and one budget of attempts for all sockets, and each attempt through all three. Left out: what
+//! is said over a connection.
 //! Always true: where several rules want a wait, the longest holds, and one line says which it is and for how long; the first retry
 //! after a stable connection follows at once, unless the venue was in maintenance.
 
@@ -8,25 +9,30 @@ use std::time::Duration;
 
 use tokio::{sync::broadcast, time::sleep};
 
-use super::wiring::Wiring;
+use super::{
+    address::Address,
+    breakers,
+    socket::{self, ConnectError, Socket},
+    wiring::Wiring,
+};
 use crate::{
-    io::{Clock, rng::Rng},
+    io::{Clock, net::Connector, rng::Rng},
     resilience::{
-        Backoff, CircuitBreaker, budget,
+        Backoff, CircuitBreaker, Deadlines, budget,
         circuit_breaker::{Permit, State, Transition},
     },
     types::Timestamp,
 };
 
 /// There is no benefit in being early after a maintenance (§1.2).
-pub(super) const AFTER_MAINTENANCE: Duration = Duration::from_secs(5);
+const AFTER_MAINTENANCE: Duration = Duration::from_secs(5);
 
 /// The rule of [`budget`], by name.
 const BUDGET: &str = "budget";
 
-/// Paces the connections of one socket.
+/// Paces the connections of one socket: nothing connects but through one.
 #[derive(Debug)]
-pub(super) struct Redial {
+pub struct Redial {
     name: &'static str,
     backoff: Backoff,
     breaker: CircuitBreaker,
@@ -35,6 +41,8 @@ pub(super) struct Redial {
     clock: Clock,
     first: bool,
     least: Duration,
+    /// The venue said last that it is in maintenance.
+    in_maintenance: bool,
     /// When the backoff lets the next attempt pass, once it has been asked.
     due: Option<Timestamp>,
     /// Until when a half-open breaker turned us away.
@@ -57,7 +65,8 @@ impl Hold {
 
 impl Redial {
     /// Breaker and budget are shared by all sockets. The name is for the log.
-    pub(super) fn new(name: &'static str, wiring: &Wiring, rng: Rng) -> Self {
+    #[must_use]
+    pub fn new(name: &'static str, wiring: &Wiring, rng: Rng) -> Self {
         Self {
             name,
             backoff: Backoff::new(wiring.settings.reconnect.clone(), rng),
@@ -67,9 +76,31 @@ impl Redial {
             clock: wiring.clock.clone(),
             first: true,
             least: Duration::ZERO,
+            in_maintenance: false,
             due: None,
             full_until: Timestamp::MIN,
         }
+    }
+
+    /// Waits until the next attempt may be made, and makes it.
+    ///
+    /// # Errors
+    ///
+    /// When it fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes what was opened; the next attempt waits as if this one had failed.
+    pub async fn open(
+        &mut self,
+        connector: &Connector,
+        address: &Address,
+        deadlines: &Deadlines,
+    ) -> Result<Socket, ConnectError> {
+        let permit = self.turn().await;
+        let opened = socket::open(connector, address, deadlines).await;
+        permit.record(breakers::connected(&opened));
+        opened
     }
 
     /// Waits until the next attempt may be made, and takes it from breaker and budget. The permit is to be told what became of it.
@@ -77,7 +108,7 @@ impl Redial {
     /// # Cancel safety
     ///
     /// Dropping the future makes no attempt; the wait goes on with the next one.
-    pub(super) async fn turn(&mut self) -> Permit {
+    async fn turn(&mut self) -> Permit {
         loop {
             self.pause().await;
             match self.breaker.admit() {
@@ -154,12 +185,17 @@ impl Redial {
         if let Some(due) = self.due {
             return due;
         }
-        let wait = if self.first {
-            self.least
+        let least = if self.in_maintenance {
+            self.least.max(AFTER_MAINTENANCE)
         } else {
-            self.backoff.next_delay_of_at_least(now, self.least)
+            self.least
         };
-        (self.first, self.least) = (false, Duration::ZERO);
+        let wait = if self.first {
+            least
+        } else {
+            self.backoff.next_delay_of_at_least(now, least)
+        };
+        (self.first, self.least, self.in_maintenance) = (false, Duration::ZERO, false);
         *self.due.insert(now.after(wait))
     }
 
@@ -181,6 +217,16 @@ impl Redial {
     /// The connection is up.
     pub(super) fn up(&mut self) {
         self.backoff.up(self.clock.now());
+    }
+
+    /// The venue says whether it is in maintenance. While the last word is that it is, the next attempt must wait.
+    pub(super) const fn maintenance(&mut self, lasts: bool) {
+        self.in_maintenance = lasts;
+    }
+
+    /// What the venue said of itself last.
+    pub(super) const fn is_in_maintenance(&self) -> bool {
+        self.in_maintenance
     }
 
     /// The next attempt must wait at least so long.
@@ -330,13 +376,25 @@ mod tests {
         let mut redial = redial(&some);
         redial.turn().await.record(Outcome::Success);
         for _attempt in 0..6 {
-            redial.hold_off(AFTER_MAINTENANCE);
+            redial.maintenance(true);
             let before = some.clock.now();
             redial.turn().await.record(Outcome::Success);
             waits.push(some.clock.now().since(before).as_secs());
         }
         // By itself the backoff would wait 0, 1, 2, 4, 8 and 16 s.
         assert_eq!(waits, [5, 5, 5, 5, 8, 16]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_maintenance_that_is_over_holds_nothing_off() {
+        let some = wiring();
+        let mut redial = redial(&some);
+        redial.turn().await.record(Outcome::Success);
+        redial.maintenance(true);
+        redial.maintenance(false);
+        let before = some.clock.now();
+        redial.turn().await.record(Outcome::Success);
+        assert_eq!(some.clock.now(), before, "the first retry is at once");
     }
 
     #[tokio::test(start_paused = true)]

@@ -30,7 +30,7 @@ use crate::{
     io::{Clock, rng::Rng},
     resilience::{
         Deadlines, Place, Retry,
-        circuit_breaker::{CircuitBreaker, Permit, Rejected},
+        circuit_breaker::{CircuitBreaker, Outcome, Permit, Rejected},
         retry::{self, Idempotent, Next},
     },
     types::Timestamp,
@@ -83,6 +83,8 @@ enum Route {
     Urgent {
         cost: u32,
     },
+    /// As private, for what must not be a probe, and costs nothing.
+    Order,
 }
 
 impl Rest {
@@ -160,6 +162,28 @@ impl Rest {
         self.0.repeat(call, Route::Private { cost: C::COST }).await
     }
 
+    /// Makes a private call that changes nothing, once, as a probe of `breaker`. That one is asked when the call has its turn: no wait
+    /// of our own is part of the probe. None when it was never asked, or let nothing pass.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future; the probe counts as nothing.
+    pub async fn probe<C: Read>(
+        &self,
+        call: &C,
+        breaker: &CircuitBreaker,
+    ) -> Option<(Permit, Outcome)> {
+        let own = &self.0.breakers.private;
+        let mut probe = None;
+        let admit = || {
+            let permit = own.admit()?;
+            probe = Some(breaker.admit()?);
+            Ok(permit)
+        };
+        let result = self.0.private_once(call, C::COST, own, admit).await;
+        Some((probe?, breakers::outcome(&result)))
+    }
+
     /// As [`read`](Self::read), past every breaker: for whoever must know what to cancel.
     ///
     /// # Errors
@@ -183,7 +207,7 @@ impl Rest {
     ///
     /// None: the call may have left when the future is dropped.
     pub async fn order<C: Order>(&self, call: C) -> Result<C::Answer, Error> {
-        self.0.once(&call, Route::Private { cost: 0 }).await
+        self.0.once(&call, Route::Order).await
     }
 
     /// Cancels an order, past every breaker and every call but other cancels. Where another call took its nonce's place, it goes again
@@ -241,8 +265,21 @@ impl Inner {
     async fn once<C: Call>(&self, call: &C, route: Route) -> Result<C::Answer, Error> {
         match route {
             Route::Public => self.public_once(call).await,
-            Route::Private { cost } => self.private_once(call, cost, &self.breakers.private).await,
-            Route::Urgent { cost } => self.private_once(call, cost, &self.breakers.cancels).await,
+            Route::Private { cost } => {
+                let breaker = &self.breakers.private;
+                let admit = || breaker.admit();
+                self.private_once(call, cost, breaker, admit).await
+            }
+            Route::Urgent { cost } => {
+                let breaker = &self.breakers.cancels;
+                let admit = || breaker.admit();
+                self.private_once(call, cost, breaker, admit).await
+            }
+            Route::Order => {
+                let breaker = &self.breakers.private;
+                let admit = || breaker.admit_no_probe_at(self.clock.now());
+                self.private_once(call, 0, breaker, admit).await
+            }
         }
     }
 
@@ -271,7 +308,7 @@ impl Inner {
             path: format!("/0/public/{}{separator}{query}", C::NAME),
             signed: None,
         };
-        let permit = self.admit::<C>(&self.breakers.public)?;
+        let permit = self.breakers.public.admit().map_err(Self::open::<C>)?;
         let result = self.exchange::<C>(request).await;
         permit.record(breakers::outcome(&result));
         result
@@ -282,6 +319,7 @@ impl Inner {
         call: &C,
         cost: u32,
         breaker: &CircuitBreaker,
+        admit: impl FnOnce() -> Result<Permit, Rejected>,
     ) -> Result<C::Answer, Error> {
         let signer = self.signer::<C>()?;
         // A turn is waited for and costs points: it is not for a call that could not be made.
@@ -292,14 +330,10 @@ impl Inner {
             endpoint: C::NAME,
             why: NotSent::NoTurn(late),
         })?;
-        let permit = self.admit::<C>(breaker)?;
+        let permit = admit().map_err(Self::open::<C>)?;
         let result = self.signed(signer, call, nonce).await;
         permit.record(breakers::outcome(&result));
         result
-    }
-
-    fn admit<C: Call>(&self, breaker: &CircuitBreaker) -> Result<Permit, Error> {
-        breaker.admit().map_err(Self::open::<C>)
     }
 
     const fn open<C: Call>(_rejected: Rejected) -> Error {

@@ -3,7 +3,7 @@
 //! For: asking again after a reconnect, matching acknowledgements by request, noticing what stays silent. Left out: sockets, bytes,
 //! what frames mean. Always true: at most one request per subscription is out; an acknowledgement without a snapshot, a request
 //! without an answer and a silent socket become a [`Fault`] in their time; a channel that should speak and does not, while its socket
-//! does, is asked for again; a refused subscription is not asked for again.
+//! does, is asked for again; a subscription that is refused for what it is is not asked for again, one that is refused for the moment is.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -17,6 +17,8 @@ use crate::{
 
 /// Symbols of one request: the venue wants few requests with many symbols.
 const MOST_SYMBOLS: usize = 250;
+/// Pause after a subscription was refused for the moment.
+const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 /// Least time between two fresh snapshots of one symbol that somebody asked for.
 const RESYNC_PAUSE: Duration = Duration::from_secs(1);
 
@@ -94,7 +96,7 @@ impl Fault {
     }
 }
 
-/// A channel that said nothing for too long, although its socket did: it is asked for again.
+/// A channel that said nothing for too long, although its socket did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Silence {
     /// Of what.
@@ -127,6 +129,8 @@ enum State {
     Live,
     /// Asked to end, so that a fresh snapshot can be asked for.
     Leaving { req_id: u64, due: Timestamp },
+    /// Not granted for the moment; to be asked for again, not before an instant.
+    PutOff(Timestamp),
     /// The venue will not have it.
     Refused,
 }
@@ -160,8 +164,19 @@ pub struct Ack<'a> {
     pub req_id: u64,
     /// Symbol, where the channel has one.
     pub symbol: Option<&'a str>,
-    /// Whether the venue agrees.
-    pub success: bool,
+    /// What the venue says.
+    pub answer: Granting,
+}
+
+/// How the venue answers a subscription.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Granting {
+    /// Agreed.
+    Granted,
+    /// It would be refused again.
+    Refused,
+    /// Refused, and may be granted another time.
+    NotNow,
 }
 
 /// The subscriptions of one socket.
@@ -222,15 +237,16 @@ impl Session {
         let Some((topic, entry)) = found else {
             return false;
         };
-        entry.state = match (entry.state, ack.success) {
-            (State::Asked { .. }, true) if topic.channel.has_snapshot() => {
+        entry.state = match (entry.state, ack.answer) {
+            (State::Asked { .. }, Granting::Granted) if topic.channel.has_snapshot() => {
                 State::Acked { due: snapshot_due }
             }
-            (State::Asked { .. }, true) => {
+            (State::Asked { .. }, Granting::Granted) => {
                 entry.spoke = now;
                 State::Live
             }
-            (State::Asked { .. }, false) => State::Refused,
+            (State::Asked { .. }, Granting::Refused) => State::Refused,
+            (State::Asked { .. }, Granting::NotNow) => State::PutOff(now.after(REFUSED_PAUSE)),
             // Whether it was still there or not: it is not there now.
             (State::Leaving { .. }, _) => State::Wanted(now),
             (state, _) => state,
@@ -265,6 +281,17 @@ impl Session {
             | Channel::Executions
             | Channel::Balances => None,
         })
+    }
+
+    /// A snapshot without a row came, which names no symbol: it is that of one that waits.
+    pub fn delivered_nothing(&mut self, now: Timestamp, channel: Channel) {
+        let mut waiting = self.topics.iter();
+        let waiting = waiting.find(|(topic, entry)| {
+            topic.channel == channel && matches!(entry.state, State::Acked { .. })
+        });
+        if let Some(topic) = waiting.map(|(topic, _)| *topic) {
+            self.delivered(now, &topic);
+        }
     }
 
     /// A snapshot of a topic came.
@@ -343,6 +370,7 @@ impl Session {
         let topics = self.topics.iter();
         let states = topics.filter_map(|(topic, entry)| match entry.state {
             State::Wanted(at)
+            | State::PutOff(at)
             | State::Asked { due: at, .. }
             | State::Acked { due: at }
             | State::Leaving { due: at, .. } => Some(at),
@@ -359,12 +387,14 @@ impl Session {
         states.chain(socket).min()
     }
 
-    /// Whether every topic that the venue grants is live.
+    /// Whether every topic that the venue grants at present is live.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.topics
-            .values()
-            .all(|entry| matches!(entry.state, State::Live | State::Refused))
+        self.topics.iter().all(|(topic, entry)| match entry.state {
+            State::Live | State::PutOff(_) | State::Refused => true,
+            State::Acked { .. } => !topic.channel.needs_snapshot(),
+            State::Wanted(_) | State::Asked { .. } | State::Leaving { .. } => false,
+        })
     }
 
     fn check(&self, now: Timestamp) -> Result<(), Fault> {
@@ -372,13 +402,16 @@ impl Session {
         if now.since(self.heard) >= deadlines.idle {
             return Err(Fault::Socket(deadlines.elapsed(Place::Idle)));
         }
-        let late = |entry: &Entry| match entry.state {
+        let late = |topic: &Topic, entry: &Entry| match entry.state {
             State::Asked { due, .. } if due <= now => Some(Place::SubscribeAck),
             State::Leaving { due, req_id } if req_id != 0 && due <= now => {
                 Some(Place::SubscribeAck)
             }
-            State::Acked { due } if due <= now => Some(Place::FirstSnapshot),
+            State::Acked { due } if due <= now && topic.channel.needs_snapshot() => {
+                Some(Place::FirstSnapshot)
+            }
             State::Wanted(_)
+            | State::PutOff(_)
             | State::Asked { .. }
             | State::Acked { .. }
             | State::Live
@@ -386,14 +419,25 @@ impl Session {
             | State::Refused => None,
         };
         let mut topics = self.topics.iter();
-        match topics.find_map(|(topic, entry)| Some((*topic, late(entry)?))) {
+        match topics.find_map(|(topic, entry)| Some((*topic, late(topic, entry)?))) {
             Some((topic, place)) => Err(Fault::Topic(topic, deadlines.elapsed(place))),
             None => Ok(()),
         }
     }
 
-    /// Has what should speak and does not asked for again: its snapshot shows whether nothing happens or nothing is told.
+    /// Has what should speak and does not asked for again: its snapshot shows whether nothing happens or nothing is told. What can do
+    /// without the snapshot that did not come goes on.
     fn hear_silences(&mut self, now: Timestamp) {
+        for (topic, entry) in &mut self.topics {
+            if matches!(entry.state, State::Acked { due } if due <= now) {
+                entry.state = State::Live;
+                self.silences.push(Silence {
+                    topic: *topic,
+                    late: self.patience.deadlines.elapsed(Place::FirstSnapshot),
+                    is_news: true,
+                });
+            }
+        }
         let late = self.patience.deadlines.elapsed(Place::ChannelIdle);
         let silent = |(topic, entry): (&Topic, &Entry)| {
             let speaks = entry.state != State::Live || now.since(entry.spoke) < late.after;
@@ -419,7 +463,7 @@ impl Session {
         let wanted: Vec<Topic> = self
             .topics
             .iter()
-            .filter(|(_, entry)| matches!(entry.state, State::Wanted(at) if at <= now))
+            .filter(|(_, entry)| matches!(entry.state, State::Wanted(at) | State::PutOff(at) if at <= now))
             .map(|(topic, _)| *topic)
             .collect();
         for topic in wanted {
@@ -486,7 +530,9 @@ impl State {
     const fn request(self) -> Option<u64> {
         match self {
             Self::Asked { req_id, .. } | Self::Leaving { req_id, .. } => Some(req_id),
-            Self::Wanted(_) | Self::Acked { .. } | Self::Live | Self::Refused => None,
+            Self::Wanted(_) | Self::Acked { .. } | Self::Live | Self::PutOff(_) | Self::Refused => {
+                None
+            }
         }
     }
 }
@@ -497,11 +543,25 @@ impl Channel {
     pub const fn has_snapshot(self) -> bool {
         match self {
             Self::Book { .. }
+            | Self::Trade
             | Self::Ticker
             | Self::Instrument
             | Self::Executions
             | Self::Balances => true,
-            Self::Trade | Self::Ohlc { .. } => false,
+            Self::Ohlc { .. } => false,
+        }
+    }
+
+    /// Whether it is of no use without its snapshot. Trades are: a pair that never traded may have none to send.
+    const fn needs_snapshot(self) -> bool {
+        match self {
+            Self::Trade => false,
+            Self::Book { .. }
+            | Self::Ticker
+            | Self::Ohlc { .. }
+            | Self::Instrument
+            | Self::Executions
+            | Self::Balances => true,
         }
     }
 
@@ -523,7 +583,10 @@ impl Channel {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Granting::{Granted, NotNow, Refused},
+        *,
+    };
     use crate::types::InlineText;
 
     const BOOK: Channel = Channel::Book { depth: 10 };
@@ -584,11 +647,11 @@ mod tests {
         out
     }
 
-    fn ack(session: &mut Session, millis: u64, req_id: u64, symbol: &str, success: bool) {
+    fn ack(session: &mut Session, millis: u64, req_id: u64, symbol: &str, answer: Granting) {
         let ack = Ack {
             req_id,
             symbol: Some(symbol),
-            success,
+            answer,
         };
         assert!(session.acknowledged(at(millis), ack));
     }
@@ -597,7 +660,7 @@ mod tests {
         let mut session = session();
         poll(&mut session, 0);
         for symbol in ["BTC/USD", "ETH/USD"] {
-            ack(&mut session, 1, FIRST_OWN_REQUEST, symbol, true);
+            ack(&mut session, 1, FIRST_OWN_REQUEST, symbol, Granted);
             session.delivered(at(1), &topic(symbol));
         }
         assert!(session.is_live());
@@ -619,8 +682,8 @@ mod tests {
     fn an_acknowledgement_without_snapshot_is_a_fault() {
         let mut session = session();
         poll(&mut session, 0);
-        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", true);
-        ack(&mut session, 1, FIRST_OWN_REQUEST, "ETH/USD", true);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", Granted);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "ETH/USD", Granted);
         session.delivered(at(1), &topic("ETH/USD"));
         session.heard(at(9_000));
         let fault = session.poll(at(10_001), &mut Vec::new());
@@ -636,7 +699,7 @@ mod tests {
         let other = Ack {
             req_id: FIRST_OWN_REQUEST + 1,
             symbol: Some("BTC/USD"),
-            success: true,
+            answer: Granted,
         };
         assert!(!session.acknowledged(at(1), other));
         assert_eq!(
@@ -649,7 +712,7 @@ mod tests {
     fn a_request_without_answer_is_a_fault() {
         let mut session = session();
         poll(&mut session, 0);
-        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", true);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", Granted);
         assert_eq!(
             session.poll(at(5_000), &mut Vec::new()),
             late("ETH/USD", Place::SubscribeAck)
@@ -671,8 +734,8 @@ mod tests {
     fn a_refused_symbol_is_left_alone_and_the_others_go_on() {
         let mut session = session();
         poll(&mut session, 0);
-        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", false);
-        ack(&mut session, 1, FIRST_OWN_REQUEST, "ETH/USD", true);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", Refused);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "ETH/USD", Granted);
         session.delivered(at(1), &topic("ETH/USD"));
         assert!(session.is_live());
         session.connected(at(100));
@@ -697,7 +760,7 @@ mod tests {
             panic!("{wishes:?}")
         };
         assert_eq!(symbols[..], [InlineText::lossy("BTC/USD")]);
-        ack(&mut session, 110, *req_id, "BTC/USD", true);
+        ack(&mut session, 110, *req_id, "BTC/USD", Granted);
         let wishes = poll(&mut session, 110);
         assert!(matches!(&wishes[..], [Wish::Subscribe { symbols, .. }] if symbols.len() == 1));
     }
@@ -709,11 +772,11 @@ mod tests {
         let Wish::Unsubscribe { req_id, .. } = poll(&mut session, 100)[0] else {
             panic!()
         };
-        ack(&mut session, 110, req_id, "BTC/USD", true);
+        ack(&mut session, 110, req_id, "BTC/USD", Granted);
         let Wish::Subscribe { req_id, .. } = poll(&mut session, 110)[0] else {
             panic!()
         };
-        ack(&mut session, 120, req_id, "BTC/USD", true);
+        ack(&mut session, 120, req_id, "BTC/USD", Granted);
         session.delivered(at(120), &topic("BTC/USD"));
         session.resync(at(130), &topic("BTC/USD"));
         assert!(poll(&mut session, 130).is_empty());
@@ -741,7 +804,7 @@ mod tests {
             let ack = Ack {
                 req_id: state.request().unwrap(),
                 symbol: Some(symbol),
-                success: true,
+                answer: Granted,
             };
             assert!(session.acknowledged(now, ack));
             session.poll(now, &mut Vec::new()).unwrap();
@@ -779,8 +842,7 @@ mod tests {
         assert_eq!(session.next_deadline(), Some(at(30_001)));
     }
 
-    #[test]
-    fn trades_may_be_silent_for_ever() {
+    fn trades() -> (Session, Topic) {
         let patience = Patience {
             deadlines: deadlines(),
             ping: Duration::from_secs(4),
@@ -792,8 +854,55 @@ mod tests {
         let mut session = Session::new([trades], patience);
         session.connected(at(0));
         poll(&mut session, 0);
-        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", true);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", Granted);
+        assert!(
+            session.is_live(),
+            "trades of the past are waited for by none"
+        );
+        (session, trades)
+    }
+
+    #[test]
+    fn trades_whose_snapshot_does_not_come_are_news_and_go_on() {
+        let (mut session, trades) = trades();
+        assert_eq!(session.next_deadline(), Some(at(4_000)));
+        let btc = trades.symbol.unwrap();
+        assert_eq!(silences(&mut session, 10), []);
+        assert_eq!(silences(&mut session, 11), [(btc, true)]);
         assert_eq!(silences(&mut session, 90_000), []);
         assert!(session.is_live());
+    }
+
+    #[test]
+    fn trades_may_be_silent_for_ever_once_they_have_spoken() {
+        for empty in [false, true] {
+            let (mut session, trades) = trades();
+            if empty {
+                session.delivered_nothing(at(2), Channel::Trade);
+            } else {
+                session.delivered(at(2), &trades);
+            }
+            assert_eq!(silences(&mut session, 90_000), []);
+            assert!(session.is_live());
+        }
+    }
+
+    #[test]
+    fn a_symbol_refused_for_the_moment_is_asked_for_again() {
+        let mut session = session();
+        poll(&mut session, 0);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", NotNow);
+        ack(&mut session, 1, FIRST_OWN_REQUEST, "ETH/USD", Granted);
+        session.delivered(at(1), &topic("ETH/USD"));
+        assert!(session.is_live(), "the others go on");
+        poll(&mut session, 4_900);
+        assert_eq!(session.next_deadline(), Some(at(5_001)));
+        session.heard(at(5_000));
+        assert!(poll(&mut session, 5_000).is_empty());
+        let wishes = poll(&mut session, 5_001);
+        let [Wish::Subscribe { symbols, .. }] = &wishes[..] else {
+            panic!("{wishes:?}")
+        };
+        assert_eq!(symbols[..], [InlineText::lossy("BTC/USD")]);
     }
 }

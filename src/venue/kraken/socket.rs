@@ -66,7 +66,7 @@ pub enum ConnectError {
 /// # Cancel safety
 ///
 /// Dropping the future closes what was opened.
-pub async fn open(
+pub(super) async fn open(
     connector: &Connector,
     address: &Address,
     deadlines: &Deadlines,

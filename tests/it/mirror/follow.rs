@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tradingd::{
     app::{Simulated, simulated},
+    resilience::circuit_breaker::Mode,
     sim::{
         Settings, Simulator,
         faults::Fault,
@@ -264,6 +266,43 @@ async fn a_market_that_is_not_there_or_lacks_a_pair_is_named() {
     let error = Box::pin(within(starting)).await.unwrap_err();
     assert!(error.is_unreachable(), "{error}");
     assert!(error.to_string().contains(&address.to_string()), "{error}");
+}
+
+/// Kraken bans an address that tries too often.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_market_that_lets_nobody_in_is_tried_no_more_often_than_the_budget_allows() {
+    const ATTEMPTS: usize = 4;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut kraken = kraken();
+    kraken.connections.attempts = ATTEMPTS.try_into().unwrap();
+    kraken.reconnect.max = Duration::from_millis(50);
+    kraken.breakers.connect.mode = Mode::Disabled;
+    let settings = mirroring(address);
+    let mut tries = 0;
+    let starting = async {
+        let patient = tradingd::app::simulated::Reach {
+            limit: Duration::from_secs(3),
+            ..reach(&kraken)
+        };
+        Simulated::start(&settings, patient, None, clock()).await
+    };
+    let refusing = async {
+        loop {
+            drop(listener.accept().await.unwrap());
+            tries += 1;
+        }
+    };
+    let error = Box::pin(within(async {
+        tokio::select! {
+            biased;
+            () = refusing => unreachable!(),
+            started = starting => started.unwrap_err(),
+        }
+    }))
+    .await;
+    assert!(error.is_unreachable(), "{error}");
+    assert_eq!(tries, ATTEMPTS);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

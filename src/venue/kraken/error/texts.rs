@@ -145,6 +145,12 @@ const TEXTS: &[(&str, Class)] = &[
         "Unsupported field: 'price' for the given msg type: add order",
         OTHER,
     ),
+    ("Subscription name invalid", OTHER),
+    ("Subscription depth not supported", OTHER),
+    (
+        "Already subscribed to one ohlc interval on this symbol",
+        OTHER,
+    ),
     ("Unsupported event", OTHER),
     ("Malformed request", OTHER),
     ("EOrder:never heard of", Ambiguous),

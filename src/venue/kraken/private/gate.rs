@@ -1,8 +1,8 @@
 //! Whether orders and amends may be written: the order-entry breaker, and the probes that close it.
 //!
-//! Always true: a probe is a harmless read together with a ping, never an order, and works when both are answered; a read that
-//! waits for its turn under our own rate limit says nothing; while the breaker is not closed, no order is admitted, not even as
-//! its probe.
+//! Always true: a probe is a harmless read and then a ping, never an order, and works when both are answered; it begins when the read
+//! has its turn, so that a wait under our own rate limit says nothing; while the breaker is not closed, no order is admitted, not even
+//! as its probe.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::{
     types::Timestamp,
 };
 
-/// Pause after a probe that was not admitted.
-const REFUSED_PAUSE: Duration = Duration::from_millis(100);
+/// Least time between the beginnings of two probes.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Pause after a probe that said nothing.
 const VOID_PAUSE: Duration = Duration::from_secs(1);
 
@@ -31,21 +31,22 @@ pub(super) struct Gate {
     /// Probes so far.
     probes: u64,
     patience: Duration,
-    /// No probe before this: one was not admitted.
+    /// No probe before this.
     not_before: Timestamp,
     told: OrderEntry,
 }
 
 /// A probe that is out.
 #[derive(Debug)]
-struct Probe {
-    number: u64,
-    leave: Leave,
-    /// The ping must be answered by then. The read has limits of its own.
-    due: Timestamp,
-    read: bool,
-    ponged: bool,
+enum Probe {
+    /// Its read is on its way, or waits for its turn. It has limits of its own.
+    Reading { number: u64 },
+    /// The read was answered, and its ping must be by then.
+    Pinging { leave: Leave, due: Timestamp },
 }
+
+/// How the read of a probe ended; none when it never left.
+pub(super) type Read = Option<(Leave, Outcome)>;
 
 impl Gate {
     /// A probe whose ping is not answered within `patience` has failed.
@@ -71,10 +72,7 @@ impl Gate {
 
     /// Leave to write one order or amend, at an instant that was just read.
     pub(super) fn admit(&self, now: Timestamp) -> Option<Permit> {
-        match entry(&self.breaker.snapshot_at(now)) {
-            OrderEntry::Open => self.breaker.admit_at(now).ok().map(Permit),
-            OrderEntry::Shut => None,
-        }
+        self.breaker.admit_no_probe_at(now).ok().map(Permit)
     }
 
     /// What counts a cancel, at an instant that was just read. It leaves in any case.
@@ -97,12 +95,14 @@ impl Gate {
 
     /// When a probe is to begin, or to be given up.
     pub(super) fn next_step(&self) -> Option<Timestamp> {
-        if let Some(probe) = &self.probe {
-            return (!probe.ponged).then_some(probe.due);
+        match &self.probe {
+            Some(Probe::Reading { .. }) => return None,
+            Some(Probe::Pinging { due, .. }) => return Some(*due),
+            None => {}
         }
         let snapshot = self.breaker.snapshot();
         match snapshot.state {
-            State::Open => snapshot.retry_at,
+            State::Open => snapshot.retry_at.map(|at| at.max(self.not_before)),
             State::HalfOpen => Some(self.not_before),
             State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly => None,
         }
@@ -110,73 +110,66 @@ impl Gate {
 
     /// Whether the ping of a probe is not answered in time.
     pub(super) fn is_late(&self, now: Timestamp) -> bool {
-        let probe = self.probe.as_ref();
-        probe.is_some_and(|probe| !probe.ponged && probe.due <= now)
+        matches!(self.probe, Some(Probe::Pinging { due, .. }) if due <= now)
     }
 
-    /// Gives an overdue probe up, or begins one that is due. Its number when one has begun: a read and a ping are to be sent.
+    /// Gives an overdue probe up, or begins one that is due. Its number when one has begun: a read is to be sent.
     pub(super) fn step(&mut self, now: Timestamp) -> Option<u64> {
         if self.next_step().is_none_or(|at| at > now) {
             return None;
         }
         if self.probe.is_some() {
-            self.end_probe(Outcome::Failure);
+            self.end_ping(Outcome::Failure);
             return None;
         }
         self.probes += 1;
         let number = self.probes;
-        let due = now.after(self.patience);
-        self.probe = self.breaker.admit_at(now).ok().map(|leave| Probe {
-            number,
-            leave,
-            due,
-            read: false,
-            ponged: false,
-        });
-        self.not_before = now.after(REFUSED_PAUSE);
-        self.probe.as_ref().map(|probe| probe.number)
+        self.probe = Some(Probe::Reading { number });
+        self.not_before = now.after(PAUSE);
+        Some(number)
     }
 
-    /// The read of a probe has ended. That of one given up before says nothing.
-    pub(super) fn read(&mut self, now: Timestamp, number: u64, outcome: Outcome) {
-        let Some(probe) = self.probe.as_mut().filter(|probe| probe.number == number) else {
-            return;
-        };
-        match outcome {
-            Outcome::Success => {
-                probe.read = true;
-                self.end_if_complete();
-            }
-            Outcome::Failure => self.end_probe(outcome),
-            Outcome::Ignored => {
-                self.not_before = now.after(VOID_PAUSE);
-                self.end_probe(outcome);
-            }
+    /// The breaker, for the read of a probe.
+    pub(super) const fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
+    }
+
+    /// The read of a probe has ended. That of one given up before says nothing. True when a ping is to follow at once.
+    pub(super) fn read(&mut self, now: Timestamp, number: u64, read: Read) -> bool {
+        match &self.probe {
+            Some(Probe::Reading { number: reading }) if *reading == number => {}
+            _ => return false,
         }
+        self.probe = None;
+        match read {
+            Some((leave, Outcome::Success)) => {
+                let due = now.after(self.patience);
+                self.probe = Some(Probe::Pinging { leave, due });
+                return true;
+            }
+            Some((leave, Outcome::Failure)) => leave.record(Outcome::Failure),
+            Some((leave, Outcome::Ignored)) => {
+                self.not_before = now.after(VOID_PAUSE);
+                leave.record(Outcome::Ignored);
+            }
+            None => self.not_before = now.after(VOID_PAUSE),
+        }
+        false
     }
 
     /// The last ping was answered.
     pub(super) fn ponged(&mut self) {
-        if let Some(probe) = &mut self.probe {
-            probe.ponged = true;
-            self.end_if_complete();
-        }
+        self.end_ping(Outcome::Success);
     }
 
-    fn end_if_complete(&mut self) {
-        if self
-            .probe
-            .as_ref()
-            .is_some_and(|probe| probe.read && probe.ponged)
-        {
-            self.end_probe(Outcome::Success);
-        }
-    }
-
-    fn end_probe(&mut self, outcome: Outcome) {
-        if let Some(probe) = self.probe.take() {
-            probe.leave.record(outcome);
-        }
+    fn end_ping(&mut self, outcome: Outcome) {
+        self.probe = match self.probe.take() {
+            Some(Probe::Pinging { leave, .. }) => {
+                leave.record(outcome);
+                None
+            }
+            other => other,
+        };
     }
 
     /// The connection over which a probe was out is gone; that says nothing.
@@ -206,13 +199,13 @@ mod tests {
     use super::*;
     use crate::{
         engine::event::Unsent,
-        io::{Clock, rng::Rng},
+        io::{Clock, clock::ManualClock, rng::Rng},
         resilience::circuit_breaker::{Settings, Totals},
         venue::kraken::error::answer_to,
     };
 
-    /// A gate that waits for its first probe, and the time of it.
-    fn half_open() -> (Gate, Timestamp) {
+    /// A gate that waits for its first probe, and the clock with its hands.
+    fn half_open() -> (Gate, Clock, ManualClock) {
         let (clock, hand) = Clock::manual(Timestamp::from_secs(1_000));
         let settings = Settings {
             consecutive_failures: 1,
@@ -226,59 +219,96 @@ mod tests {
         let permit = gate.admit(clock.now()).unwrap();
         Gate::record(permit, Answer::Unanswered);
         hand.advance(open_for * 2);
-        (gate, clock.now())
+        (gate, clock, hand)
+    }
+
+    /// A read that has had its turn and ended like this.
+    fn ended(gate: &Gate, outcome: Outcome) -> Read {
+        Some((gate.breaker.admit().unwrap(), outcome))
     }
 
     #[test]
     fn a_ping_without_answer_fails_the_probe() {
-        let (mut gate, now) = half_open();
-        gate.step(now).unwrap();
+        let (mut gate, clock, _hand) = half_open();
+        let now = clock.now();
+        let number = gate.step(now).unwrap();
+        let read = ended(&gate, Outcome::Success);
+        assert!(gate.read(now, number, read), "a ping is to follow");
         let due = now.after(Duration::from_secs(5));
+        assert_eq!(gate.next_step(), Some(due));
         assert_eq!((gate.is_late(now), gate.is_late(due)), (false, true));
         assert_eq!(gate.step(due), None);
         assert_eq!(gate.breaker.snapshot().state, State::Open);
     }
 
     #[test]
-    fn a_read_that_waits_for_its_turn_is_waited_for() {
-        let (mut gate, now) = half_open();
-        let number = gate.step(now).unwrap();
+    fn a_read_without_answer_fails_the_probe() {
+        let (mut gate, clock, _hand) = half_open();
+        let number = gate.step(clock.now()).unwrap();
+        let read = ended(&gate, Outcome::Failure);
+        assert!(!gate.read(clock.now(), number, read), "no ping follows");
+        assert_eq!(gate.breaker.snapshot().state, State::Open);
+    }
+
+    #[test]
+    fn a_read_may_wait_for_its_turn_longer_than_a_breaker_is_half_open() {
+        let (mut gate, clock, hand) = half_open();
+        let number = gate.step(clock.now()).unwrap();
+        hand.advance(Settings::default().half_open_for * 2);
+        assert_eq!((gate.next_step(), gate.step(clock.now())), (None, None));
+        assert!(!gate.is_late(clock.now()));
+        let read = ended(&gate, Outcome::Success);
+        gate.read(clock.now(), number, read);
         gate.ponged();
-        let later = now.after(Duration::from_secs(12));
-        assert_eq!((gate.next_step(), gate.step(later)), (None, None));
-        gate.read(later, number, Outcome::Success);
         assert_eq!(gate.entry(), OrderEntry::Open);
     }
 
     #[test]
     fn a_read_that_never_left_is_no_failure_and_the_next_probe_waits() {
-        let (mut gate, now) = half_open();
+        let (mut gate, clock, _hand) = half_open();
+        let now = clock.now();
         let number = gate.step(now).unwrap();
-        gate.read(now, number, Outcome::Ignored);
-        assert_eq!(gate.breaker.snapshot().state, State::HalfOpen);
+        gate.read(now, number, None);
+        assert_eq!(gate.breaker.snapshot().totals.probes_failed, 0);
         assert_eq!(gate.next_step(), Some(now.after(VOID_PAUSE)));
+        let again = now.after(VOID_PAUSE);
+        let number = gate.step(again).unwrap();
+        let refused = ended(&gate, Outcome::Ignored);
+        gate.read(again, number, refused);
+        assert_eq!(gate.breaker.snapshot().state, State::HalfOpen);
+        assert_eq!(gate.next_step(), Some(again.after(VOID_PAUSE)));
     }
 
     #[test]
     fn the_read_of_a_probe_given_up_does_not_complete_the_next() {
-        let (mut gate, now) = half_open();
-        let first = gate.step(now).unwrap();
+        let (mut gate, clock, _hand) = half_open();
+        let first = gate.step(clock.now()).unwrap();
         gate.disconnected();
-        let later = now.after(VOID_PAUSE);
+        let later = clock.now().after(VOID_PAUSE);
         let second = gate.step(later).unwrap();
+        let read = ended(&gate, Outcome::Success);
+        assert!(!gate.read(later, first, read));
         gate.ponged();
-        gate.read(later, first, Outcome::Success);
         assert_eq!(gate.entry(), OrderEntry::Shut);
-        gate.read(later, second, Outcome::Success);
+        let read = ended(&gate, Outcome::Success);
+        assert!(gate.read(later, second, read));
+        gate.ponged();
         assert_eq!(gate.entry(), OrderEntry::Open);
     }
 
     #[test]
     fn nothing_is_admitted_until_a_probe_has_worked() {
-        let (mut gate, now) = half_open();
+        let (mut gate, clock, _hand) = half_open();
+        let now = clock.now();
         assert!(gate.admit(now).is_none(), "open");
         gate.step(now).unwrap();
+        let read = ended(&gate, Outcome::Success);
         assert!(gate.admit(now).is_none(), "half open");
+        drop(read);
+        assert!(
+            gate.admit(now).is_none(),
+            "half open, with room for a probe"
+        );
     }
 
     /// What the breaker has counted of one order that ended like this, apart from its admission.

@@ -63,8 +63,11 @@ pub(super) enum Heard {
     /// Nothing that anybody waits for.
     #[default]
     Other,
-    /// The venue is in maintenance.
-    Maintenance,
+    /// What the venue says of itself.
+    Status {
+        /// It is in maintenance.
+        maintenance: bool,
+    },
     /// An answer to a request of the writer.
     Reply(Reply),
     /// A subscription was made.
@@ -250,9 +253,8 @@ impl Numbers {
                 number: pong.req_id.unwrap_or(0),
                 venue_time: pong.time_in.0,
             })),
-            Message::Status(status) => Told::heard(match status.system.as_str() {
-                "maintenance" => Heard::Maintenance,
-                _ => Heard::Other,
+            Message::Status(status) => Told::heard(Heard::Status {
+                maintenance: status.system.as_str() == "maintenance",
             }),
             Message::Flood { error } => {
                 tracing::warn!(error = error.as_str(), "requests come too fast");

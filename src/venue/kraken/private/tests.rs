@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::poll;
+use futures_util::{poll, stream};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -25,6 +25,7 @@ use crate::{
         deadline,
     },
     venue::kraken::{
+        breakers,
         settings::Settings,
         testing::{Api, Peer, Server, amend, cancel, clock, connector, instrument, submit, within},
     },
@@ -421,6 +422,54 @@ async fn without_a_socket_cancels_go_by_rest_and_creates_come_back_unsent() {
     assert_eq!(done, [(2, ACCEPTED), (3, ACCEPTED)]);
     let bodies = edge.api.calls("CancelOrder");
     assert!(bodies.iter().any(|body| body.ends_with("cl_ord_id=b")));
+}
+
+/// A bug in an errand costs its cancel an answer, or the connection that it was for, and nothing else.
+#[tokio::test]
+async fn an_errand_that_panics_leaves_nothing_without_an_end() {
+    let server = every(|request| Some(refused(request, "EAPI:Invalid token"))).await;
+    let tokens = AtomicUsize::new(0);
+    let api = Api::new(move |endpoint, _| match endpoint {
+        "GetWebSocketsToken" if tokens.fetch_add(1, SeqCst) != 1 => {
+            Some(r#"{"error":[],"result":{"token":"T0"}}"#.to_owned())
+        }
+        broken => panic!("{broken}"),
+    });
+    let mut edge = Edge::start(&server, api, 64);
+    // Before there is a socket.
+    edge.cancel(1, "a").await;
+    assert_eq!(edge.outcome().await, (1, Answer::Unanswered));
+    edge.up().await;
+    // The fetch of a new token panics: a new connection has a token of its own.
+    edge.submit(2, "b").await;
+    while edge.next().await != Event::Account(Link::Down) {}
+    edge.up().await;
+    assert_eq!(edge.counters.lost_connections.get(), 1);
+}
+
+#[tokio::test]
+async fn the_last_word_on_maintenance_holds() {
+    for (words, lasts) in [
+        (&["maintenance"][..], true),
+        (&["maintenance", "online"], false),
+    ] {
+        let frames = words.iter().map(|word| {
+            let status = r#"{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":1,"system":"WORD","version":"2.0.10"}]}"#;
+            Ok(Frame::text(status.replace("WORD", word)))
+        });
+        let counters = Arc::new(SocketCounters::new(&deadline::Settings::default()));
+        let intake = Intake::new(mpsc::channel(1).0, counters);
+        let maintenance = Arc::new(AtomicBool::new(false));
+        let listening = stream::iter(frames.collect::<Vec<_>>());
+        listen(
+            listening,
+            intake,
+            mpsc::channel(1).0,
+            Arc::clone(&maintenance),
+        )
+        .await;
+        assert_eq!(maintenance.load(SeqCst), lasts, "{words:?}");
+    }
 }
 
 #[tokio::test]

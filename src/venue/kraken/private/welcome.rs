@@ -106,7 +106,7 @@ impl Owed {
     }
 }
 
-/// Writes the hello and reads until nothing is owed any more. `maintenance` is called where the venue says that it is in one.
+/// Writes the hello and reads until nothing is owed any more. `maintenance` is told whether the venue is in one, as often as it says.
 ///
 /// # Cancel safety
 ///
@@ -116,7 +116,7 @@ pub(super) async fn await_it(
     intake: &mut Intake,
     hello: [Message; 3],
     (clock, deadlines): (&Clock, &Deadlines),
-    mut maintenance: impl FnMut(),
+    mut maintenance: impl FnMut(bool),
 ) -> Result<Welcome, Unwelcome> {
     for frame in hello {
         deadlines.within(Place::Write, socket.send(frame)).await??;
@@ -148,8 +148,8 @@ pub(super) async fn await_it(
                 offset = venue_time.map(|venue| ping.offset(venue));
                 Awaited::Pong
             }
-            Heard::Maintenance => {
-                maintenance();
+            Heard::Status { maintenance: lasts } => {
+                maintenance(lasts);
                 continue;
             }
             Heard::Other | Heard::Reply(Reply::Answer { .. }) => continue,

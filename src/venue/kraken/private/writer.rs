@@ -8,7 +8,7 @@
 //! * No create is ever written twice, nor after its outcome was told.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -17,7 +17,7 @@ use futures_util::SinkExt;
 use secrecy::SecretString;
 use tokio::{
     sync::mpsc,
-    task::{JoinError, JoinSet},
+    task::{self, JoinError, JoinSet},
     time::sleep,
 };
 use tokio_tungstenite::tungstenite::Message;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     desk::Desk,
     frames::{self, Reply},
-    gate::{Gate, Permit},
+    gate::{self, Gate, Permit},
     news::News,
 };
 use crate::{
@@ -36,10 +36,9 @@ use crate::{
         event::{Answer, Link, Unsent},
     },
     io::Clock,
-    resilience::{Place, circuit_breaker::Outcome},
+    resilience::Place,
     types::{Instrument, Timestamp},
     venue::kraken::{
-        breakers,
         counters::SocketCounters,
         error::{self, Class, Denied},
         lanes::Entry,
@@ -75,7 +74,7 @@ pub(super) struct Writer {
     /// Work over REST: cancels without a socket, new tokens, probes.
     errands: JoinSet<Errand>,
     /// Cancels that are out by REST.
-    by_rest: BTreeSet<CommandId>,
+    by_rest: HashMap<task::Id, CommandId>,
     /// Venue clock minus ours, in nanoseconds, as told last.
     offset: Option<i64>,
 }
@@ -85,7 +84,7 @@ pub(super) struct Writer {
 enum Errand {
     Cancel(CommandId, Answer),
     Token(Option<SecretString>),
-    Probe(u64, Outcome),
+    Probe(u64, gate::Read),
 }
 
 /// One connection, as the writer sees it.
@@ -160,7 +159,7 @@ impl Writer {
             news: News::default(),
             urgent: VecDeque::new(),
             errands: JoinSet::new(),
-            by_rest: BTreeSet::new(),
+            by_rest: HashMap::new(),
             offset: None,
         }
     }
@@ -177,7 +176,7 @@ impl Writer {
                 biased;
                 cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
                 room = self.account.reserve(), if !self.news.is_empty() => self.news.tell(room).map_or(Turn::Abandoned, |()| Turn::Told),
-                Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
+                Some(errand) = self.errands.join_next_with_id(), if !self.errands.is_empty() => Turn::Errand(errand),
                 entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
             };
             match turn {
@@ -208,7 +207,7 @@ impl Writer {
         self.news.push(Event::Account(Link::Up));
         loop {
             self.give_up_late();
-            self.probe(line);
+            self.probe();
             if let Err(Broken) = self.write_due(line).await {
                 return End::Lost;
             }
@@ -220,7 +219,7 @@ impl Writer {
                 cancel = self.cancels.recv() => cancel.map_or(Turn::Abandoned, Turn::Cancel),
                 reply = line.replies.recv() => reply.map_or(Turn::Lost, Turn::Reply),
                 room = self.account.reserve(), if !self.news.is_empty() => self.news.tell(room).map_or(Turn::Abandoned, |()| Turn::Told),
-                Some(errand) = self.errands.join_next(), if !self.errands.is_empty() => Turn::Errand(errand),
+                Some(errand) = self.errands.join_next_with_id(), if !self.errands.is_empty() => Turn::Errand(errand),
                 entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
                 () = sleep(wake) => Turn::Due,
             };
@@ -248,7 +247,7 @@ enum Turn {
     Cancel(Cancel),
     Reply(Reply),
     Told,
-    Errand(Result<Errand, JoinError>),
+    Errand(Result<(task::Id, Errand), JoinError>),
     Entry(Entry),
     Due,
     Lost,
@@ -479,17 +478,17 @@ impl Writer {
         }
         let deadlines = self.counters.deadlines.clone();
         let errands = async {
-            while let Some(errand) = self.errands.join_next().await {
-                if let Ok(Errand::Cancel(id, answer)) = errand {
-                    self.by_rest.remove(&id);
-                    self.desk.settle(id, answer);
-                }
+            while let Some(ended) = self.errands.join_next_with_id().await {
+                // Without a line nothing can break.
+                self.take_errand(None, ended).unwrap_or_default();
             }
         };
         if let Err(late) = deadlines.within(Place::Close, errands).await {
             tracing::warn!(%late, "cancels by REST are still out");
         }
-        for id in std::mem::take(&mut self.by_rest) {
+        let mut out: Vec<_> = std::mem::take(&mut self.by_rest).into_values().collect();
+        out.sort_unstable();
+        for id in out {
             self.desk.settle(id, Answer::Unanswered);
         }
         self.tell();
@@ -521,8 +520,7 @@ impl Writer {
             Some(order_id) => CancelOrder::Id(order_id),
             None => CancelOrder::ClOrdId(cancel.cl_ord_id),
         };
-        self.by_rest.insert(id);
-        self.errands.spawn(async move {
+        let errand = self.errands.spawn(async move {
             let answer = match rest.cancel(&call).await {
                 Ok(canceled) if canceled.count > 0 => Answer::Accepted { order_id: None },
                 // Gone orders are refused with an error; a count of nothing tells nothing.
@@ -531,6 +529,7 @@ impl Writer {
             };
             Errand::Cancel(id, answer)
         });
+        self.by_rest.insert(errand.id(), id);
     }
 
     /// Fetches a new token. Until it is here, cancels go by REST and orders wait.
@@ -546,8 +545,8 @@ impl Writer {
         });
     }
 
-    /// Starts a probe where the gate wants one: a harmless read, while a ping is out.
-    fn probe(&mut self, line: &mut Line) {
+    /// Starts a probe where the gate wants one, with a harmless read. Its ping follows.
+    fn probe(&mut self) {
         let now = self.clock.now();
         if self.gate.is_late(now) {
             self.late(Place::Answer);
@@ -555,34 +554,46 @@ impl Writer {
         let Some(number) = self.gate.step(now) else {
             return;
         };
-        // Due at once.
-        line.ping.sent = Timestamp::MIN;
-        let rest = self.rest.clone();
+        let (rest, breaker) = (self.rest.clone(), self.gate.breaker().clone());
         self.errands.spawn(async move {
-            let read = rest.read(&OpenOrders::default()).await;
-            Errand::Probe(number, breakers::outcome(&read))
+            let read = rest.probe(&OpenOrders::default(), &breaker).await;
+            Errand::Probe(number, read)
         });
     }
 
+    /// Takes in what an errand brought. One that failed has broken off in the middle: its cancel is unanswered, and a new connection
+    /// begins with what the others would have brought.
     fn take_errand(
         &mut self,
         line: Option<&mut Line>,
-        errand: Result<Errand, JoinError>,
+        ended: Result<(task::Id, Errand), JoinError>,
     ) -> Result<(), Broken> {
+        let (task, errand) = match ended {
+            Ok((task, errand)) => (task, Ok(errand)),
+            Err(error) => (error.id(), Err(error)),
+        };
+        let canceling = self.by_rest.remove(&task);
         match (errand, line) {
-            (Ok(Errand::Cancel(id, answer)), _) => {
-                self.by_rest.remove(&id);
-                self.desk.settle(id, answer);
-            }
+            (Ok(Errand::Cancel(id, answer)), _) => self.desk.settle(id, answer),
             (Ok(Errand::Token(Some(token))), Some(line)) => line.token = Some(token),
             // A new connection fetches a token of its own.
             (Ok(Errand::Token(None)), Some(_)) => return Err(Broken),
-            (Ok(Errand::Probe(number, outcome)), _) => {
-                self.gate.read(self.clock.now(), number, outcome);
+            (Ok(Errand::Probe(number, read)), line) => {
+                let is_ping_due = self.gate.read(self.clock.now(), number, read);
+                if let Some(line) = line.filter(|_| is_ping_due) {
+                    line.ping.sent = Timestamp::MIN;
+                }
             }
             // Asked for over a connection that is gone.
             (Ok(Errand::Token(_)), None) => {}
-            (Err(error), _) => tracing::error!(%error, "an errand failed"),
+            (Err(error), line) => {
+                tracing::error!(%error, "an errand failed");
+                if let Some(id) = canceling {
+                    self.desk.settle(id, Answer::Unanswered);
+                } else if line.is_some() {
+                    return Err(Broken);
+                }
+            }
         }
         Ok(())
     }

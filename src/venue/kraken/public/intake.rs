@@ -9,9 +9,13 @@ use crate::{
     types::{Instrument, InstrumentId, Symbol, Timestamp, TradingStatus},
     venue::kraken::{
         counters::{Feed, SocketCounters},
-        decode::{self, Body, BookHead, Buffers, Decoder, Kind, Listing, Message, Method, Reply},
+        decode::{
+            self, Body, BookHead, Buffers, Decoder, Kind, Listing, Message, Method, Reply,
+            TradesHead,
+        },
         encode::Channel,
-        session::{Ack, Session, Topic},
+        error,
+        session::{Ack, Granting, Session, Topic},
         wire::market,
     },
 };
@@ -41,8 +45,8 @@ pub(super) struct Intake {
 pub(super) struct Heard {
     /// The session has changed.
     pub(super) changed: bool,
-    /// The venue is in maintenance.
-    pub(super) maintenance: bool,
+    /// Whether the venue is in maintenance, where it says.
+    pub(super) maintenance: Option<bool>,
     /// Nobody takes market events any more.
     pub(super) abandoned: bool,
 }
@@ -128,7 +132,7 @@ impl Intake {
     ) -> Heard {
         match message {
             Message::Book(head) => self.take_book(head, buffers, now, session),
-            Message::Trades(head) if head.kind == Kind::Snapshot => Heard::default(),
+            Message::Trades(head) if head.kind == Kind::Snapshot => past_trades(head, now, session),
             Message::Trades(_) => self.take_trades(buffers),
             Message::Reply(reply) => self.take_reply(&reply, now, session),
             Message::Instruments { kind, data } => self.take_rules(kind, &data, now, session),
@@ -222,14 +226,20 @@ impl Intake {
             Some(_) | None => None,
         };
         let symbol = granted.or(reply.symbol.as_ref()).map(|text| text.as_str());
-        if !reply.success {
-            let error = reply.error.as_ref().map_or("", |text| text.as_str());
+        let error = reply.error.as_ref().map_or("", |text| text.as_str());
+        let answer = if reply.success {
+            Granting::Granted
+        } else if error::refuses_for_good(error) {
             tracing::error!(?symbol, error, "the venue refuses a subscription");
-        }
+            Granting::Refused
+        } else {
+            tracing::warn!(?symbol, error, "the venue refuses a subscription for now");
+            Granting::NotNow
+        };
         let ack = Ack {
             req_id,
             symbol,
-            success: reply.success,
+            answer,
         };
         Heard {
             changed: session.acknowledged(now, ack),
@@ -288,9 +298,25 @@ impl Intake {
             self.events.push_back(Event::Venue(status));
         }
         Heard {
-            maintenance: status == TradingStatus::Maintenance,
+            maintenance: Some(status == TradingStatus::Maintenance),
             ..Heard::default()
         }
+    }
+}
+
+/// Trades from before the subscription are none that we have to know; that they come shows that the channel speaks.
+fn past_trades(head: TradesHead, now: Timestamp, session: &mut Session) -> Heard {
+    let channel = Channel::Trade;
+    match head.symbol {
+        Some(symbol) => {
+            let symbol = Some(symbol);
+            session.delivered(now, &Topic { channel, symbol });
+        }
+        None => session.delivered_nothing(now, channel),
+    }
+    Heard {
+        changed: true,
+        ..Heard::default()
     }
 }
 
@@ -347,7 +373,7 @@ mod tests {
             let frame = status(word);
             let heard = intake.frame(frame.as_bytes(), Timestamp::from_secs(1), &mut session);
             assert_eq!(intake.next_event(), Some(Event::Venue(expected)), "{word}");
-            assert_eq!(heard.maintenance, word == "maintenance", "{word}");
+            assert_eq!(heard.maintenance, Some(word == "maintenance"), "{word}");
             intake.frame(frame.as_bytes(), Timestamp::from_secs(2), &mut session);
             assert_eq!(intake.next_event(), None, "{word} again");
         }

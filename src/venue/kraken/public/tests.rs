@@ -18,6 +18,7 @@ use crate::{
     },
     types::TradingStatus,
     venue::kraken::{
+        breakers,
         settings::Settings,
         testing::{Peer, Server, clock, connector, instrument, within},
     },

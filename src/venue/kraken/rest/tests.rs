@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::{FutureExt as _, future::BoxFuture};
 
 use super::{
-    calls::{Balance, Time},
+    calls::{AmendOrder, Balance, Time},
     *,
 };
 use crate::{
     io::rng,
-    resilience::circuit_breaker::Mode,
+    resilience::circuit_breaker::{Mode, Settings as Thresholds},
+    types::{ClOrdId, Decimal},
     venue::kraken::{
         nonce::{Nonces, Volatile},
         testing::paused_clock,
@@ -152,4 +153,51 @@ async fn an_open_breaker_turns_a_read_away_before_it_waits_for_its_turn() {
     ));
     assert_eq!(heard.load(Ordering::SeqCst), before);
     assert_eq!(breaker.snapshot().totals.rejected, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_begun_when_its_read_has_its_turn() {
+    let clock = paused_clock();
+    let (rest, _heard) = calls(answer(200, None, r#"{"error":[],"result":{}}"#), &clock);
+    while rest.read(&Balance).now_or_never().is_some() {}
+    let mut rng = rng::stream(1, 2);
+    let probed = breakers::breaker("probed", Thresholds::default(), &clock, &mut rng);
+    let mut probe = Box::pin(rest.probe(&Balance, &probed));
+    assert!(probe.as_mut().now_or_never().is_none(), "no room");
+    assert_eq!(probed.snapshot().totals.admitted, 0);
+    let (permit, outcome) = probe.await.expect("it left");
+    assert_eq!(outcome, Outcome::Success);
+    permit.record(outcome);
+    assert_eq!(probed.snapshot().totals.succeeded, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_never_what_finds_out_whether_the_venue_works_again() {
+    let clock = paused_clock();
+    let (rest, heard) = calls(answer(200, None, r#"{"error":[],"result":{}}"#), &clock);
+    let breaker = &rest.breakers().private;
+    while let Ok(permit) = breaker.admit() {
+        permit.record(Outcome::Failure);
+    }
+    sleep(Thresholds::default().open_for_max).await;
+    let order = || AmendOrder {
+        cl_ord_id: ClOrdId::new("a").unwrap(),
+        order_qty: Decimal::ZERO,
+        limit_price: Decimal::ZERO,
+        post_only: true,
+        deadline: clock.now(),
+    };
+    for half_open in [false, true] {
+        let place = half_open.then(|| breaker.admit().expect("the open time is over"));
+        let refused = rest.order(order()).await;
+        assert!(matches!(
+            refused,
+            Err(Error::NotSent {
+                why: NotSent::BreakerOpen,
+                ..
+            })
+        ));
+        drop(place);
+    }
+    assert_eq!(heard.load(Ordering::SeqCst), 0);
 }
