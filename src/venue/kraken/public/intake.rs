@@ -344,13 +344,81 @@ mod tests {
     use super::*;
     use crate::{
         resilience::deadline,
-        venue::kraken::{session::Patience, testing::instrument},
+        venue::kraken::{encode::FIRST_OWN_REQUEST, session::Patience, testing::instrument},
     };
 
     fn status(word: &str) -> String {
         format!(
             r#"{{"channel":"status","type":"update","data":[{{"api_version":"v2","connection_id":1,"system":"{word}","version":"2.0.10"}}]}}"#
         )
+    }
+
+    /// One that reads for a session of these topics.
+    fn reading(topics: &[Topic]) -> (Intake, Session) {
+        let patience = Patience {
+            deadlines: deadline::Settings::default(),
+            ping: Duration::from_secs(60),
+        };
+        let ((market, _events), (_spares, spares)) = (mpsc::channel(1), mpsc::channel(1));
+        let intake = Intake::new(&[instrument()], 10, (market, spares), Arc::default());
+        (intake, Session::new(topics.iter().copied(), patience))
+    }
+
+    #[test]
+    fn what_the_text_of_a_refusal_means_decides_whether_the_subscription_is_asked_for_again() {
+        let topic = Topic {
+            channel: Channel::Trade,
+            symbol: Some(instrument().symbol),
+        };
+        for (text, again) in [
+            ("Currency pair not supported BTC/USD", false),
+            ("Subscription depth not supported", false),
+            ("EGeneral:Permission denied", false),
+            ("EGeneral:Too many requests", true),
+            ("EService:Unavailable", true),
+            ("never heard of", true),
+        ] {
+            let (mut intake, mut session) = reading(&[topic]);
+            let now = Timestamp::from_secs(1_000);
+            session.connected(now);
+            session.poll(now, &mut Vec::new()).unwrap();
+            let frame = format!(
+                r#"{{"error":"{text}","method":"subscribe","req_id":{FIRST_OWN_REQUEST},"success":false,"symbol":"BTC/USD","time_in":"2026-09-01T08:00:01.000001Z","time_out":"2026-09-01T08:00:01.000040Z"}}"#
+            );
+            assert!(intake.frame(frame.as_bytes(), now, &mut session).changed);
+            let (later, mut wishes) = (now.after(Duration::from_secs(9)), Vec::new());
+            session.heard(later);
+            session.poll(later, &mut wishes).unwrap();
+            assert_eq!(!wishes.is_empty(), again, "{text}");
+        }
+    }
+
+    #[test]
+    fn trades_of_the_past_show_that_the_channel_speaks_and_are_told_to_nobody() {
+        let topic = Topic {
+            channel: Channel::Trade,
+            symbol: Some(instrument().symbol),
+        };
+        let row = r#"{"symbol":"BTC/USD","side":"buy","price":61234.6,"qty":0.01000000,"ord_type":"market","trade_id":90000001,"timestamp":"2026-09-01T08:00:07.000001Z"}"#;
+        for (rows, silences) in [(Some(row), 0), (Some(""), 0), (None, 1)] {
+            let (mut intake, mut session) = reading(&[topic]);
+            let now = Timestamp::from_secs(1_000);
+            session.connected(now);
+            session.poll(now, &mut Vec::new()).unwrap();
+            let ack = format!(
+                r#"{{"method":"subscribe","req_id":{FIRST_OWN_REQUEST},"result":{{"channel":"trade","snapshot":true,"symbol":"BTC/USD"}},"success":true,"time_in":"2026-09-01T08:00:01.000001Z","time_out":"2026-09-01T08:00:01.000040Z"}}"#
+            );
+            let snapshot = rows
+                .map(|rows| format!(r#"{{"channel":"trade","type":"snapshot","data":[{rows}]}}"#));
+            for frame in std::iter::once(ack).chain(snapshot) {
+                assert!(intake.frame(frame.as_bytes(), now, &mut session).changed);
+            }
+            assert_eq!(intake.counters.dropped.get(), 0, "none was offered");
+            let later = now.after(deadline::Settings::default().first_snapshot);
+            session.heard(later);
+            session.poll(later, &mut Vec::new()).unwrap();
+            assert_eq!(session.silences().count(), silences, "{rows:?}");
+        }
     }
 
     #[test]
@@ -363,13 +431,7 @@ mod tests {
             ("limit_only", TradingStatus::LimitOnly),
             ("never heard of", TradingStatus::Closed),
         ] {
-            let patience = Patience {
-                deadlines: deadline::Settings::default(),
-                ping: Duration::from_secs(4),
-            };
-            let mut session = Session::new([], patience);
-            let ((market, _events), (_spares, spares)) = (mpsc::channel(1), mpsc::channel(1));
-            let mut intake = Intake::new(&[instrument()], 10, (market, spares), Arc::default());
+            let (mut intake, mut session) = reading(&[]);
             let frame = status(word);
             let heard = intake.frame(frame.as_bytes(), Timestamp::from_secs(1), &mut session);
             assert_eq!(intake.next_event(), Some(Event::Venue(expected)), "{word}");
