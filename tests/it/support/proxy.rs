@@ -15,7 +15,7 @@ use std::{
 
 use rand::RngExt as _;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::{
         TcpListener, TcpStream,
         tcp::{ReadHalf, WriteHalf},
@@ -236,7 +236,7 @@ async fn pump(
 
 /// Cuts what comes into pieces, and says when each arrives.
 async fn take_in(
-    mut from: ReadHalf<'_>,
+    mut from: impl AsyncRead + Unpin,
     under_way: mpsc::Sender<Piece>,
     mut faults: watch::Receiver<Faults>,
     mut dice: Rng,
@@ -376,8 +376,50 @@ mod tests {
         rig.proxy.shutdown().await;
     }
 
-    #[tokio::test]
+    /// The pieces that a text becomes, each with how long after the text it is to arrive. Time stands still meanwhile.
+    async fn pieces(text: &[u8], faults: Faults) -> Vec<(Duration, Vec<u8>)> {
+        let (under_way, mut arriving) = mpsc::channel(text.len());
+        let (_set, faults) = watch::channel(faults);
+        let sent = now();
+        let taking = take_in(text, under_way, faults, rng::stream(7, 0));
+        taking.await.unwrap();
+        let mut pieces = Vec::new();
+        while let Some((at, piece)) = arriving.recv().await {
+            pieces.push((at.duration_since(sent), piece));
+        }
+        pieces
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn jitter_is_within_its_bound_and_keeps_the_order() {
+        let (latency, jitter) = (Duration::from_millis(50), Duration::from_millis(20));
+        let faults = Faults {
+            latency,
+            jitter,
+            slice: Some(1),
+            ..Faults::default()
+        };
+        let sent: Vec<u8> = (0..64).collect();
+        let (times, came): (Vec<_>, Vec<_>) = pieces(&sent, faults).await.into_iter().unzip();
+        assert_eq!(came.concat(), sent);
+        let bounds = latency..=latency + jitter;
+        assert!(times.iter().all(|at| bounds.contains(at)), "{times:?}");
+        assert!(times.is_sorted() && times[0] < times[63], "{times:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pieces_are_no_longer_than_they_may_be() {
+        let faults = Faults {
+            slice: Some(5),
+            ..Faults::default()
+        };
+        let pieces = pieces(b"twelve bytes", faults).await;
+        let pieces: Vec<_> = pieces.iter().map(|(_, piece)| piece.as_slice()).collect();
+        assert_eq!(pieces, [&b"twelv"[..], b"e byt", b"es"]);
+    }
+
+    #[tokio::test]
+    async fn pieces_come_out_in_their_order() {
         let mut rig = rig().await;
         rig.proxy.set(Faults {
             jitter: Duration::from_millis(20),
@@ -385,25 +427,7 @@ mod tests {
             ..Faults::default()
         });
         let sent: Vec<u8> = (0..64).collect();
-        let took = rig.echo(&sent).await;
-        assert!(took >= Duration::from_millis(10), "{took:?}");
-        rig.proxy.shutdown().await;
-    }
-
-    #[tokio::test]
-    async fn pieces_are_no_longer_than_they_may_be() {
-        let mut rig = rig().await;
-        rig.proxy.set(Faults {
-            latency: Duration::from_millis(1),
-            slice: Some(3),
-            ..Faults::default()
-        });
-        let mut buffer = [0; 64];
-        rig.client.write_all(b"twelve bytes").await.unwrap();
-        let first = within(rig.client.read(&mut buffer)).await.unwrap();
-        assert!(first % 3 == 0 && first > 0, "{first}");
-        let mut rest = vec![0; 12 - first];
-        within(rig.client.read_exact(&mut rest)).await.unwrap();
+        rig.echo(&sent).await;
         rig.proxy.shutdown().await;
     }
 
