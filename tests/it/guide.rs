@@ -1,17 +1,18 @@
 //! The guide to the asynchronous design tells what the source has.
 //!
 //! For: examples and names of tests in `ASYNC_IMPROVEMENTS.md`. Left out: its prose.
-//! Always true: white space apart, each example is in the source, piece by piece between its `…`; each name that it gives under
-//! *Tested by*, and each long one elsewhere, is a test's.
+//! Always true: white space apart, each example is in the source, piece by piece between its `…`; each name that it gives from
+//! *Tested by* to *Costs*, and each long one elsewhere, is a test's; a file in parentheses behind names has those tests.
 
 use std::fs;
 
 use crate::tidy::rust_files;
 
 const GUIDE: &str = "ASYNC_IMPROVEMENTS.md";
-/// Names with at least so many words are tests'; shorter ones are tasks, fields and functions. Under *Tested by* two are enough.
+/// Names with at least so many words are tests'; shorter ones are tasks, fields and functions. Between these two, two are enough.
 const WORDS: usize = 5;
-const TESTED: &str = "**Tested by** ";
+const TESTED: &str = "**Tested by**";
+const COSTS: &str = "**Costs";
 
 /// The Rust examples of a text, each with the line that it begins on.
 fn examples(text: &str) -> Vec<(usize, String)> {
@@ -49,17 +50,55 @@ fn holds(source: &str, example: &str) -> bool {
 
 /// What a text calls in backticks and looks like a test.
 fn named_tests(text: &str) -> Vec<&str> {
-    let paragraphs = text.split("\n\n");
-    let named = paragraphs.flat_map(|paragraph| {
-        let words = if paragraph.starts_with(TESTED) {
-            2
-        } else {
-            WORDS
-        };
+    let mut words = WORDS;
+    let mut named = Vec::new();
+    for paragraph in text.split("\n\n") {
+        if paragraph.starts_with(TESTED) {
+            words = 2;
+        } else if paragraph.starts_with(COSTS) || paragraph.starts_with('#') {
+            words = WORDS;
+        }
         let quoted = paragraph.split('`').skip(1).step_by(2);
-        quoted.filter(move |word| is_name(word, words))
-    });
-    named.collect()
+        named.extend(quoted.filter(|word| is_name(word, words)));
+    }
+    named
+}
+
+/// The tests of a text that stand before a file in parentheses, each with that file. A semicolon or another file ends what belongs
+/// together; in a row of a table only the last one before it does.
+fn placed_tests(text: &str) -> Vec<(&str, &str)> {
+    let mut placed = Vec::new();
+    for paragraph in text.split("\n\n").flat_map(rows) {
+        let mut names = Vec::new();
+        let mut before = "";
+        for (part, is_quoted) in paragraph.split('`').zip([false, true].into_iter().cycle()) {
+            if !is_quoted {
+                before = part;
+                if part.contains(';') {
+                    names.clear();
+                }
+            } else if part.ends_with(".rs") && before.ends_with('(') {
+                let first = if paragraph.starts_with('|') {
+                    names.len().saturating_sub(1)
+                } else {
+                    0
+                };
+                placed.extend(names.drain(..).skip(first).map(|name| (name, part)));
+            } else if is_name(part, WORDS) {
+                names.push(part);
+            }
+        }
+    }
+    placed
+}
+
+/// A table in its rows; anything else as it is.
+fn rows(paragraph: &str) -> Vec<&str> {
+    if paragraph.starts_with('|') {
+        paragraph.lines().collect()
+    } else {
+        vec![paragraph]
+    }
 }
 
 fn is_name(word: &str, words: usize) -> bool {
@@ -96,6 +135,13 @@ fn untruths(guide: &str, sources: &[(String, String)]) -> Vec<String> {
             found.push(format!("{GUIDE}: there is no test `{name}`"));
         }
     }
+    for (name, file) in placed_tests(guide) {
+        let paths = [file.to_owned(), format!("src/{file}")];
+        let mut named = sources.iter().filter(|(path, _)| paths.contains(path));
+        if !named.any(|(_, text)| has_test(text, name)) {
+            found.push(format!("{GUIDE}: `{name}` is not in {file}"));
+        }
+    }
     found
 }
 
@@ -105,6 +151,7 @@ fn examples_and_tests_of_the_guide_are_in_the_source() {
     let guide = fs::read_to_string(root.join(GUIDE)).unwrap();
     assert!(examples(&guide).len() >= 7, "one for each pattern at least");
     assert!(named_tests(&guide).len() >= 20);
+    assert!(placed_tests(&guide).len() >= 20);
     let found = untruths(&guide, &rust_files(&["src", "tests"]).unwrap());
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
@@ -154,6 +201,17 @@ fn planted_untruths_are_caught() {
         0
     );
     assert_eq!(check("**Tested by** the model,\n`it_did`."), 1);
+    assert_eq!(
+        check("**Tested by**, one by one:\n\n| a | `it_did` |\n\n`it_did`"),
+        2
+    );
+    assert_eq!(check("**Tested by** it.\n\n**Costs.** `it_did`."), 0);
+    let (name, other) = ("`it_does_what_it_says_here`", "`it_says_what_it_does_here`");
+    assert_eq!(check(&format!("{name} (`a.rs`)")), 0);
+    assert_eq!(check(&format!("{name}, `market` (`b.rs`, over a wire)")), 1);
+    assert_eq!(check(&format!("{name}; the others (`b.rs`)")), 0);
+    assert_eq!(check(&format!("| {name}, {name} (`b.rs`) |\n")), 1);
+    assert_eq!(check(&format!("{other} (`a.rs`)")), 2, "nowhere, nor there");
     assert_eq!(check("**Tested by** `it_helps`."), 1, "no test");
     assert_eq!(check("**Tested by** `it_hurries`."), 1, "no test");
 }
