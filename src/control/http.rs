@@ -222,7 +222,11 @@ impl Door {
             return Some(place);
         }
         let mut inside = self.inside.iter().filter_map(Weak::upgrade);
-        if let Some(silent) = inside.find(|peer| !peer.has_asked.load(Ordering::Relaxed)) {
+        // One that has been told to leave may still be on its way out, with its place free again.
+        let is_silent = |peer: &Arc<Peer>| {
+            !peer.has_asked.load(Ordering::Relaxed) && !peer.leave.is_cancelled()
+        };
+        if let Some(silent) = inside.find(is_silent) {
             silent.leave.cancel();
         }
         Arc::clone(&self.room).acquire_owned().await.ok()
