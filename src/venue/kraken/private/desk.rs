@@ -72,11 +72,15 @@ impl<P> Desk<P> {
 
     /// The next order or amend to write. Those whose deadline has passed come back unsent instead. `venue_now` is the venue's time.
     pub(super) fn next_entry(&mut self, venue_now: Timestamp) -> Option<Entry> {
-        loop {
-            let entry = self.waiting.pop_front()?;
-            if entry.deadline() > venue_now {
-                return Some(entry);
-            }
+        self.drop_late(venue_now);
+        self.waiting.pop_front()
+    }
+
+    /// Brings those back unsent whose deadline has passed. The engine counts an order as in flight for longer than that, so what still
+    /// waits is bounded by what risk lets be open, however long nothing can be written.
+    pub(super) fn drop_late(&mut self, venue_now: Timestamp) {
+        let is_late = |entry: &mut Entry| entry.deadline() <= venue_now;
+        while let Some(entry) = self.waiting.pop_front_if(is_late) {
             self.settle(entry.id(), Answer::Unsent(Unsent::DeadlinePassed));
         }
     }
@@ -198,6 +202,21 @@ mod tests {
         assert!(desk.next_entry(at(1_000)).is_none());
         let passed = Answer::Unsent(Unsent::DeadlinePassed);
         assert_eq!(outcomes(&mut desk), [(1, passed)]);
+    }
+
+    #[test]
+    fn of_what_cannot_be_written_only_what_is_in_time_stays() {
+        let mut desk: Desk<&str> = Desk::new(PATIENCE);
+        for id in 1..=1_000 {
+            desk.take(submit(id, "a", at(id as i64)));
+            desk.drop_late(at(id as i64 - 5));
+            assert!(desk.waiting.len() <= 5, "{}", desk.waiting.len());
+        }
+        let passed = Answer::Unsent(Unsent::DeadlinePassed);
+        assert_eq!(
+            outcomes(&mut desk),
+            Vec::from_iter((1..=995).map(|id| (id, passed)))
+        );
     }
 
     #[test]

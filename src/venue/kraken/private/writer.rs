@@ -312,9 +312,10 @@ impl Writer {
 
     /// The next order or amend that may be written now; those that must not be come back unsent.
     fn next_entry(&mut self, line: &Line) -> Option<(Entry, Permit)> {
-        line.token.as_ref()?;
         let now = self.clock.now();
         let venue_now = now.shifted_nanos(self.offset.unwrap_or(0));
+        self.desk.drop_late(venue_now);
+        line.token.as_ref()?;
         loop {
             let entry = self.desk.next_entry(venue_now)?;
             match self.gate.admit(now) {
