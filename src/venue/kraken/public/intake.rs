@@ -6,6 +6,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::{
     engine::{Event, event::BookUpdate},
+    resilience::queue,
     types::{Instrument, InstrumentId, Symbol, Timestamp, TradingStatus},
     venue::kraken::{
         counters::{Feed, SocketCounters},
@@ -38,6 +39,8 @@ pub(super) struct Intake {
     venue: Option<TradingStatus>,
     /// Events that must not be dropped.
     events: VecDeque<Event>,
+    /// Something was dropped, and whoever reads the queue has not caught up since.
+    is_behind: bool,
 }
 
 /// What a frame means for the task.
@@ -72,6 +75,7 @@ impl Intake {
             depth,
             venue: None,
             events: VecDeque::new(),
+            is_behind: false,
         }
     }
 
@@ -194,7 +198,8 @@ impl Intake {
         })
     }
 
-    fn take_trades(&self, buffers: &Buffers) -> Heard {
+    /// A trade that finds no room is dropped and counted. None can be asked for again, and the book does not need it.
+    fn take_trades(&mut self, buffers: &Buffers) -> Heard {
         let mut abandoned = false;
         for trade in &buffers.trades {
             abandoned |= self.offer(Event::Trade(trade.public)) == Offered::Abandoned;
@@ -205,11 +210,20 @@ impl Intake {
         }
     }
 
-    fn offer(&self, event: Event) -> Offered {
+    fn offer(&mut self, event: Event) -> Offered {
         match self.market.try_send(event) {
-            Ok(()) => Offered::Taken,
+            Ok(()) => {
+                // What was offered now waits alone.
+                self.is_behind &= queue::waiting(&self.market) > 1;
+                Offered::Taken
+            }
             Err(TrySendError::Full(_)) => {
                 self.counters.dropped.add(1);
+                if !std::mem::replace(&mut self.is_behind, true) {
+                    tracing::warn!(
+                        "the queue of market events is full, dropping until there is room"
+                    );
+                }
                 Offered::Dropped
             }
             Err(TrySendError::Closed(_)) => Offered::Abandoned,
@@ -353,15 +367,19 @@ mod tests {
         )
     }
 
-    /// One that reads for a session of these topics.
-    fn reading(topics: &[Topic]) -> (Intake, Session) {
+    /// One that reads for a session of these topics, with room for so many events.
+    fn reading(topics: &[Topic], room: usize) -> (Intake, Session, mpsc::Receiver<Event>) {
         let patience = Patience {
             deadlines: deadline::Settings::default(),
             ping: Duration::from_secs(60),
         };
-        let ((market, _events), (_spares, spares)) = (mpsc::channel(1), mpsc::channel(1));
+        let ((market, events), (_spares, spares)) = (mpsc::channel(room), mpsc::channel(1));
         let intake = Intake::new(&[instrument()], 10, (market, spares), Arc::default());
-        (intake, Session::new(topics.iter().copied(), patience))
+        (
+            intake,
+            Session::new(topics.iter().copied(), patience),
+            events,
+        )
     }
 
     #[test]
@@ -378,7 +396,7 @@ mod tests {
             ("EService:Unavailable", true),
             ("never heard of", true),
         ] {
-            let (mut intake, mut session) = reading(&[topic]);
+            let (mut intake, mut session, _events) = reading(&[topic], 1);
             let now = Timestamp::from_secs(1_000);
             session.connected(now);
             session.poll(now, &mut Vec::new()).unwrap();
@@ -401,7 +419,7 @@ mod tests {
         };
         let row = r#"{"symbol":"BTC/USD","side":"buy","price":61234.6,"qty":0.01000000,"ord_type":"market","trade_id":90000001,"timestamp":"2026-09-01T08:00:07.000001Z"}"#;
         for (rows, silences) in [(Some(row), 0), (Some(""), 0), (None, 1)] {
-            let (mut intake, mut session) = reading(&[topic]);
+            let (mut intake, mut session, mut events) = reading(&[topic], 1);
             let now = Timestamp::from_secs(1_000);
             session.connected(now);
             session.poll(now, &mut Vec::new()).unwrap();
@@ -413,12 +431,29 @@ mod tests {
             for frame in std::iter::once(ack).chain(snapshot) {
                 assert!(intake.frame(frame.as_bytes(), now, &mut session).changed);
             }
-            assert_eq!(intake.counters.dropped.get(), 0, "none was offered");
+            assert!(events.try_recv().is_err(), "told");
             let later = now.after(deadline::Settings::default().first_snapshot);
             session.heard(later);
             session.poll(later, &mut Vec::new()).unwrap();
             assert_eq!(session.silences().count(), silences, "{rows:?}");
         }
+    }
+
+    const TRADE: &[u8] = br#"{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"buy","price":61234.6,"qty":0.01000000,"ord_type":"market","trade_id":90000001,"timestamp":"2026-09-01T08:00:07.000001Z"}]}"#;
+
+    #[test]
+    fn a_run_of_drops_lasts_until_the_queue_was_empty() {
+        let (mut intake, mut session, mut events) = reading(&[], 2);
+        let mut trade = || {
+            intake.frame(TRADE, Timestamp::from_secs(1), &mut session);
+            (intake.counters.dropped.get(), intake.is_behind)
+        };
+        assert_eq!([trade(), trade()], [(0, false); 2]);
+        assert_eq!([trade(), trade()], [(1, true), (2, true)]);
+        events.try_recv().unwrap();
+        assert_eq!(trade(), (2, true), "another waits before it");
+        while events.try_recv().is_ok() {}
+        assert_eq!(trade(), (2, false));
     }
 
     #[test]
@@ -431,7 +466,7 @@ mod tests {
             ("limit_only", TradingStatus::LimitOnly),
             ("never heard of", TradingStatus::Closed),
         ] {
-            let (mut intake, mut session) = reading(&[]);
+            let (mut intake, mut session, _events) = reading(&[], 1);
             let frame = status(word);
             let heard = intake.frame(frame.as_bytes(), Timestamp::from_secs(1), &mut session);
             assert_eq!(intake.next_event(), Some(Event::Venue(expected)), "{word}");

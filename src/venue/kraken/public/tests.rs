@@ -1,7 +1,8 @@
 //! The public socket against a scripted venue, over real sockets.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures_util::poll;
 use serde_json::Value;
 use tokio::{task::JoinSet, time::timeout};
 
@@ -42,6 +43,13 @@ impl Edge {
     }
 
     fn at(address: &str, room: usize) -> Self {
+        let (socket, mut edge) = Self::idle(address, room);
+        edge.tasks.spawn(socket.run(edge.stop.clone()));
+        edge
+    }
+
+    /// A socket that is not connected, and its surroundings.
+    fn idle(address: &str, room: usize) -> (PublicSocket, Self) {
         let mut settings = Settings {
             ws: address.to_owned(),
             deadlines: deadline::Settings {
@@ -80,19 +88,17 @@ impl Edge {
             spares: spares_end,
         };
         let socket = PublicSocket::new(&wiring, queues, 10, rng::stream(1, 2)).unwrap();
-        let (counters, connect) = (socket.counters(), wiring.connect);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(socket.run(stop.clone()));
-        Self {
+        let edge = Self {
             resyncs,
             spares,
             market,
             account,
-            counters,
-            connect,
+            counters: socket.counters(),
+            connect: wiring.connect,
             stop,
-            tasks,
-        }
+            tasks: JoinSet::new(),
+        };
+        (socket, edge)
     }
 
     async fn told(&mut self) -> Event {
@@ -303,6 +309,23 @@ async fn a_full_market_queue_drops_and_takes_the_book_anew() {
     // What was queued, then, at the latest, a fresh snapshot.
     edge.book().await;
     while edge.book().await.kind != BookKind::Snapshot {}
+}
+
+#[tokio::test]
+async fn a_full_market_queue_drops_trades_and_new_rules_wait_for_room() {
+    let (mut socket, mut edge) = Edge::idle("ws://127.0.0.1:9/v2", 1);
+    for dropped in 0..3 {
+        // A trade that is dropped is no reason to ask for anything.
+        assert!(!socket.take(Frame::text(TRADE)).await.unwrap());
+        assert_eq!(edge.counters.dropped.get(), dropped);
+    }
+    let told = rules(2, "0.05", "post_only").replace("snapshot", "update");
+    let mut taking = pin!(socket.take(Frame::text(told)));
+    assert!(poll!(&mut taking).is_pending());
+    assert!(matches!(edge.market.try_recv(), Ok(Event::Trade(_))));
+    within(taking).await.unwrap();
+    assert!(matches!(edge.market.try_recv(), Ok(Event::Instrument(..))));
+    assert_eq!(edge.counters.dropped.get(), 2);
 }
 
 #[tokio::test]
