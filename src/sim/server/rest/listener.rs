@@ -181,3 +181,81 @@ async fn establish(accepted: Accepted) -> Option<(Stream, SocketAddr)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_util::poll;
+    use rustls::{
+        ClientConfig, RootCertStore, ServerConfig,
+        crypto::aws_lc_rs::default_provider,
+        pki_types::{PrivateKeyDer, ServerName},
+    };
+    use tokio::{
+        net::TcpStream,
+        task::{JoinSet, yield_now},
+    };
+    use tokio_rustls::TlsConnector;
+
+    use super::*;
+
+    /// Both sides of a certificate that was just made.
+    fn tls() -> (Arc<ServerConfig>, TlsConnector) {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = certified.cert.der().clone();
+        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+        let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        (Arc::new(server), TlsConnector::from(Arc::new(client)))
+    }
+
+    /// Goes on as far as it goes at once; nobody's handshake is done.
+    async fn turn(listener: &mut Established) {
+        assert!(poll!(pin!(listener.accept())).is_pending());
+        yield_now().await;
+    }
+
+    #[tokio::test]
+    async fn with_a_stalled_handshake_on_every_place_one_more_waits_for_the_first_to_leave() {
+        let (server, connector) = tls();
+        let listener = net::Listener::bind(([127, 0, 0, 1], 0).into(), Some(server));
+        let mut listener = Established::new(listener.await.unwrap());
+        let address = Listener::local_addr(&listener).unwrap();
+        let mut stalled = Vec::new();
+        for _ in 0..MOST_HANDSHAKES {
+            stalled.push(TcpStream::connect(address).await.unwrap());
+            turn(&mut listener).await;
+        }
+        let stream = TcpStream::connect(address).await.unwrap();
+        let us = stream.local_addr().unwrap();
+        let mut shaking = JoinSet::new();
+        let name = ServerName::try_from("localhost").unwrap();
+        shaking.spawn(async move { connector.connect(name, stream).await });
+        let filling = async {
+            while listener.handshakes.len() < MOST_HANDSHAKES {
+                turn(&mut listener).await;
+            }
+            for _ in 0..64 {
+                turn(&mut listener).await;
+            }
+        };
+        timeout(HANDSHAKE / 2, filling).await.unwrap();
+        assert_eq!(listener.handshakes.len(), MOST_HANDSHAKES);
+        drop(stalled.pop());
+        let entering = timeout(HANDSHAKE / 2, listener.accept());
+        let (_wire, peer) = entering.await.expect("there is room now");
+        assert_eq!(peer, us);
+    }
+}
