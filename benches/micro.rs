@@ -11,25 +11,32 @@
 #[allow(dead_code, reason = "each bench uses a part of it")]
 mod desk;
 
-use std::{hint::black_box, time::Duration};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tradingd::{
     app::clock,
     engine::{
-        Event,
+        Command, Event,
         book::Book,
+        command::{self, CommandId},
         event::{BookKind, BookUpdate, Level},
         strategy::quoter::Quoter,
     },
     io::rng::stream,
-    journal::record::{Kind, Place, encode_entry, write_record},
+    journal::{
+        self, BUILD, RunHeader,
+        record::{Kind, Place, encode_entry, write_record},
+    },
     resilience::circuit_breaker::{CircuitBreaker, Outcome, Settings},
     sim::matching::{
         AccountId, Cancel, CancelTarget, Exchange, NewOrder, OrderKind, PairId, Reply, Request,
         Rules, SelfTrade, TimeInForce, Universe,
     },
-    types::{InstrumentId, Price, Quantity, Side, Timestamp},
+    types::{ClOrdId, InstrumentId, Price, Quantity, Side, Timestamp},
 };
 
 const NOON: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -91,7 +98,7 @@ fn book(criterion: &mut Criterion) {
     });
 }
 
-fn journal(criterion: &mut Criterion) {
+fn record(criterion: &mut Criterion) {
     let (event, mut buffer) = (Event::Book(snapshot(12_345_678)), Vec::with_capacity(4_096));
     let place = Place {
         sequence: 1,
@@ -106,6 +113,42 @@ fn journal(criterion: &mut Criterion) {
             .unwrap()
         });
     });
+}
+
+/// As the driver does it before a command leaves: the record of the same book and a cancel, and the `write(2)`.
+fn append(criterion: &mut Criterion) {
+    let event = Event::Book(snapshot(12_345_678));
+    let commands = [Command::Cancel(command::Cancel {
+        id: CommandId(1),
+        cl_ord_id: ClOrdId::new("td1a").unwrap(),
+        order_id: None,
+    })];
+    let run = RunHeader {
+        build: BUILD.to_owned(),
+        settings: String::new(),
+        instruments: Vec::new(),
+        epoch: 1,
+        tag: "td".to_owned(),
+        started: NOON,
+    };
+    criterion.bench_function("journal: the same with a cancel, written", |bencher| {
+        bencher.iter_custom(|turns| {
+            let directory = tempfile::tempdir().unwrap();
+            let (settings, clock) = (journal::Settings::default(), clock::system());
+            let journal = journal::start(directory.path(), &settings, &clock, &run, &[], None);
+            let mut journal = journal.unwrap();
+            let start = now();
+            for _ in 0..turns {
+                journal.writer.append(NOON, &event, &commands).unwrap();
+            }
+            start.elapsed()
+        });
+    });
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn checkpoint(criterion: &mut Criterion) {
@@ -167,6 +210,6 @@ criterion_group! {
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = breaker, book, journal, checkpoint, matching
+    targets = breaker, book, record, append, checkpoint, matching
 }
 criterion_main!(micro);

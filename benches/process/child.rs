@@ -1,7 +1,10 @@
 //! The real program as a child of the bench, and what it tells the service manager.
 
 use std::{
+    collections::BTreeMap,
     fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
     os::unix::net::UnixDatagram,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -18,6 +21,7 @@ pub struct Daemon {
     child: Child,
     socket: UnixDatagram,
     started: Instant,
+    http: SocketAddr,
     _directory: TempDir,
 }
 
@@ -35,13 +39,17 @@ impl Daemon {
         let mut command = program();
         command.arg("run").arg("-c").arg(file);
         command.env("NOTIFY_SOCKET", notify);
-        command.env("TRADINGD__HTTP__LISTEN", "127.0.0.1:0");
+        // Free now, and nobody else starts anything meanwhile.
+        let http = TcpListener::bind("127.0.0.1:0").unwrap();
+        let http = http.local_addr().unwrap();
+        command.env("TRADINGD__HTTP__LISTEN", http.to_string());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let started = Instant::now();
         Self {
             child: command.spawn().unwrap(),
             socket,
             started,
+            http,
             _directory: directory,
         }
     }
@@ -64,6 +72,36 @@ impl Daemon {
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         let kibibytes = line.split_whitespace().nth(1).unwrap();
         1024 * kibibytes.parse::<u64>().unwrap()
+    }
+
+    /// The page of metrics, and how long it took from connect to close.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    pub fn scrape(&self) -> (String, Duration) {
+        let asked = Instant::now();
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let took = asked.elapsed();
+        let (head, page) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        (page.to_owned(), took)
+    }
+
+    /// Processor time of each thread so far, by its name.
+    pub fn threads(&self) -> BTreeMap<String, Duration> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let mut spent = BTreeMap::<_, Duration>::new();
+        for task in tasks {
+            let path = task.unwrap().path();
+            let name = fs::read_to_string(path.join("comm")).unwrap();
+            let times = fs::read_to_string(path.join("schedstat")).unwrap();
+            let nanos = times.split_whitespace().next().unwrap().parse().unwrap();
+            *spent.entry(name.trim().to_owned()).or_default() += Duration::from_nanos(nanos);
+        }
+        spent
     }
 
     /// SIGTERM; says how long it took to end in order.

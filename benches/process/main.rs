@@ -1,6 +1,7 @@
-//! Rows 11 and 12: the real program as a process. What it holds in memory, how soon it is ready, how soon it is gone.
+//! Rows 11 and 12: the real program as a process. What it holds in memory, how soon it is ready, how soon it is gone. And, for
+//! ASYNC_IMPROVEMENTS.md, what a scrape costs a daemon that trades, and how soon that one is gone.
 //!
-//! `cargo bench --bench process`. The venue of row 11 is the bench's own, in its own process; that of row 12 is `tradingd sim`.
+//! `cargo bench --bench process`. The venue of row 11 is the bench's own, in its own process; that of the others is `tradingd sim`.
 #![expect(
     unreachable_pub,
     clippy::unwrap_used,
@@ -39,10 +40,15 @@ const UPDATES: usize = 50_000;
 const SEED: u64 = 7;
 /// Starts and stops of row 12.
 const RUNS: usize = 20;
+/// Stops of a daemon that trades, and the orders that each has open at least.
+const STOPS: usize = 5;
+const OPEN: usize = 9;
+const SCRAPES: usize = 2_000;
 
 fn main() {
     memory();
     life();
+    trading();
 }
 
 /// Row 11: all books verified, then some updates of them.
@@ -115,7 +121,7 @@ fn feed(
 
 /// Row 12: start to ready, and SIGTERM to exit while no order of ours rests. Each run has a new state directory and an account of its own.
 fn life() {
-    let (mut simulator, listening) = simulator();
+    let (mut simulator, listening) = simulator(RUNS);
     let (mut starts, mut stops) = (Vec::new(), Vec::new());
     for account in listening.accounts() {
         let directory = tempfile::tempdir().unwrap();
@@ -133,6 +139,63 @@ fn life() {
         let [median, least, most] = spread(times);
         println!(
             "12 {name}, median of {RUNS}: {median:.1} ms ({least:.1}..{most:.1})   target {target} ms"
+        );
+    }
+}
+
+/// The strategies of the default config trade three pairs.
+fn trading() {
+    let (mut simulator, listening) = simulator(STOPS);
+    let mut stops = Vec::new();
+    for account in listening.accounts() {
+        let directory = tempfile::tempdir().unwrap();
+        let section = listening.section(account, directory.path());
+        let daemon = Daemon::start(directory, &section);
+        daemon.ready();
+        if stops.is_empty() {
+            scrapes(&daemon);
+        }
+        while open_orders(&daemon) < OPEN {
+            thread::sleep(Duration::from_millis(10));
+        }
+        stops.push(daemon.stop());
+    }
+    simulator.kill().unwrap();
+    simulator.wait().unwrap();
+    let [median, least, most] = spread(stops);
+    println!(
+        "-  SIGTERM to exit, {OPEN} orders open or more, median of {STOPS}: {median:.1} ms ({least:.1}..{most:.1})"
+    );
+}
+
+fn open_orders(daemon: &Daemon) -> usize {
+    let (page, _) = daemon.scrape();
+    let open = page
+        .lines()
+        .find_map(|line| line.strip_prefix("tradingd_open_orders "));
+    open.map_or(0, |open| open.parse().unwrap())
+}
+
+/// Scrapes one after the other: the time of each, and what each thread spent meanwhile, trading included.
+fn scrapes(daemon: &Daemon) {
+    let before = daemon.threads();
+    let mut times = Vec::new();
+    for _ in 0..SCRAPES {
+        times.push(daemon.scrape().1);
+    }
+    let after = daemon.threads();
+    let (page, _) = daemon.scrape();
+    let samples = page.lines().filter(|line| !line.starts_with('#')).count();
+    let [median, least, most] = spread(times);
+    println!(
+        "-  scrape, {samples} samples, {} bytes, median of {SCRAPES}: {median:.2} ms ({least:.2}..{most:.2})",
+        page.len()
+    );
+    for (thread, spent) in after {
+        let spent = spent.saturating_sub(before.get(&thread).copied().unwrap_or_default());
+        println!(
+            "-  scrape, thread {thread}: {:.1} µs",
+            spent.as_secs_f64() * 1e6 / SCRAPES as f64
         );
     }
 }
@@ -164,9 +227,9 @@ impl Listening {
 }
 
 /// A simulator that listens; its replies are not delayed.
-fn simulator() -> (Child, Listening) {
+fn simulator(accounts: usize) -> (Child, Listening) {
     let mut command = program();
-    command.args(["sim", "-o", "json", "--accounts", &RUNS.to_string()]);
+    command.args(["sim", "-o", "json", "--accounts", &accounts.to_string()]);
     command.args(["--set", "sim.reply_delay=\"0s\""]);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
