@@ -1,6 +1,7 @@
 //! Signals of the operating system: the first asks for an orderly stop, the second shortens it, the third ends it.
 //!
 //! For: hearing them, and how long each step of a stop may still take. Left out: the steps; those are the daemon's.
+//! A run that already ends for a reason of its own needs nobody to ask: there the first signal shortens.
 //! Always true: a hangup asks and never insists. Shell and kernel each send one when a terminal closes, and nobody meant to hurry.
 
 use std::{fs, future::pending, io, time::Duration};
@@ -38,6 +39,20 @@ pub struct Stops {
 }
 
 impl Stops {
+    /// Asks for what comes next: the stop, then haste, then to leave at once. Whoever asked before, or whatever began the stop.
+    pub fn insist(&self) {
+        if !self.stop.is_cancelled() {
+            info!("stopping: strategies stop, orders are canceled");
+            self.stop.cancel();
+        } else if !self.hurry.is_cancelled() {
+            warn!("told while stopping: hurrying");
+            self.hurry.cancel();
+        } else if !self.abandon.is_cancelled() {
+            warn!("told while hurrying: leaving at once; orders may rest");
+            self.abandon.cancel();
+        }
+    }
+
     /// Ends when a step of the stop has taken long enough: its budget is up, or a second has passed since the second signal, or a tenth
     /// since the third. Where the signal came before the step, that time begins with the step.
     ///
@@ -103,15 +118,16 @@ impl Signals {
     ///
     /// A signal that has not been taken stays pending.
     pub async fn run(mut self, stops: Stops) {
-        self.asked().await;
-        info!("stopping: strategies stop, orders are canceled");
-        stops.stop.cancel();
-        self.insisted().await;
-        warn!("second signal: hurrying");
-        stops.hurry.cancel();
-        self.insisted().await;
-        warn!("third signal: leaving at once; orders may rest");
-        stops.abandon.cancel();
+        tokio::select! {
+            biased;
+            // For a reason of its own.
+            () = stops.stop.cancelled() => {}
+            () = self.asked() => stops.insist(),
+        }
+        while !stops.abandon.is_cancelled() {
+            self.insisted().await;
+            stops.insist();
+        }
     }
 
     /// Waits for whatever asks to stop.

@@ -138,12 +138,7 @@ async fn picture(
         venue: venue.clone(),
     };
     // The first press stops in order, the next ones hurry.
-    let press = move || {
-        let steps = [&stops.stop, &stops.hurry, &stops.abandon];
-        if let Some(next) = steps.into_iter().find(|step| !step.is_cancelled()) {
-            next.cancel();
-        }
-    };
+    let press = move || stops.insist();
     if let Err(error) = screen::show(looks, extra, lines, press, ended).await {
         warn!(%error, "the picture cannot be shown");
     }

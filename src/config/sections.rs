@@ -186,7 +186,7 @@ pub enum Tier {
     Pro,
 }
 
-/// Longest time of each phase of an orderly end. A second signal halves what is left. How long a task may take that was told to stop is
+/// Longest time of each phase of an orderly end. A second signal leaves each a second. How long a task may take that was told to stop is
 /// `deadlines.join`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]

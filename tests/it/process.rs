@@ -11,11 +11,17 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{sim_verb::Running, support::ANY_PORT};
+use crate::{
+    sim_verb::{Running, arm},
+    support::ANY_PORT,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What a daemon says to whoever insists.
+const HURRYING: &str = "told while stopping: hurrying";
+const LEAVING: &str = "told while hurrying: leaving at once";
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml");
 
 /// A running `tradingd run` on the built-in simulator.
@@ -234,10 +240,7 @@ fn patient(venue: &Value, state: &Path) -> Daemon {
 /// Its budgets are endless, and the venue hangs in the middle of trading.
 #[test]
 fn a_second_signal_hurries_and_a_third_leaves_at_once_while_the_venue_hangs() {
-    for further in [
-        &["second signal: hurrying"][..],
-        &["second signal: hurrying", "third signal: leaving at once"],
-    ] {
+    for further in [&[HURRYING][..], &[HURRYING, LEAVING]] {
         let state = tempfile::tempdir().unwrap();
         let mut venue = Running::start(&["-o", "json"]);
         let daemon = patient(&venue.listening(), state.path());
@@ -253,6 +256,39 @@ fn a_second_signal_hurries_and_a_third_leaves_at_once_while_the_venue_hangs() {
         let named = daemon.line("may rest");
         assert!(named.contains("td"), "{named}");
         assert_eq!(daemon.exit_code(), Some(75));
+        verify(state.path());
+    }
+}
+
+/// The venue refuses the key and lists no orders; nobody has asked the daemon to stop, and it would look for ten minutes.
+#[test]
+fn parking_over_a_mute_venue_ends_with_the_next_signal() {
+    for further in [&[HURRYING][..], &[HURRYING, LEAVING]] {
+        let state = tempfile::tempdir().unwrap();
+        let mut venue = Running::start(&["-o", "json"]);
+        let told = venue.listening();
+        let daemon = patient(&told, state.path());
+        daemon.line("ready");
+        daemon.line("fill");
+        for rule in [
+            json!({"kind": "rest_ignore", "on": "OpenOrders", "times": 1_000}),
+            json!({"kind": "rest_error", "on": "GetWebSocketsToken", "text": "EAPI:Invalid key", "times": 1_000}),
+            json!({"kind": "drop", "on": "private"}),
+        ] {
+            arm(told["control"].as_str().unwrap(), &rule);
+        }
+        daemon.line("parking orders over REST");
+        // A hangup asks for what goes on already.
+        daemon.signal(Signal::HUP);
+        for word in further {
+            daemon.signal(Signal::TERM);
+            daemon.line(word);
+        }
+        daemon.line("not parked in time");
+        let named = daemon.line("error: ");
+        assert!(named.contains("EAPI:Invalid key"), "{named}");
+        assert!(named.contains("orders may rest"), "{named}");
+        assert_eq!(daemon.exit_code(), Some(77));
         verify(state.path());
     }
 }

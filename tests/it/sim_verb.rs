@@ -95,10 +95,22 @@ fn wait(child: &mut Child) -> ExitStatus {
 
 /// The body of a plain GET.
 fn get(url: &str) -> Value {
+    call("GET", url, "")
+}
+
+/// Arms a fault, given the address of the control endpoint.
+pub(crate) fn arm(control: &str, rule: &Value) {
+    call("POST", &format!("{control}/faults"), &rule.to_string());
+}
+
+fn call(method: &str, url: &str, body: &str) -> Value {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
-    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let length = body.len();
+    let request = format!(
+        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();

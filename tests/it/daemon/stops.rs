@@ -95,7 +95,7 @@ impl Thread {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parking_over_a_mute_venue_ends_with_the_next_signal() {
+async fn parking_over_a_mute_venue_takes_no_longer_than_whoever_insists_allows() {
     for nth in [0, 1] {
         let mut rig = Rig::start(still(), endless()).await;
         rig.until("every quote rests", settled).await;
@@ -105,6 +105,7 @@ async fn parking_over_a_mute_venue_ends_with_the_next_signal() {
         faults.arm_rest("GetWebSocketsToken", refused, 1);
         faults.arm(Fault::Socket(Role::Private, SocketFault::Drop), 1);
         rig.until_gone().await;
+        assert!(rig.stops.stop.is_cancelled(), "the next signal insists");
         insisting(&rig.stops)[nth].cancel();
         let report = rig.ended().await;
         let Verdict::KeyRefused(reason) = report.verdict else {
