@@ -190,6 +190,10 @@ impl Driver {
     }
 
     /// Handles what the readers leave behind, until they are gone. Nothing is sent any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// An event leaves its queue only as it is handled, and from there to its record is no await: what is not handled stays behind.
     async fn drain(&mut self) {
         loop {
             let event = tokio::select! {

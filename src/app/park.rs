@@ -64,6 +64,10 @@ pub async fn park(
 
 /// Reads and cancels until nothing is left. For as long as the `doubt` lasts, more may appear. Where the key is refused it goes on no
 /// longer: that would lock it.
+///
+/// # Cancel safety
+///
+/// As [`park`]. A cancel that is out then may still take effect.
 async fn rounds(rest: &Rest, tag: &str, doubt: Duration) -> Parked {
     let over = sleep(doubt);
     pin!(over);

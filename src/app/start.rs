@@ -272,6 +272,10 @@ struct Facts {
 }
 
 /// One round of questions.
+///
+/// # Cancel safety
+///
+/// Nothing is lost by dropping the future: it only reads.
 async fn ask(rest: &Rest, wanted: &[Symbol], clock: &Clock) -> Result<Facts, Setback> {
     let offset_nanos = offset(rest, clock).await?;
     let status = rest.public(&SystemStatus).await.map_err(refused)?.status();

@@ -110,6 +110,11 @@ fn no_core_dump() {
     }
 }
 
+/// Stops the run after a time, if there is one.
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the run without this end.
 async fn end_after(limit: Option<Duration>, stops: Stops) {
     match limit {
         Some(limit) => {

@@ -94,6 +94,10 @@ fn failed(error: JoinError) -> io::Result<()> {
 }
 
 /// Asks for pictures until nobody draws them.
+///
+/// # Cancel safety
+///
+/// Nothing is lost by dropping the future; the last picture stays.
 async fn follow(
     looks: &Looks,
     extra: impl Fn() -> Extra,

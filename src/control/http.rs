@@ -91,6 +91,11 @@ pub async fn serve(
     }
 }
 
+/// Notes at a steady pace what the ages of channels are told from.
+///
+/// # Cancel safety
+///
+/// Dropping the future loses no count: the next look sees the same ones.
 async fn look(board: &Board) -> Infallible {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

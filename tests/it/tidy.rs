@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::source::{Named, Token, futures, paths, test_modules, tokens};
+use self::source::{Named, Token, dropped, futures, paths, test_modules, tokens};
 
 /// What may use what: each top module, and the others that it may name. `lib.rs` and `main.rs` may name all.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -259,13 +259,16 @@ fn unbiased_selects(file: &File<'_>, found: &mut Vec<String>) {
     }
 }
 
-/// What others can await they can drop half-way: its docs say what becomes of it then.
+/// What others can await they can drop half-way, and so can a `select!` or a limit in the file itself: its docs say what becomes of it
+/// then.
 fn silent_about_cancellation(file: &File<'_>, tests: &BTreeSet<String>, found: &mut Vec<String>) {
     if tests.contains(&file.module.join("::")) {
         return;
     }
     let lines: Vec<&str> = file.text.lines().map(str::trim_start).collect();
-    for function in futures(&file.tokens) {
+    let dropped = dropped(&file.tokens);
+    let awaitable = futures(&file.tokens).into_iter();
+    for function in awaitable.filter(|it| it.is_shared || dropped.contains(&it.name)) {
         let above = lines.get(..function.first_line - 1).unwrap_or_default();
         let mut docs = above
             .iter()
@@ -506,4 +509,68 @@ fn planted_habits_are_caught() {
         violations(&bare),
         ["src/app/mod.rs:1: does not begin with `//!`"]
     );
+}
+
+/// Each is what a function does; of `f` and `g`, which are private and silent, those that it may drop half-way.
+#[test]
+fn private_futures_that_can_be_dropped_half_way_are_caught() {
+    let f = &["2: `f` does not say what dropping it leaves"][..];
+    let g = &["3: `g` does not say what dropping it leaves"][..];
+    let both = &[f, g].concat()[..];
+    for (body, expected) in [
+        ("select! { biased; () = f() => {} }", f),
+        (
+            "select! { biased; Some(_) = x.next(), if f() => y, () = self.g() => {} }",
+            g,
+        ),
+        (
+            "select! { biased; () = x => { f().await } else => g().await }",
+            &[],
+        ),
+        (
+            "select! { biased; () = x => f().await, a = b, if c => {} () = g() => d, }",
+            g,
+        ),
+        ("let x = f(); select! { biased; () = x => {} }", f),
+        (
+            "let mut x = pin!(f()); select! { biased; () = &mut x => {} }",
+            f,
+        ),
+        (
+            "let x: X = Box::pin(f()); tokio::pin!(x); select! { biased; () = &mut x => {} }",
+            f,
+        ),
+        (
+            "let x = f(); let y = pin!(x); select! { biased; () = y.as_mut() => {} }",
+            f,
+        ),
+        (
+            "let x = async { f().await; g().await }; select! { biased; () = x => {} }",
+            both,
+        ),
+        (
+            "let x = f().await; select! { biased; () = sleep(x) => {} }",
+            &[],
+        ),
+        (
+            "let x = g(); let x = x; select! { biased; () = x => {} }",
+            g,
+        ),
+        ("timeout(long, f()).await; g().await;", f),
+        (
+            "let x = g(); deadlines.within(Place::Close, x).await; f().await;",
+            g,
+        ),
+        ("or_canceled(&token, async { f().await }).await;", f),
+        ("f().await; let x = g(); x.await;", &[]),
+    ] {
+        let functions = "async fn f() {}\nfn g() -> impl Future<Output = ()> {}\n";
+        let after = format!("{functions}fn a() {{ {body} }}");
+        check("src/app/mod.rs", &after, expected);
+        let tests = format!("{functions}#[cfg(test)] mod tests {{ fn a() {{ {body} }} }}");
+        check("src/app/mod.rs", &tests, &[]);
+    }
+    let says =
+        "/// # Cancel safety\n///\n/// None.\nasync fn f() { select! { biased; () = f() => {} } }";
+    check("src/app/mod.rs", says, &[]);
 }

@@ -257,6 +257,11 @@ impl Simulated {
 }
 
 impl Feeds {
+    /// What ends of the feeds that should not.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
     async fn failed(&mut self) -> String {
         loop {
             match self.tasks.join_next().await {

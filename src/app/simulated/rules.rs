@@ -59,6 +59,11 @@ pub(super) async fn ask(
     answer?
 }
 
+/// Asks over an open socket and reads until the answer is there.
+///
+/// # Cancel safety
+///
+/// Dropped, the socket may hold half a request: it is of no more use but to be closed.
 async fn question(
     socket: &mut Socket,
     wanted: &[Instrument],

@@ -105,6 +105,11 @@ async fn connect(accepted: Accepted, role: Role, state: WsState, cancel: Cancell
     debug!(%peer, role = role.name(), ?end, "socket ended");
 }
 
+/// Makes a socket of a connection, if it may become one.
+///
+/// # Cancel safety
+///
+/// Dropped, the connection is closed.
 async fn upgrade(accepted: Accepted, door: Door) -> Result<WebSocketStream<Stream>, Refused> {
     let stream = accepted.establish().await?;
     let config = WebSocketConfig::default()
@@ -272,6 +277,10 @@ fn goodbye(end: &End) -> Option<CloseFrame> {
 }
 
 /// Sends a close frame and waits for the client's.
+///
+/// # Cancel safety
+///
+/// Dropped, the close frame may be on its way only in part.
 async fn close(socket: &mut WebSocketStream<Stream>, frame: CloseFrame) {
     if socket.close(Some(frame)).await.is_err() {
         return;

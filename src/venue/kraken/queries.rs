@@ -70,6 +70,10 @@ impl Queries {
     }
 
     /// Answers all that waits. False when nobody listens any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, what was not answered ends without an event; nothing was changed at the venue.
     async fn answer(&self, queries: impl Iterator<Item = Query>) -> bool {
         let (mut wishes, mut look_ups) = (Vec::new(), Vec::new());
         for query in queries {

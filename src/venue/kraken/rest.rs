@@ -344,6 +344,10 @@ impl Inner {
     }
 
     /// Waits until no other private call is in flight and the rate counter has room. The nonce is to be sent at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the turn passes on. What it was charged stays charged.
     async fn take_turn<'a>(&self, signer: &'a Signer, cost: u32) -> (ReadTurn<'a>, u64) {
         let turn = signer.turns.read().await;
         while let Err(wait) = self.charge(signer, cost) {

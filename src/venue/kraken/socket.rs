@@ -86,6 +86,11 @@ pub(super) async fn open(
         .await?
 }
 
+/// Makes a WebSocket of a connection.
+///
+/// # Cancel safety
+///
+/// Dropped, the connection is closed.
 async fn upgrade(stream: Stream, address: &Address) -> Result<Socket, ConnectError> {
     let mut request = address.as_str().into_client_request().map_err(failed)?;
     let agent = HeaderValue::from_static(concat!("tradingd/", env!("CARGO_PKG_VERSION")));

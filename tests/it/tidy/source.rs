@@ -2,7 +2,7 @@
 //!
 //! Left out: macros (their tokens are read as they stand) and renamed roots (`use crate as x` is reported by its rule).
 
-use std::iter::Peekable;
+use std::{collections::BTreeSet, iter::Peekable, ops::Range};
 
 /// A word or a sign, with its line. `::` is one sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -88,7 +88,7 @@ pub(super) fn test_modules(tokens: &[Token]) -> Vec<String> {
         .collect()
 }
 
-/// A function that others can await.
+/// A function that can be awaited.
 #[derive(Debug)]
 pub(super) struct Awaitable {
     pub(super) name: String,
@@ -96,41 +96,194 @@ pub(super) struct Awaitable {
     pub(super) line: usize,
     /// Where it begins, docs and attributes apart.
     pub(super) first_line: usize,
+    /// Whether more than its own module sees it.
+    pub(super) is_shared: bool,
 }
 
-/// Functions that more than their own module sees and that are `async` or return a future, those for tests left out.
+/// Functions that are `async` or return a future, those for tests left out.
 pub(super) fn futures(tokens: &[Token]) -> Vec<Awaitable> {
     let starts = tokens
         .iter()
         .enumerate()
-        .filter(|(_, token)| token.text == "pub" && !token.test);
-    starts
-        .filter_map(|(start, first)| awaitable(&tokens[start..], first.line))
-        .collect()
+        .filter(|(_, token)| token.text == "fn" && !token.test);
+    starts.filter_map(|(at, _)| awaitable(tokens, at)).collect()
 }
 
-/// What begins with this `pub`, if it is a function that others can await.
-fn awaitable(tokens: &[Token], first_line: usize) -> Option<Awaitable> {
-    let words = || tokens.iter().map(|token| token.text.as_str());
-    let scope = match words().nth(1) {
-        Some("(") => words().position(|word| word == ")")? + 1,
-        _ => 1,
-    };
+/// The function whose `fn` stands here, if it can be awaited.
+fn awaitable(tokens: &[Token], at: usize) -> Option<Awaitable> {
+    let name = tokens.get(at + 1).filter(|name| is_name(name))?;
+    let word = |at: usize| tokens[at].text.as_str();
     let is_qualifier = |word: &str| matches!(word, "async" | "const" | "unsafe" | "extern");
-    let qualifiers: Vec<&str> = words()
-        .skip(scope)
-        .take_while(|word| is_qualifier(word))
-        .collect();
-    let at = scope + qualifiers.len();
-    if words().nth(at) != Some("fn") {
+    let mut first = at;
+    while first > 0 && is_qualifier(word(first - 1)) {
+        first -= 1;
+    }
+    let is_async = tokens[first..at].iter().any(|token| token.text == "async");
+    if !is_async && !returns_future(&tokens[at..]) {
         return None;
     }
-    let name = tokens.get(at + 1)?;
-    (qualifiers.contains(&"async") || returns_future(&tokens[at..])).then(|| Awaitable {
+    let scope = match first.checked_sub(1).map(word) {
+        Some("pub") => Some(first - 1),
+        Some(")") => tokens[..first]
+            .iter()
+            .rposition(|token| token.text == "(")
+            .and_then(|open| open.checked_sub(1))
+            .filter(|before| word(*before) == "pub"),
+        _ => None,
+    };
+    Some(Awaitable {
         name: name.text.clone(),
         line: name.line,
-        first_line,
+        first_line: tokens[scope.unwrap_or(first)].line,
+        is_shared: scope.is_some(),
     })
+}
+
+/// Calls that drop the future that they are given once something else comes first.
+const LIMITS: &[&str] = &[
+    "timeout",
+    "timeout_at",
+    "within",
+    "within_for",
+    "or_canceled",
+];
+
+/// Names of the functions that are called in what a `select!` or a limit may drop half-way, those for tests left out. A future that was
+/// bound to a name before, pinned or not, is followed to where it was made.
+pub(super) fn dropped(tokens: &[Token]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, token) in tokens.iter().enumerate().filter(|(_, token)| !token.test) {
+        let sign = |ahead: usize| tokens.get(at + ahead).map(|token| token.text.as_str());
+        if token.text == "select" && sign(1) == Some("!") {
+            for future in branches(tokens, at + 2) {
+                called(tokens, future, &mut found);
+            }
+        } else if LIMITS.contains(&token.text.as_str()) && sign(1) == Some("(") {
+            for argument in arguments(tokens, at + 1) {
+                called(tokens, argument, &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// The futures of the branches of the `select!` whose bracket opens here.
+fn branches(tokens: &[Token], open: usize) -> Vec<Range<usize>> {
+    let end = closing(tokens, open);
+    let is = |at: usize, text: &str| at < end && tokens[at].text == text;
+    let mut found = Vec::new();
+    let mut at = open + 1;
+    while at < end {
+        // A pattern, its future, perhaps a condition, and what is done then.
+        let arrow = outermost(tokens, at..end, |at| is(at, "=") && is(at + 1, ">"));
+        let equals = outermost(tokens, at..arrow, |at| is(at, "="));
+        let condition = outermost(tokens, equals..arrow, |at| is(at, ",") && is(at + 1, "if"));
+        if equals < arrow {
+            found.push(equals + 1..condition);
+        }
+        let handler = arrow + 2;
+        at = if is(handler, "{") {
+            closing(tokens, handler) + 1
+        } else {
+            outermost(tokens, handler..end, |at| is(at, ","))
+        };
+        at += usize::from(is(at, ","));
+    }
+    found
+}
+
+/// What stands between the commas of the bracket that opens here.
+fn arguments(tokens: &[Token], open: usize) -> Vec<Range<usize>> {
+    let end = closing(tokens, open);
+    let mut found = Vec::new();
+    let mut at = open + 1;
+    while at < end {
+        let comma = outermost(tokens, at..end, |at| tokens[at].text == ",");
+        found.push(at..comma);
+        at = comma + 1;
+    }
+    found
+}
+
+/// The first place in `range`, outside of brackets that open in it, of which `wanted` is true; else its end.
+fn outermost(tokens: &[Token], range: Range<usize>, wanted: impl Fn(usize) -> bool) -> usize {
+    let mut at = range.start;
+    while at < range.end {
+        if wanted(at) {
+            return at;
+        }
+        let opens = matches!(tokens[at].text.as_str(), "(" | "[" | "{");
+        at = if opens { closing(tokens, at) } else { at } + 1;
+    }
+    range.end
+}
+
+/// Where the bracket that opens here is closed.
+fn closing(tokens: &[Token], open: usize) -> usize {
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate().skip(open) {
+        match token.text.as_str() {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" if depth == 1 => return at,
+            ")" | "]" | "}" => depth -= 1,
+            _ => {}
+        }
+    }
+    tokens.len()
+}
+
+/// Adds the functions that are called in `range`, and in what the futures that stand in it by name were bound to.
+fn called(tokens: &[Token], range: Range<usize>, found: &mut BTreeSet<String>) {
+    let mut open = vec![(range.start, range)];
+    // A name may be bound to itself, as where it is pinned: that leads to where it was bound before.
+    while let Some((start, range)) = open.pop() {
+        for at in range.clone().filter(|at| is_name(&tokens[*at])) {
+            if tokens.get(at + 1).is_some_and(|next| next.text == "(") {
+                found.insert(tokens[at].text.clone());
+            } else if stands_alone(tokens, at, &range) {
+                open.extend(bound(tokens, start, &tokens[at].text));
+            }
+        }
+    }
+}
+
+/// Whether the name here is itself what `range` is, by reference or pinned, not a part or an argument of it.
+fn stands_alone(tokens: &[Token], at: usize, range: &Range<usize>) -> bool {
+    let text = |at: usize| tokens[at].text.as_str();
+    let mut first = at;
+    while first > range.start && matches!(text(first - 1), "&" | "mut") {
+        first -= 1;
+    }
+    if first >= range.start + 2 && text(first - 1) == "(" && matches!(text(first - 2), "!" | "pin")
+    {
+        return true;
+    }
+    first == range.start
+}
+
+/// Where this name was bound last before `before`, in the same function, and to what.
+fn bound(tokens: &[Token], before: usize, name: &str) -> Option<(usize, Range<usize>)> {
+    let function = tokens[..before]
+        .windows(2)
+        .rposition(|two| two[0].text == "fn" && is_name(&two[1]))?;
+    let bindings = (function..before).rev();
+    let mut bindings = bindings.filter(|at| tokens[*at].text == "let");
+    bindings.find_map(|at| {
+        let is_mut = tokens[at + 1].text == "mut";
+        let named = at + 1 + usize::from(is_mut);
+        (tokens[named].text == name).then(|| {
+            let end = outermost(tokens, named..before, |at| tokens[at].text == ";");
+            // Behind the sign, whatever type stands before it.
+            let sign = outermost(tokens, named..end, |at| tokens[at].text == "=");
+            (at, sign + 1..end)
+        })
+    })
+}
+
+fn is_name(token: &Token) -> bool {
+    token
+        .text
+        .starts_with(|letter: char| is_word(letter) && !letter.is_numeric())
 }
 
 /// Whether the type behind the arrow of a signature is a future.

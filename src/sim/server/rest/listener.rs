@@ -140,6 +140,11 @@ impl Listener for Established {
     type Io = Wire;
     type Addr = SocketAddr;
 
+    /// The next connection whose handshake is done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Handshakes that have begun go on with the next call.
     async fn accept(&mut self) -> (Wire, SocketAddr) {
         loop {
             let has_room = self.handshakes.len() < MOST_HANDSHAKES;
@@ -167,6 +172,11 @@ impl Listener for Established {
     }
 }
 
+/// Shakes hands, or has told why not.
+///
+/// # Cancel safety
+///
+/// Dropped, the connection is closed.
 async fn establish(accepted: Accepted) -> Option<(Stream, SocketAddr)> {
     let peer = accepted.peer;
     match timeout(HANDSHAKE, accepted.establish()).await {
