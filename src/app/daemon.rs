@@ -380,3 +380,65 @@ fn parked_verdict(cause: Option<&Failure>, clean: bool) -> Verdict {
         Verdict::Failed(reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resilience::supervisor::{Escalation, TaskError};
+
+    fn failure(task: &'static str, fault: Fault) -> Failure {
+        let why = Escalation::Fatal;
+        Failure { task, fault, why }
+    }
+
+    fn refused() -> Fault {
+        Fault::Error(TaskError::of_class(KEY_REFUSED, "refused").into())
+    }
+
+    fn panicked() -> Fault {
+        Fault::Panic("at the disco".to_owned())
+    }
+
+    /// The engine's own failure is the only broken invariant; without its wire, orders are parked all the same.
+    #[test]
+    fn what_began_it_decides_the_verdict_when_orders_are_parked() {
+        let parked = |task, fault, clean| parked_verdict(Some(&failure(task, fault)), clean);
+        for clean in [true, false] {
+            let orders = if clean { "were canceled" } else { "may rest" };
+            let verdict = parked("driver", panicked(), clean);
+            assert!(matches!(verdict, Verdict::Parked { clean: told, .. } if told == clean));
+            let verdict = parked("queries", panicked(), clean);
+            assert!(matches!(verdict, Verdict::Failed(why) if why.ends_with(orders)));
+            let verdict = parked("private_socket", refused(), clean);
+            assert!(matches!(verdict, Verdict::KeyRefused(why) if why.ends_with(orders)));
+        }
+        assert!(matches!(parked_verdict(None, true), Verdict::Parked { .. }));
+    }
+
+    /// Orders that may rest come before everything else, the record before what ended the run.
+    #[test]
+    fn a_driver_that_finished_has_the_verdict_of_what_matters_most() {
+        let order: ClOrdId = "td-1".parse().unwrap();
+        let of = |rests: bool, verified, journal_failed, fault: Option<Fault>, synced| {
+            let finished = Finished {
+                picture: Picture::sample(),
+                live: rests.then_some(order).into_iter().collect(),
+                verified,
+                journal_failed,
+            };
+            verdict(&finished, fault.map(|fault| failure("http", fault)), synced)
+        };
+        let late = Verdict::Late(vec![order]);
+        assert_eq!(of(true, false, true, Some(refused()), false), late);
+        let journal = Verdict::JournalFailed;
+        assert_eq!(of(false, true, true, Some(refused()), true), journal);
+        assert_eq!(of(false, true, false, Some(refused()), false), journal);
+        let verdict = of(false, true, false, Some(refused()), true);
+        assert!(matches!(verdict, Verdict::KeyRefused(_)));
+        let verdict = of(false, false, false, Some(panicked()), true);
+        assert!(matches!(verdict, Verdict::Failed(_)));
+        let late = Verdict::Late(Vec::new());
+        assert_eq!(of(false, false, false, None, true), late);
+        assert_eq!(of(false, true, false, None, true), Verdict::Clean);
+    }
+}

@@ -230,3 +230,45 @@ fn outcome(report: Report) -> Outcome {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The exit code after this verdict, and what is told.
+    fn ends(verdict: Verdict) -> (u8, String) {
+        let report = Report {
+            verdict,
+            summary: None,
+            picture: None,
+        };
+        let Outcome { exit, reason, .. } = outcome(report);
+        (exit.code(), reason.unwrap_or_default())
+    }
+
+    #[test]
+    fn every_verdict_has_the_exit_code_that_is_documented_for_it() {
+        let reason = || "it broke".to_owned();
+        let parked = |clean| {
+            let reason = reason();
+            Verdict::Parked { reason, clean }
+        };
+        let order = "td-1".parse().unwrap();
+        let journal = "the journal cannot be written or synced";
+        for (verdict, code, told) in [
+            (Verdict::Clean, 0, ""),
+            (Verdict::Failed(reason()), 1, "it broke"),
+            (parked(true), 70, "it broke; orders were canceled"),
+            (parked(false), 70, "it broke; orders may rest"),
+            (Verdict::JournalFailed, 74, journal),
+            (
+                Verdict::Late(vec![order]),
+                75,
+                "stopped late; may rest: td-1",
+            ),
+            (Verdict::KeyRefused(reason()), 77, "it broke"),
+        ] {
+            assert_eq!(ends(verdict), (code, told.to_owned()));
+        }
+    }
+}

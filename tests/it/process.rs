@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::{Value, json};
 
 use crate::{
@@ -43,6 +43,20 @@ fn daemon(state: &Path, notify: Option<&Path>) -> Daemon {
             .env("NOTIFY_SOCKET", path)
             .env("WATCHDOG_USEC", "600000");
     }
+    Daemon::start(command)
+}
+
+/// The same, started with a signal ignored.
+fn deaf(signal: &str, state: &Path) -> Daemon {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("trap '' {signal}; exec \"$@\""), "sh"])
+        .arg(assert_cmd::cargo::cargo_bin!("tradingd"))
+        .args(["run", "-c", DEFAULT, "--set", "sim.rate=400.0", "--set"])
+        .arg(format!("state.dir=\"{}\"", state.display()))
+        .env(ANY_PORT.0, ANY_PORT.1)
+        .env_remove("STATE_DIRECTORY")
+        .env_remove("NOTIFY_SOCKET");
     Daemon::start(command)
 }
 
@@ -158,16 +172,7 @@ fn hangups_stop_in_order_however_many_come() {
 #[test]
 fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let state = tempfile::tempdir().unwrap();
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
-        .arg(assert_cmd::cargo::cargo_bin!("tradingd"))
-        .args(["run", "-c", DEFAULT, "--set", "sim.rate=400.0", "--set"])
-        .arg(format!("state.dir=\"{}\"", state.path().display()))
-        .env(ANY_PORT.0, ANY_PORT.1)
-        .env_remove("STATE_DIRECTORY")
-        .env_remove("NOTIFY_SOCKET");
-    let daemon = Daemon::start(command);
+    let daemon = deaf("HUP", state.path());
     daemon.line("ready");
     daemon.signal(Signal::HUP);
     daemon.line("fill");
@@ -291,6 +296,30 @@ fn parking_over_a_mute_venue_ends_with_the_next_signal() {
         assert_eq!(daemon.exit_code(), Some(77));
         verify(state.path());
     }
+}
+
+/// The signal that would kill it is ignored, so that its writes fail as on a full disk.
+#[test]
+fn a_journal_that_finds_no_more_room_ends_the_run_with_exit_code_74() {
+    let state = tempfile::tempdir().unwrap();
+    let first = deaf("XFSZ", state.path());
+    first.line("ready");
+    first.line("fill");
+    // The journal is longer already, the file of nonces never will be.
+    let room = Rlimit {
+        current: Some(4_096),
+        maximum: Some(4_096),
+    };
+    prlimit(Some(Pid::from_child(&first.child)), Resource::Fsize, room).unwrap();
+    first.line("only cancels leave from now on");
+    first.line("error: the journal cannot be written or synced");
+    assert_eq!(first.exit_code(), Some(74));
+
+    let second = daemon(state.path(), None);
+    second.line("ready");
+    second.signal(Signal::TERM);
+    assert_eq!(second.exit_code(), Some(0));
+    verify(state.path());
 }
 
 /// The next message to the service manager with a line that begins so.
