@@ -21,7 +21,7 @@ use crate::{
     engine::Event,
     io::{Clock, rng},
     resilience::{
-        budget,
+        Watcher, budget,
         circuit_breaker::CircuitBreaker,
         queue::Gauge,
         supervisor::{Phase, Policy, Supervisor, TaskError, TaskSpec},
@@ -154,6 +154,9 @@ pub(super) fn launch(
     let rest = started.rest.clone();
     let private = PrivateSocket::new(&wiring, ends_private, rest, rng::stream(started.seed, 4))?;
     let queries = Queries::new(started.account, ends.queries, account_in, clock.clone());
+    // The driver is asked for a picture; those that carry its commands are watched.
+    let [_driver, orders, questions] = WIRE;
+    let watchers = [private.watcher(orders), queries.watcher(questions)];
     let inlets = Inlets {
         marks,
         account,
@@ -183,7 +186,7 @@ pub(super) fn launch(
     private_socket(tasks, private);
     keep(tasks, forever("queries", READERS), |stop| queries.run(stop));
     let turning = self::driver(tasks, driver, stop, drain);
-    notify(tasks, looks.clone());
+    notify(tasks, looks.clone(), watchers);
     Ok(Running {
         turning,
         looks,
@@ -233,10 +236,10 @@ fn driver(
 }
 
 /// Without it the service manager would kill the run: it is worth a few tries.
-fn notify(tasks: &mut Supervisor, looks: Looks) {
+fn notify(tasks: &mut Supervisor, looks: Looks, watchers: [Watcher; 2]) {
     let spec = TaskSpec::new("notify", Policy::Transient, OBSERVERS);
     tasks.spawn(spec, move |stop| {
-        let telling = Notify::new(looks.clone()).run(stop);
+        let telling = Notify::new(looks.clone(), watchers.clone()).run(stop);
         async move {
             telling.await;
             Ok(())

@@ -353,8 +353,9 @@ fn the_service_manager_hears_ready_status_watchdog_and_stopping() {
     assert_eq!(daemon.exit_code(), Some(0));
 }
 
+/// The whole process hangs; a single task that does is `app/notify.rs`'s.
 #[test]
-fn a_hung_engine_feeds_no_watchdog() {
+fn a_process_that_hangs_feeds_no_watchdog_and_goes_on_when_it_lives_again() {
     let state = tempfile::tempdir().unwrap();
     let path = state.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();

@@ -16,8 +16,8 @@ use super::{
     rest::{
         Rest,
         calls::{
-            Balance as BalanceCall, ClosedOrders, OpenOrders, OrderRow, QueryOrders, TradeRow,
-            TradesHistory,
+            Balance as BalanceCall, ClosedOrders, OpenOrders, OrderRow, QueryOrders, Read,
+            TradeRow, TradesHistory,
         },
     },
     settings::Settings,
@@ -25,6 +25,7 @@ use super::{
 use crate::{
     engine::event::{Balance, Fill, OrderRecord, RecordStatus, VenueState},
     io::Clock,
+    resilience::Progress,
     types::{
         AssetCode, ClOrdId, Decimal, ExecId, Liquidity, OrderId, Symbol, TextTooLong, Timestamp,
     },
@@ -43,6 +44,9 @@ pub struct Account {
     clock: Clock,
     passes: u32,
     pause: Duration,
+    progress: Progress,
+    /// Longest time between two steps.
+    step: Duration,
 }
 
 /// Why the account could not be read.
@@ -96,7 +100,27 @@ impl Account {
             clock,
             passes: settings.look_up_passes.max(1),
             pause: settings.look_up_pause,
+            progress: Progress::default(),
+            step: settings
+                .longest_read()
+                .saturating_add(settings.look_up_pause),
         }
+    }
+
+    /// Counts the steps of what is read. Clones of the account count together.
+    pub(super) const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Longest time between two steps.
+    pub(super) const fn longest_step(&self) -> Duration {
+        self.step
+    }
+
+    async fn read<C: Read>(&self, call: &C) -> Result<C::Answer, error::Error> {
+        let answer = self.rest.read(call).await;
+        self.progress.turn();
+        answer
     }
 
     /// Open orders, orders closed and fills made since an instant, and balances.
@@ -130,7 +154,7 @@ impl Account {
         &self,
         cl_ord_id: Option<ClOrdId>,
     ) -> Result<Vec<OrderRecord>, AccountError> {
-        let answer = self.rest.read(&OpenOrders { cl_ord_id }).await?;
+        let answer = self.read(&OpenOrders { cl_ord_id }).await?;
         self.records(answer.open)
     }
 
@@ -142,7 +166,6 @@ impl Account {
         let mut rows = BTreeMap::new();
         for _ in 0..MOST_PAGES {
             let page = self
-                .rest
                 .read(&ClosedOrders {
                     cl_ord_id,
                     start,
@@ -160,7 +183,6 @@ impl Account {
         let mut rows = BTreeMap::new();
         for _ in 0..MOST_PAGES {
             let page = self
-                .rest
                 .read(&TradesHistory {
                     start,
                     offset: rows.len() as u64,
@@ -179,7 +201,7 @@ impl Account {
             let call = QueryOrders {
                 order_ids: chunk.to_vec(),
             };
-            let rows = self.rest.read(&call).await?;
+            let rows = self.read(&call).await?;
             if let Some(missing) = chunk.iter().find(|id| !rows.contains_key(*id)) {
                 return Err(AccountError::NoRecord(missing.clone()));
             }
@@ -189,7 +211,7 @@ impl Account {
     }
 
     async fn balances(&self) -> Result<Vec<Balance>, AccountError> {
-        let rows = self.rest.read(&BalanceCall).await?;
+        let rows = self.read(&BalanceCall).await?;
         let mut totals = BTreeMap::<AssetCode, Decimal>::new();
         for (code, total) in rows {
             let asset = self.names.asset(&code);

@@ -18,9 +18,12 @@ mod tests;
 mod welcome;
 mod writer;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use futures_util::{SinkExt, Stream, StreamExt};
@@ -50,7 +53,7 @@ use super::{
 use crate::{
     engine::{Event, command::Cancel},
     io::{Clock, net::Connector, rng::Rng},
-    resilience::{Place, circuit_breaker::CircuitBreaker},
+    resilience::{Place, Watcher, circuit_breaker::CircuitBreaker},
 };
 
 /// Replies that may wait for the writer.
@@ -76,6 +79,8 @@ pub struct PrivateSocket {
     dialer: Dialer,
     counters: Arc<SocketCounters>,
     order_entry: CircuitBreaker,
+    /// Longest turn of the writer.
+    longest: Duration,
 }
 
 impl std::fmt::Debug for PrivateSocket {
@@ -110,6 +115,9 @@ impl PrivateSocket {
             counters: Arc::clone(&counters),
             redial: Redial::new("private", wiring, rng),
         };
+        // A frame that is not taken, or the end of everything: its errands, then what is told of them.
+        let (write, close) = (settings.deadlines.write, settings.deadlines.close);
+        let longest = write.max(close.saturating_mul(2));
         let cancels = rest.breakers().cancels.clone();
         let gate = Gate::new(order_entry.clone(), cancels, settings.deadlines.answer);
         let writer = Writer::new(Parts {
@@ -128,7 +136,14 @@ impl PrivateSocket {
             dialer,
             counters,
             order_entry,
+            longest,
         })
+    }
+
+    /// Looks at the task from outside. It turns whether there is a connection or not.
+    #[must_use]
+    pub fn watcher(&self, task: &'static str) -> Watcher {
+        self.writer.progress().watcher(task, self.longest)
     }
 
     /// What the socket counts.

@@ -15,6 +15,7 @@ use crate::{
         event::LookedUp,
     },
     io::Clock,
+    resilience::{Canceled, Progress, Watcher, or_canceled},
 };
 
 /// Most queries that are answered together: as many as the lane holds.
@@ -53,20 +54,32 @@ impl Queries {
     /// A query that is being answered when the token is canceled ends without an event.
     pub async fn run(mut self, cancel: CancellationToken) {
         let mut waiting = Vec::new();
+        let progress = self.progress().clone();
         loop {
-            let working = async {
-                self.lane.recv_many(&mut waiting, TOGETHER).await > 0
-                    && self.answer(waiting.drain(..)).await
-            };
-            let goes_on = tokio::select! {
+            progress.turn();
+            tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
-                goes_on = working => goes_on,
-            };
-            if !goes_on {
-                return;
+                count = self.lane.recv_many(&mut waiting, TOGETHER) => if count == 0 {
+                    return;
+                },
+                () = progress.wished() => continue,
+            }
+            match or_canceled(&cancel, self.answer(waiting.drain(..))).await {
+                Ok(true) => {}
+                Ok(false) | Err(Canceled) => return,
             }
         }
+    }
+
+    fn progress(&self) -> &Progress {
+        self.account.progress()
+    }
+
+    /// Looks at the task from outside. It turns with each query and each step to its answer.
+    #[must_use]
+    pub fn watcher(&self, task: &'static str) -> Watcher {
+        self.progress().watcher(task, self.account.longest_step())
     }
 
     /// Answers all that waits. False when nobody listens any more.
@@ -116,5 +129,61 @@ impl Queries {
                 found,
             }))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use tokio::{
+        task::JoinSet,
+        time::{Instant, sleep},
+    };
+
+    use super::*;
+    use crate::{
+        types::Timestamp,
+        venue::kraken::{
+            settings::Settings,
+            testing::{Api, paused_clock},
+        },
+    };
+
+    /// Looks twice, with longer than any step between. Whether the task had turned meanwhile.
+    #[expect(clippy::disallowed_methods, reason = "paused time")]
+    async fn turns(watcher: &mut Watcher, longest: Duration) -> bool {
+        watcher.goes_on(Instant::now());
+        sleep(longest + Duration::from_secs(1)).await;
+        watcher.goes_on(Instant::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_turns_while_it_waits_for_work_and_not_while_nobody_takes_its_answers() {
+        let (settings, clock) = (Settings::default(), paused_clock());
+        let api = Api::new(|_, _| Some(r#"{"error":["EGeneral:Invalid arguments"]}"#.to_owned()));
+        let rest = api.rest(&settings, &clock);
+        let account = Account::new(rest, Arc::default(), clock.clone(), &settings);
+        let longest = account.longest_step();
+        let ((ask, lane), (told, mut events)) = (mpsc::channel(2), mpsc::channel(1));
+        let queries = Queries::new(account, lane, told, clock);
+        let mut watcher = queries.watcher("queries");
+        let mut tasks = JoinSet::new();
+        tasks.spawn(queries.run(CancellationToken::new()));
+        for _ in 0..3 {
+            assert!(turns(&mut watcher, longest).await);
+        }
+        let since = Timestamp::from_secs(0);
+        for _ in 0..2 {
+            let wish = Query::Reconcile(Reconcile { since });
+            ask.send(wish).await.unwrap();
+        }
+        // One answer has room, the other waits; what was done before that is seen by the first look.
+        sleep(longest).await;
+        assert!(!turns(&mut watcher, longest).await);
+        for _ in 0..2 {
+            assert_eq!(events.recv().await, Some(Event::ReconcileFailed));
+        }
+        assert!(turns(&mut watcher, longest).await);
     }
 }

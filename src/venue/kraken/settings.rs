@@ -100,6 +100,15 @@ impl Settings {
         checks.some("look_up_passes", self.look_up_passes);
         checks.done()
     }
+
+    /// Longest that one read over REST can take, its repetitions and the waits before them included.
+    #[must_use]
+    pub fn longest_read(&self) -> Duration {
+        let attempt = self.deadlines.turn.saturating_add(self.deadlines.request);
+        let waited = attempt.saturating_add(self.retry.max);
+        // One of the repetitions comes at once and is not counted.
+        waited.saturating_mul(self.retry.attempts.saturating_add(1))
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +122,7 @@ mod tests {
         let text = toml::to_string(&settings).unwrap();
         assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
         assert!(toml::from_str::<Settings>("unheard_of = 1").is_err());
+        assert_eq!(settings.longest_read(), Duration::from_secs(320));
     }
 
     #[test]

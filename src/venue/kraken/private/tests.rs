@@ -14,7 +14,7 @@ use std::{
 
 use futures_util::{poll, stream};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::{
@@ -40,6 +40,7 @@ struct Edge {
     api: Api,
     clock: Clock,
     counters: Arc<SocketCounters>,
+    watcher: Watcher,
     /// What counts cancels.
     counting: CircuitBreaker,
     stop: CancellationToken,
@@ -100,7 +101,7 @@ impl Edge {
             entries: entries_end,
         };
         let socket = PrivateSocket::new(&wiring, queues, rest, rng::stream(1, 2)).unwrap();
-        let counters = socket.counters();
+        let (counters, watcher) = (socket.counters(), socket.watcher("private_socket"));
         let mut tasks = JoinSet::new();
         tasks.spawn(socket.run(stop.clone()));
         Self {
@@ -110,6 +111,7 @@ impl Edge {
             api,
             clock,
             counters,
+            watcher,
             counting,
             stop,
             tasks,
@@ -144,6 +146,20 @@ impl Edge {
 
     async fn cancel(&self, id: u64, name: &str) {
         self.cancels.send(cancel(id, name)).await.unwrap();
+    }
+
+    /// Looks until the task has turned since the look before, which counts as long ago.
+    async fn turned(&mut self, now: &mut Instant) {
+        let looking = async {
+            loop {
+                *now += Duration::from_secs(3_600);
+                if self.watcher.goes_on(*now) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        within(looking).await;
     }
 
     async fn stop(mut self) -> Vec<Event> {
@@ -893,6 +909,23 @@ async fn cancels_over_the_socket_are_counted_and_pass_whatever_order_entry_says(
             .iter()
             .all(|event| !matches!(event, Event::OrderEntry(_)))
     );
+}
+
+/// More often than by the pauses of pings and dials alone.
+#[tokio::test]
+async fn the_task_turns_when_it_is_looked_at_with_a_connection_and_without() {
+    let server = every(|_| None).await;
+    let mut connected = Edge::start(&server, tokens(), 64);
+    connected.up().await;
+    let mut without = Edge::at("ws://127.0.0.1:1/v2", tokens(), 64);
+    #[expect(clippy::disallowed_methods, reason = "the task runs in real time")]
+    let mut now = Instant::now();
+    for _ in 0..100 {
+        connected.turned(&mut now).await;
+        without.turned(&mut now).await;
+    }
+    connected.stop().await;
+    without.stop().await;
 }
 
 #[tokio::test]

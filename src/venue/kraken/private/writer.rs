@@ -36,7 +36,7 @@ use crate::{
         event::{Answer, Link, Unsent},
     },
     io::Clock,
-    resilience::Place,
+    resilience::{Place, Progress},
     types::{Instrument, Timestamp},
     venue::kraken::{
         counters::SocketCounters,
@@ -77,6 +77,7 @@ pub(super) struct Writer {
     by_rest: HashMap<task::Id, CommandId>,
     /// Venue clock minus ours, in nanoseconds, as told last.
     offset: Option<i64>,
+    progress: Progress,
 }
 
 /// What came back from REST.
@@ -161,7 +162,13 @@ impl Writer {
             errands: JoinSet::new(),
             by_rest: HashMap::new(),
             offset: None,
+            progress: Progress::default(),
         }
+    }
+
+    /// Counts its turns, and the frames that it has written.
+    pub(super) const fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Works without a socket: cancels go by REST, orders and amends come back unsent. Ends only when nobody is left to work for.
@@ -171,6 +178,7 @@ impl Writer {
     /// Nothing is lost by dropping the future.
     pub(super) async fn offline(&mut self) -> End {
         loop {
+            self.progress.turn();
             self.tell();
             let turn = tokio::select! {
                 biased;
@@ -178,6 +186,7 @@ impl Writer {
                 room = self.account.reserve(), if !self.news.is_empty() => self.news.tell(room).map_or(Turn::Abandoned, |()| Turn::Told),
                 Some(errand) = self.errands.join_next_with_id(), if !self.errands.is_empty() => Turn::Errand(errand),
                 entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
+                () = self.progress.wished() => Turn::Wished,
             };
             match turn {
                 Turn::Cancel(cancel) => self.cancel_offline(cancel),
@@ -187,7 +196,7 @@ impl Writer {
                 }
                 // Without a line nothing can break.
                 Turn::Errand(errand) => self.take_errand(None, errand).unwrap_or_default(),
-                Turn::Told => {}
+                Turn::Told | Turn::Wished => {}
                 Turn::Stop | Turn::Reply(_) | Turn::Due | Turn::Lost | Turn::Abandoned => {
                     return End::Abandoned;
                 }
@@ -206,6 +215,7 @@ impl Writer {
         }
         self.news.push(Event::Account(Link::Up));
         loop {
+            self.progress.turn();
             self.give_up_late();
             self.probe();
             if let Err(Broken) = self.write_due(line).await {
@@ -222,6 +232,7 @@ impl Writer {
                 Some(errand) = self.errands.join_next_with_id(), if !self.errands.is_empty() => Turn::Errand(errand),
                 entry = self.entries.recv() => entry.map_or(Turn::Abandoned, Turn::Entry),
                 () = sleep(wake) => Turn::Due,
+                () = self.progress.wished() => Turn::Wished,
             };
             match turn {
                 Turn::Cancel(cancel) => self.take_cancel(cancel),
@@ -232,7 +243,7 @@ impl Writer {
                     }
                 }
                 Turn::Entry(entry) => self.desk.take(entry),
-                Turn::Told | Turn::Due => {}
+                Turn::Told | Turn::Due | Turn::Wished => {}
                 Turn::Stop => return End::Stopping,
                 Turn::Lost => return End::Lost,
                 Turn::Abandoned => return End::Abandoned,
@@ -250,6 +261,7 @@ enum Turn {
     Errand(Result<(task::Id, Errand), JoinError>),
     Entry(Entry),
     Due,
+    Wished,
     Lost,
     Abandoned,
 }
@@ -355,7 +367,10 @@ impl Writer {
     async fn write(&self, line: &mut Line, frame: Message) -> Result<(), Broken> {
         let writing = line.sink.send(frame);
         match self.counters.deadlines.within(Place::Write, writing).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                self.progress.turn();
+                Ok(())
+            }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "private socket broke while writing");
                 Err(Broken)
