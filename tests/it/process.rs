@@ -287,6 +287,8 @@ fn parking_over_a_mute_venue_ends_with_the_next_signal() {
         daemon.signal(Signal::HUP);
         for word in further {
             daemon.signal(Signal::TERM);
+            let heard = daemon.line(" signal=");
+            assert!(heard.contains("SIGTERM"), "{heard}");
             daemon.line(word);
         }
         daemon.line("not parked in time");
