@@ -107,6 +107,9 @@ impl Daemon {
         or_canceled(&stop, Box::pin(beginning)).await
     }
 
+    /// # Cancel safety
+    ///
+    /// As [`start`](Self::start).
     async fn begin(
         config: &Config,
         strategies: Option<Vec<Box<dyn Strategy>>>,
