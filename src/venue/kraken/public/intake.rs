@@ -213,8 +213,8 @@ impl Intake {
     fn offer(&mut self, event: Event) -> Offered {
         match self.market.try_send(event) {
             Ok(()) => {
-                // What was offered now waits alone.
-                self.is_behind &= queue::waiting(&self.market) > 1;
+                // Until what was offered now waits alone.
+                self.is_behind = self.is_behind && queue::waiting(&self.market) > 1;
                 Offered::Taken
             }
             Err(TrySendError::Full(_)) => {
