@@ -120,7 +120,7 @@ pub struct Figures {
     pub worst_latency: Duration,
 }
 
-/// The public and the private one, and that of a mirrored market.
+/// Sockets that there are at most.
 const SOCKETS: usize = 3;
 
 /// What is there once all tasks are.
@@ -129,7 +129,7 @@ pub struct Parts {
     pub figures: Box<dyn Fn() -> BoxFuture<'static, Option<Figures>> + Send + Sync>,
     /// The circuit breakers.
     pub breakers: Vec<CircuitBreaker>,
-    /// The sockets' counts, by name; of [`SOCKETS`] at most.
+    /// The sockets' counts, by name: public, private, and that of a mirrored market.
     pub sockets: Vec<(&'static str, Arc<SocketCounters>)>,
     /// Limits that passed first, by who waited.
     pub deadlines: Vec<(&'static str, Deadlines)>,
