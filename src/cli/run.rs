@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
         Ok(loaded) => loaded,
         Err(error) => return Ok(check::refuse(&error, out)),
     };
-    let Ok(_log) = telemetry::init(&loaded.config.log, clock::system(), None)
+    let Ok(log) = telemetry::init(&loaded.config.log, clock::system(), None)
         .map_err(|error| out.note(&format_args!("error: {error}")))
     else {
         return Ok(Exit::Failure);
@@ -41,6 +41,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut Out) -> io::Result<Exit> {
         limit: None,
         screen: None,
     })?;
+    // What is still in the log comes before what ended it all.
+    drop(log);
     if let Some(reason) = &outcome.reason {
         out.note(&format_args!("error: {reason}"));
     }
