@@ -198,6 +198,11 @@ fn refused(error: &StartError) -> Outcome {
 fn outcome(report: Report) -> Outcome {
     let (exit, reason) = match report.verdict {
         Verdict::Clean => (Exit::Clean, None),
+        Verdict::Late(orders) if orders.is_empty() => {
+            let reason =
+                "stopped late: every order had ended, and the venue was not seen to confirm it";
+            (Exit::Late, Some(reason.to_owned()))
+        }
         Verdict::Late(orders) => {
             let names: Vec<String> = orders.iter().map(ToString::to_string).collect();
             error!(orders = %names.join(", "), "orders may rest");
@@ -265,6 +270,11 @@ mod tests {
                 Verdict::Late(vec![order]),
                 75,
                 "stopped late; may rest: td-1",
+            ),
+            (
+                Verdict::Late(Vec::new()),
+                75,
+                "stopped late: every order had ended, and the venue was not seen to confirm it",
             ),
             (Verdict::KeyRefused(reason()), 77, "it broke"),
         ] {

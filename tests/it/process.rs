@@ -251,7 +251,7 @@ fn a_second_signal_hurries_and_a_third_leaves_at_once_while_the_venue_hangs() {
         let daemon = patient(&venue.listening(), state.path());
         daemon.line("ready");
         daemon.line("fill");
-        venue.signal(Signal::STOP);
+        venue.freeze();
         daemon.signal(Signal::TERM);
         daemon.line("stopping: strategies stop");
         for word in further {

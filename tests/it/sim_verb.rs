@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
 
 use crate::support::LIMIT;
@@ -62,6 +62,14 @@ impl Running {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// It hangs from when this returns: a signal that was sent need not have been heard.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let child = Some(Pid::from_child(&self.child));
+        let (_, status) = waitpid(child, WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
     }
 
     /// How it ends and what else it printed.
