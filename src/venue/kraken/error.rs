@@ -147,7 +147,6 @@ const TABLE: &[(&str, Class)] = {
         ("Currency pair not supported", Rejected(R::Other)),
         ("Subscription name invalid", Rejected(R::Other)),
         ("Subscription depth not supported", Rejected(R::Other)),
-        ("Already subscribed", Rejected(R::Other)),
         ("Unsupported field", Rejected(R::Other)),
         ("Unsupported event", Rejected(R::Other)),
         ("Malformed request", Rejected(R::Other)),

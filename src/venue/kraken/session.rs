@@ -1,9 +1,9 @@
 //! The subscriptions of one socket as desired state: what is wanted, what is asked, what is live. Pure.
 //!
 //! For: asking again after a reconnect, matching acknowledgements by request, noticing what stays silent. Left out: sockets, bytes,
-//! what frames mean. Always true: at most one request per subscription is out; an acknowledgement without a snapshot, a request
-//! without an answer and a silent socket become a [`Fault`] in their time; a channel that should speak and does not, while its socket
-//! does, is asked for again; a subscription that is refused for what it is is not asked for again, one that is refused for the moment is.
+//! what frames mean. Always true: at most one request per subscription is out; an acknowledgement without a snapshot (of trades apart),
+//! a request without an answer and a silent socket become a [`Fault`] in their time; a channel that should speak and does not, while its
+//! socket does, is asked for again; so is a subscription that is refused for the moment, and not one that is refused for what it is.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -247,8 +247,13 @@ impl Session {
             }
             (State::Asked { .. }, Granting::Refused) => State::Refused,
             (State::Asked { .. }, Granting::NotNow) => State::PutOff(now.after(REFUSED_PAUSE)),
+            // It is still there.
+            (State::Leaving { .. }, Granting::NotNow) => State::Leaving {
+                req_id: 0,
+                due: now.after(REFUSED_PAUSE),
+            },
             // Whether it was still there or not: it is not there now.
-            (State::Leaving { .. }, _) => State::Wanted(now),
+            (State::Leaving { .. }, Granting::Granted | Granting::Refused) => State::Wanted(now),
             (state, _) => state,
         };
         true
@@ -298,7 +303,11 @@ impl Session {
     pub fn delivered(&mut self, now: Timestamp, topic: &Topic) {
         if let Some(entry) = self.topics.get_mut(topic) {
             entry.spoke = now;
-            if matches!(entry.state, State::Acked { .. } | State::Asked { .. }) {
+            // A refusal that was none, as it turns out, included.
+            if matches!(
+                entry.state,
+                State::Acked { .. } | State::Asked { .. } | State::PutOff(_)
+            ) {
                 entry.state = State::Live;
             }
         }

@@ -147,10 +147,6 @@ const TEXTS: &[(&str, Class)] = &[
     ),
     ("Subscription name invalid", OTHER),
     ("Subscription depth not supported", OTHER),
-    (
-        "Already subscribed to one ohlc interval on this symbol",
-        OTHER,
-    ),
     ("Unsupported event", OTHER),
     ("Malformed request", OTHER),
     ("EOrder:never heard of", Ambiguous),

@@ -322,3 +322,41 @@ fn a_symbol_refused_for_the_moment_is_asked_for_again() {
     };
     assert_eq!(symbols[..], [InlineText::lossy("BTC/USD")]);
 }
+
+#[test]
+fn a_resync_whose_end_is_refused_for_the_moment_goes_on_later() {
+    let mut session = live();
+    session.resync(at(100), &topic("BTC/USD"));
+    let Wish::Unsubscribe { req_id, .. } = poll(&mut session, 100)[0] else {
+        panic!()
+    };
+    ack(&mut session, 110, req_id, "BTC/USD", NotNow);
+    session.heard(at(5_000));
+    let wishes = poll(&mut session, 5_000);
+    assert!(
+        !wishes
+            .iter()
+            .any(|wish| matches!(wish, Wish::Unsubscribe { .. }))
+    );
+    let wishes = poll(&mut session, 5_110);
+    assert!(
+        matches!(&wishes[..], [Wish::Unsubscribe { .. }]),
+        "{wishes:?}"
+    );
+}
+
+#[test]
+fn a_snapshot_shows_that_a_refusal_was_none() {
+    let mut session = session();
+    poll(&mut session, 0);
+    ack(&mut session, 1, FIRST_OWN_REQUEST, "BTC/USD", NotNow);
+    session.delivered(at(2), &topic("BTC/USD"));
+    session.heard(at(5_001));
+    let wishes = poll(&mut session, 4_999);
+    assert!(
+        !wishes
+            .iter()
+            .any(|wish| matches!(wish, Wish::Subscribe { .. }))
+    );
+    assert_eq!(session.topics[&topic("BTC/USD")].state, State::Live);
+}
