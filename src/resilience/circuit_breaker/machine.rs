@@ -97,12 +97,10 @@ impl Machine {
                 None,
             );
         }
-        match self.try_enter(now) {
-            Ok(()) => Ok(self.ticket()),
-            Err(rejected) => {
-                self.totals.rejected += 1;
-                Err(rejected)
-            }
+        if self.try_enter(now) {
+            Ok(self.ticket())
+        } else {
+            Err(self.reject(now))
         }
     }
 
@@ -122,18 +120,7 @@ impl Machine {
     /// When not every call may be made; says when asking again can help.
     pub fn admit_no_probe(&mut self, now: Timestamp) -> Result<Ticket, Rejected> {
         let now = self.advance(now);
-        self.admit_untimed().ok_or_else(|| {
-            self.totals.rejected += 1;
-            Rejected {
-                state: self.life.state(),
-                retry_at: match self.life {
-                    Life::Open { until } => until.max(now),
-                    Life::HalfOpen(Round { ends, .. }) => ends.unwrap_or(now),
-                    Life::ForcedOpen => Timestamp::MAX,
-                    Life::Closed | Life::Disabled | Life::MetricsOnly => now,
-                },
-            }
-        })
+        self.admit_untimed().ok_or_else(|| self.reject(now))
     }
 
     /// Turns a call away that could not be made now, before it waits for anything else. Whoever passes asks [`admit`](Self::admit) once it
@@ -144,18 +131,15 @@ impl Machine {
     /// When it could not; says when asking again can help.
     pub fn turn_away(&mut self, now: Timestamp) -> Result<(), Rejected> {
         let now = self.advance(now);
-        let retry_at = match &self.life {
-            Life::Open { until } if *until > now => *until,
-            Life::ForcedOpen => Timestamp::MAX,
+        match self.life {
+            Life::Open { until } if until > now => Err(self.reject(now)),
+            Life::ForcedOpen => Err(self.reject(now)),
             Life::Open { .. }
             | Life::Closed
             | Life::HalfOpen(_)
             | Life::Disabled
-            | Life::MetricsOnly => return Ok(()),
-        };
-        self.totals.rejected += 1;
-        let state = self.life.state();
-        Err(Rejected { state, retry_at })
+            | Life::MetricsOnly => Ok(()),
+        }
     }
 
     /// Tells what became of a call and how long it took.
@@ -239,24 +223,34 @@ impl Machine {
         }
     }
 
-    fn try_enter(&mut self, now: Timestamp) -> Result<(), Rejected> {
-        let retry_at = match &mut self.life {
-            Life::Closed | Life::Disabled | Life::MetricsOnly => return Ok(()),
-            Life::Open { until } => *until,
-            Life::ForcedOpen => Timestamp::MAX,
+    /// Whether there is a place for one more call, which it then has.
+    fn try_enter(&mut self, now: Timestamp) -> bool {
+        match &mut self.life {
+            Life::Closed | Life::Disabled | Life::MetricsOnly => true,
+            Life::Open { .. } | Life::ForcedOpen => false,
             Life::HalfOpen(round) => {
-                let ends = *round
+                round
                     .ends
                     .get_or_insert_with(|| now.after(self.settings.half_open_for));
-                if round.in_flight.saturating_add(round.succeeded) < self.settings.probes.max(1) {
-                    round.in_flight += 1;
-                    return Ok(());
-                }
-                ends
+                let has_room =
+                    round.in_flight.saturating_add(round.succeeded) < self.settings.probes.max(1);
+                round.in_flight += u32::from(has_room);
+                has_room
             }
-        };
-        let state = self.life.state();
-        Err(Rejected { state, retry_at })
+        }
+    }
+
+    fn reject(&mut self, now: Timestamp) -> Rejected {
+        self.totals.rejected += 1;
+        Rejected {
+            state: self.life.state(),
+            retry_at: match self.life {
+                Life::Open { until } => until.max(now),
+                Life::HalfOpen(Round { ends, .. }) => ends.unwrap_or(now),
+                Life::ForcedOpen => Timestamp::MAX,
+                Life::Closed | Life::Disabled | Life::MetricsOnly => now,
+            },
+        }
     }
 
     /// Whether the ticket is of this generation. A probe's place is free again.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Cause, Counts, Machine, Mode, Outcome, Settings, State, Ticket, Transition};
+use super::{Cause, Counts, Machine, Mode, Outcome, Settings, Snapshot, State, Ticket, Transition};
 use crate::{io::rng, types::Timestamp};
 
 const NANOS: i64 = 1_000_000;
@@ -125,6 +125,8 @@ struct Model {
     probes: [u64; 3],
     /// The transitions of this step.
     told: Vec<Transition>,
+    rejected: u64,
+    opened: u64,
 }
 
 const fn state_of(mode: Mode) -> State {
@@ -151,6 +153,8 @@ impl Model {
             round_successes: 0,
             probes: [0; 3],
             told: Vec::new(),
+            rejected: 0,
+            opened: 0,
         }
     }
 
@@ -192,6 +196,7 @@ impl Model {
         }
         let whole = (1_000_i64 << self.openings.min(10)).min(7_000);
         self.openings += 1;
+        self.opened += 1;
         let chosen = open_for();
         assert!(
             chosen >= whole / 2 && chosen <= whole,
@@ -361,118 +366,172 @@ fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_nanos().div_ceil(1_000_000)).unwrap()
 }
 
-fn run(settings: Settings, seed: u64, steps: Vec<Step>) {
-    let mut machine = Machine::new(NAME, settings.clone(), instant(0), rng::stream(seed, 0));
-    let mut model = Model::new(settings.clone());
-    let mut tickets: Vec<Ticket> = Vec::new();
-    let (mut now, mut rejected, mut opened) = (0, 0, 0);
-    for step in steps {
-        let mut admitted = None;
-        let mut no_probe = None;
-        let mut turned = None;
-        let mut ended = None;
-        let mut switched = None;
-        match step {
-            Step::Wait(millis) => now += millis,
+/// The machine with the tickets that are out.
+struct Player {
+    machine: Machine,
+    tickets: Vec<Ticket>,
+    slow_call: Duration,
+    /// In milliseconds.
+    now: i64,
+}
+
+/// What came of a step.
+#[derive(Clone, Copy, Debug)]
+enum Done {
+    Nothing,
+    Admitted(bool),
+    AdmittedUntimed(bool),
+    AdmittedNoProbe(bool),
+    TurnedAway(bool),
+    Ended {
+        which: usize,
+        outcome: Outcome,
+        slow: bool,
+    },
+    Switched(Mode),
+}
+
+impl Player {
+    fn new(settings: &Settings, seed: u64) -> Self {
+        let rng = rng::stream(seed, 0);
+        Self {
+            machine: Machine::new(NAME, settings.clone(), instant(0), rng),
+            tickets: Vec::new(),
+            slow_call: settings.slow_call,
+            now: 0,
+        }
+    }
+
+    fn play(&mut self, step: &Step) -> Done {
+        let now = instant(self.now);
+        let had = self.tickets.len();
+        match *step {
+            Step::Wait(millis) => self.now += millis,
             Step::Look => {
-                machine.snapshot(instant(now));
+                self.machine.snapshot(now);
             }
             Step::Admit => {
-                let ticket = machine.admit(instant(now)).ok();
-                admitted = Some(ticket.is_some());
-                tickets.extend(ticket);
+                self.tickets.extend(self.machine.admit(now));
+                return Done::Admitted(self.tickets.len() > had);
             }
             Step::AdmitUntimed => {
-                let ticket = machine.admit_untimed();
-                no_probe = Some((ticket.is_some(), false));
-                tickets.extend(ticket);
+                self.tickets.extend(self.machine.admit_untimed());
+                return Done::AdmittedUntimed(self.tickets.len() > had);
             }
             Step::AdmitNoProbe => {
-                let ticket = machine.admit_no_probe(instant(now)).ok();
-                no_probe = Some((ticket.is_some(), true));
-                tickets.extend(ticket);
+                self.tickets.extend(self.machine.admit_no_probe(now));
+                return Done::AdmittedNoProbe(self.tickets.len() > had);
             }
-            Step::TurnAway => turned = Some(machine.turn_away(instant(now)).is_err()),
+            Step::TurnAway => return Done::TurnedAway(self.machine.turn_away(now).is_err()),
             Step::End {
                 which,
                 outcome,
                 slow,
-            } if !tickets.is_empty() => {
-                let which = which % tickets.len();
-                let took = if slow {
-                    settings.slow_call
-                } else {
-                    Duration::ZERO
+            } if had > 0 => {
+                let took = if slow { self.slow_call } else { Duration::ZERO };
+                let which = which % had;
+                let ticket = self.tickets.remove(which);
+                self.machine.record(now, ticket, outcome, took);
+                return Done::Ended {
+                    which,
+                    outcome,
+                    slow,
                 };
-                machine.record(instant(now), tickets.remove(which), outcome, took);
-                ended = Some((which, outcome, slow));
             }
-            Step::Drop { which } if !tickets.is_empty() => {
-                let which = which % tickets.len();
-                machine.release(instant(now), tickets.remove(which));
-                ended = Some((which, Outcome::Ignored, false));
+            Step::Drop { which } if had > 0 => {
+                let which = which % had;
+                self.machine.release(now, self.tickets.remove(which));
+                return Done::Ended {
+                    which,
+                    outcome: Outcome::Ignored,
+                    slow: false,
+                };
             }
             Step::End { .. } | Step::Drop { .. } => {}
             Step::Switch(mode) => {
-                machine.set_mode(instant(now), mode);
-                switched = Some(mode);
+                self.machine.set_mode(now, mode);
+                return Done::Switched(mode);
             }
         }
-        let look = machine.snapshot(instant(now));
-        let mut transitions = machine.take_transitions();
-        let mut open_times = transitions
-            .iter_mut()
-            .filter_map(|transition| transition.open_for.take());
-        let mut open_for = || {
-            opened += 1;
-            let chosen = open_times.next();
-            millis(chosen.expect("the model opens, the machine did not"))
-        };
-        model.tick(now, &mut open_for);
-        if let Some(admitted) = admitted {
-            assert_eq!(model.admit(now), admitted, "admission at {now}");
-            rejected += u64::from(!admitted);
+        Done::Nothing
+    }
+}
+
+impl Model {
+    /// Does the same, and agrees.
+    fn follow(&mut self, now: i64, done: Done, open_for: &mut impl FnMut() -> i64) {
+        self.tick(now, open_for);
+        match done {
+            Done::Nothing => {}
+            Done::Admitted(admitted) => {
+                assert_eq!(self.admit(now), admitted, "admission at {now}");
+                self.rejected += u64::from(!admitted);
+            }
+            Done::AdmittedUntimed(admitted) => {
+                assert_eq!(self.admit_no_probe(), admitted, "admission at {now}");
+            }
+            Done::AdmittedNoProbe(admitted) => {
+                assert_eq!(self.admit_no_probe(), admitted, "admission at {now}");
+                self.rejected += u64::from(!admitted);
+            }
+            Done::TurnedAway(turned) => {
+                assert_eq!(self.turns_away(now), turned, "turned away at {now}");
+                self.rejected += u64::from(turned);
+            }
+            Done::Ended {
+                which,
+                outcome,
+                slow,
+            } => self.end(now, which, outcome, slow, open_for),
+            Done::Switched(mode) => self.switch(now, mode),
         }
-        if let Some((admitted, is_counted)) = no_probe {
-            assert_eq!(model.admit_no_probe(), admitted, "admission at {now}");
-            rejected += u64::from(is_counted && !admitted);
-        }
-        if let Some(turned) = turned {
-            assert_eq!(model.turns_away(now), turned, "turned away at {now}");
-            rejected += u64::from(turned);
-        }
-        if let Some((which, outcome, slow)) = ended {
-            model.end(now, which, outcome, slow, &mut open_for);
-        }
-        if let Some(mode) = switched {
-            model.switch(now, mode);
-        }
-        assert_eq!(look.state, model.state, "state at {now}");
-        assert_eq!(look.counts, model.counts(now), "counts at {now}");
-        assert_eq!(look.generation, model.generation, "generation at {now}");
-        drop(open_times);
-        let told = std::mem::take(&mut model.told);
-        assert_eq!(transitions, told, "transitions at {now}");
+    }
+
+    /// Stands where the machine does.
+    fn assert_like(&self, now: i64, look: &Snapshot) {
+        assert_eq!(look.state, self.state, "state at {now}");
+        assert_eq!(look.counts, self.counts(now), "counts at {now}");
+        assert_eq!(look.generation, self.generation, "generation at {now}");
         let retry_at = look.retry_at.map(|at| millis(at.since(instant(0))));
-        let open_until = (model.state == State::Open).then_some(model.open_until);
+        let open_until = (self.state == State::Open).then_some(self.open_until);
         assert_eq!(retry_at, open_until, "next probe at {now}");
         let totals = look.totals;
-        assert_eq!(totals.rejected, rejected, "rejections at {now}");
-        assert_eq!(totals.opened, opened, "openings at {now}");
+        assert_eq!(totals.rejected, self.rejected, "rejections at {now}");
+        assert_eq!(totals.opened, self.opened, "openings at {now}");
         let probes = [
             totals.probes_succeeded,
             totals.probes_failed,
             totals.probes_void,
         ];
-        assert_eq!(probes, model.probes, "probes at {now}");
-        assert_eq!(totals.transitions, model.generation, "transitions at {now}");
+        assert_eq!(probes, self.probes, "probes at {now}");
+        assert_eq!(totals.transitions, self.generation, "transitions at {now}");
         let over =
             totals.succeeded + totals.failed + totals.ignored + totals.dropped + totals.stale;
-        assert_eq!(
-            totals.admitted,
-            over + tickets.len() as u64,
-            "no call is lost"
-        );
+        let under_way = self.under_way.len() as u64;
+        assert_eq!(totals.admitted, over + under_way, "no call is lost");
+    }
+}
+
+fn run(settings: &Settings, seed: u64, steps: &[Step]) {
+    let mut player = Player::new(settings, seed);
+    let mut model = Model::new(settings.clone());
+    for step in steps {
+        let done = player.play(step);
+        let now = player.now;
+        let look = player.machine.snapshot(instant(now));
+        let mut transitions = player.machine.take_transitions();
+        let mut open_times = transitions
+            .iter_mut()
+            .filter_map(|transition| transition.open_for.take());
+        model.follow(now, done, &mut || {
+            let chosen = open_times.next();
+            millis(chosen.expect("the model opens, the machine did not"))
+        });
+        drop(open_times);
+        let told = std::mem::take(&mut model.told);
+        assert_eq!(transitions, told, "transitions at {now}");
+        model.assert_like(now, &look);
+        assert_eq!(player.tickets.len(), model.under_way.len(), "under way");
     }
 }
 
@@ -481,41 +540,24 @@ proptest! {
 
     #[test]
     fn machine_does_what_a_naive_breaker_does(settings in settings(), seed: u64, steps in steps()) {
-        run(settings, seed, steps);
+        run(&settings, seed, &steps);
     }
 
     #[test]
     fn looking_changes_nothing(settings in settings(), seed: u64, steps in steps()) {
         let play = |look: bool| {
-            let mut machine = Machine::new("play", settings.clone(), instant(0), rng::stream(seed, 0));
-            let mut tickets: Vec<Ticket> = Vec::new();
-            let mut now = 0;
+            let mut player = Player::new(&settings, seed);
             for step in &steps {
-                match step {
-                    Step::Wait(millis) => for _part in 0..4 {
-                        now += millis / 4;
-                        if look { machine.snapshot(instant(now)); }
-                    },
-                    Step::Admit => tickets.extend(machine.admit(instant(now))),
-                    Step::AdmitUntimed => tickets.extend(machine.admit_untimed()),
-                    Step::AdmitNoProbe => tickets.extend(machine.admit_no_probe(instant(now))),
-                    Step::TurnAway => {
-                        let _turned = machine.turn_away(instant(now));
+                if let Step::Wait(millis) = step {
+                    for _part in 0..4 {
+                        player.now += millis / 4;
+                        if look { player.machine.snapshot(instant(player.now)); }
                     }
-                    Step::End { which, outcome, slow } if !tickets.is_empty() => {
-                        let took = if *slow { settings.slow_call } else { Duration::ZERO };
-                        let ticket = tickets.remove(which % tickets.len());
-                        machine.record(instant(now), ticket, *outcome, took);
-                    }
-                    Step::Drop { which } if !tickets.is_empty() => {
-                        let ticket = tickets.remove(which % tickets.len());
-                        machine.release(instant(now), ticket);
-                    }
-                    Step::End { .. } | Step::Drop { .. } | Step::Look => {}
-                    Step::Switch(mode) => machine.set_mode(instant(now), *mode),
+                } else if !matches!(step, Step::Look) {
+                    player.play(step);
                 }
             }
-            (machine.snapshot(instant(now)), machine.take_transitions())
+            (player.machine.snapshot(instant(player.now)), player.machine.take_transitions())
         };
         prop_assert_eq!(play(true), play(false));
     }

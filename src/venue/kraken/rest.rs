@@ -173,14 +173,14 @@ impl Rest {
         call: &C,
         breaker: &CircuitBreaker,
     ) -> Option<(Permit, Outcome)> {
-        let own = &self.0.breakers.private;
         let mut probe = None;
-        let admit = || {
+        let both = |own: &CircuitBreaker| {
             let permit = own.admit()?;
             probe = Some(breaker.admit()?);
             Ok(permit)
         };
-        let result = self.0.private_once(call, C::COST, own, admit).await;
+        let guard = (&self.0.breakers.private, both);
+        let result = self.0.private_once(call, C::COST, guard).await;
         Some((probe?, breakers::outcome(&result)))
     }
 
@@ -266,19 +266,17 @@ impl Inner {
         match route {
             Route::Public => self.public_once(call).await,
             Route::Private { cost } => {
-                let breaker = &self.breakers.private;
-                let admit = || breaker.admit();
-                self.private_once(call, cost, breaker, admit).await
+                let guard = (&self.breakers.private, CircuitBreaker::admit);
+                self.private_once(call, cost, guard).await
             }
             Route::Urgent { cost } => {
-                let breaker = &self.breakers.cancels;
-                let admit = || breaker.admit();
-                self.private_once(call, cost, breaker, admit).await
+                let guard = (&self.breakers.cancels, CircuitBreaker::admit);
+                self.private_once(call, cost, guard).await
             }
             Route::Order => {
-                let breaker = &self.breakers.private;
-                let admit = || breaker.admit_no_probe_at(self.clock.now());
-                self.private_once(call, 0, breaker, admit).await
+                let no_probe = |of: &CircuitBreaker| of.admit_no_probe_at(self.clock.now());
+                self.private_once(call, 0, (&self.breakers.private, no_probe))
+                    .await
             }
         }
     }
@@ -314,12 +312,15 @@ impl Inner {
         result
     }
 
+    /// Makes a private call once. A breaker stands before it, and says how it is asked once the call has its turn.
     async fn private_once<C: Call>(
         &self,
         call: &C,
         cost: u32,
-        breaker: &CircuitBreaker,
-        admit: impl FnOnce() -> Result<Permit, Rejected>,
+        (breaker, admit): (
+            &CircuitBreaker,
+            impl FnOnce(&CircuitBreaker) -> Result<Permit, Rejected>,
+        ),
     ) -> Result<C::Answer, Error> {
         let signer = self.signer::<C>()?;
         // A turn is waited for and costs points: it is not for a call that could not be made.
@@ -330,7 +331,7 @@ impl Inner {
             endpoint: C::NAME,
             why: NotSent::NoTurn(late),
         })?;
-        let permit = admit().map_err(Self::open::<C>)?;
+        let permit = admit(breaker).map_err(Self::open::<C>)?;
         let result = self.signed(signer, call, nonce).await;
         permit.record(breakers::outcome(&result));
         result
