@@ -291,7 +291,7 @@ impl Daemon {
     async fn without_wire(mut self) -> Report {
         // A driver that still turns ends in order and seals its journal.
         self.running.turning.give_up.cancel();
-        // And not before: the engine would ask for cancels that nobody carries. Whoever sends a signal from now on insists.
+        // And not before: the engine would ask for cancels that nobody carries.
         self.stops.stop.cancel();
         self.stop_turning().await;
         self.parked().await

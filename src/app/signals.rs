@@ -1,7 +1,7 @@
 //! Signals of the operating system: the first asks for an orderly stop, the second shortens it, the third ends it.
 //!
 //! For: hearing them, and how long each step of a stop may still take. Left out: the steps; those are the daemon's.
-//! A run that already ends for a reason of its own needs nobody to ask: there the first signal shortens.
+//! A run that already ends for a reason of its own goes on in order at the first signal, as one that was asked does.
 //! Always true: a hangup asks and never insists. Shell and kernel each send one when a terminal closes, and nobody meant to hurry.
 
 use std::{fs, future::pending, io, time::Duration};
@@ -36,14 +36,21 @@ pub struct Stops {
     pub hurry: CancellationToken,
     /// Leave at once.
     pub abandon: CancellationToken,
+    /// Somebody has asked to stop.
+    asked: CancellationToken,
 }
 
 impl Stops {
-    /// Asks for what comes next: the stop, then haste, then to leave at once. Whoever asked before, or whatever began the stop.
-    pub fn insist(&self) {
-        if !self.stop.is_cancelled() {
-            info!("stopping: strategies stop, orders are canceled");
-            self.stop.cancel();
+    /// Somebody asks to stop: at first in order, whatever may have begun it already, then in haste, then at once.
+    pub fn ask(&self) {
+        if !self.asked.is_cancelled() {
+            self.asked.cancel();
+            if self.stop.is_cancelled() {
+                info!("stopping already; told again, it hurries");
+            } else {
+                info!("stopping: strategies stop, orders are canceled");
+                self.stop.cancel();
+            }
         } else if !self.hurry.is_cancelled() {
             warn!("told while stopping: hurrying");
             self.hurry.cancel();
@@ -118,15 +125,11 @@ impl Signals {
     ///
     /// A signal that has not been taken stays pending.
     pub async fn run(mut self, stops: Stops) {
-        tokio::select! {
-            biased;
-            // For a reason of its own.
-            () = stops.stop.cancelled() => {}
-            () = self.asked() => stops.insist(),
-        }
+        self.asked().await;
+        stops.ask();
         while !stops.abandon.is_cancelled() {
             self.insisted().await;
-            stops.insist();
+            stops.ask();
         }
     }
 
@@ -186,6 +189,25 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+
+    #[test]
+    fn whoever_asks_first_asks_for_order_even_where_the_run_ends_by_itself() {
+        let told = |stops: &Stops| {
+            [&stops.stop, &stops.hurry, &stops.abandon].map(CancellationToken::is_cancelled)
+        };
+        for by_itself in [false, true] {
+            let stops = Stops::default();
+            if by_itself {
+                stops.stop.cancel();
+            }
+            stops.ask();
+            assert_eq!(told(&stops), [true, false, false], "{by_itself}");
+            stops.ask();
+            assert_eq!(told(&stops), [true, true, false], "{by_itself}");
+            stops.ask();
+            assert_eq!(told(&stops), [true; 3], "{by_itself}");
+        }
+    }
 
     /// How long a step takes whose budget is ten seconds, and the one that tells, after these signals.
     #[expect(clippy::disallowed_methods, reason = "paused time")]

@@ -39,17 +39,6 @@ pub(super) struct Outcome {
     pub(super) reason: Option<String>,
 }
 
-impl Outcome {
-    /// The operator stopped it before anything had begun.
-    const fn before_the_start() -> Self {
-        Self {
-            exit: Exit::Clean,
-            summary: None,
-            reason: None,
-        }
-    }
-}
-
 /// Runs the daemon to its end on runtimes of its own.
 pub(super) fn launch(launch: Launch) -> std::io::Result<Outcome> {
     no_core_dump();
@@ -71,7 +60,13 @@ pub(super) fn launch(launch: Launch) -> std::io::Result<Outcome> {
         let daemon = match starting.await {
             Ok(Ok(daemon)) => daemon,
             Ok(Err(error)) => return Ok(refused(&error)),
-            Err(Canceled) => return Ok(Outcome::before_the_start()),
+            Err(Canceled) => {
+                return Ok(Outcome {
+                    exit: Exit::Clean,
+                    summary: None,
+                    reason: None,
+                });
+            }
         };
         let ended = CancellationToken::new();
         let picture = picture(
@@ -143,7 +138,7 @@ async fn picture(
         venue: venue.clone(),
     };
     // The first press stops in order, the next ones hurry.
-    let press = move || stops.insist();
+    let press = move || stops.ask();
     if let Err(error) = screen::show(looks, extra, lines, press, ended).await {
         warn!(%error, "the picture cannot be shown");
     }

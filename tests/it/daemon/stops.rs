@@ -105,7 +105,7 @@ async fn parking_over_a_mute_venue_takes_no_longer_than_whoever_insists_allows()
         faults.arm_rest("GetWebSocketsToken", refused, 1);
         faults.arm(Fault::Socket(Role::Private, SocketFault::Drop), 1);
         rig.until_gone().await;
-        assert!(rig.stops.stop.is_cancelled(), "the next signal insists");
+        assert!(rig.stops.stop.is_cancelled(), "everybody hears of the end");
         insisting(&rig.stops)[nth].cancel();
         let report = rig.ended().await;
         let Verdict::KeyRefused(reason) = report.verdict else {
