@@ -14,7 +14,6 @@ use super::{
     notify::Notify,
     runtimes::Handles,
     signals::{Signals, Stops},
-    simulated::Mirror,
     start::{StartError, Started},
 };
 use crate::{
@@ -167,15 +166,12 @@ pub(super) fn launch(
     let journal = (started.journal.writer, started.journal.pin);
     let driver = Driver::new(started.engine, journal, lanes, inlets, spares_in, clock);
 
+    let mirror = started.embedded.as_ref().and_then(Embedded::mirror);
     let mut guards = started.rest.breakers().all();
     guards.extend([private.breaker(), connect]);
+    guards.extend(mirror.iter().map(|it| it.breaker.clone()));
     let counters = (public.counters(), private.counters());
-    let mut mirrored = None;
     if let Some(embedded) = started.embedded {
-        if let Some(Mirror { breaker, counters }) = embedded.mirror() {
-            guards.push(breaker);
-            mirrored = Some(counters);
-        }
         simulator(tasks, embedded, handles);
     }
     let spec = TaskSpec::new("journal_sync", Policy::Temporary, JOURNAL).on(handles.disk.clone());
@@ -193,7 +189,7 @@ pub(super) fn launch(
         breakers: guards,
         public: counters.0,
         private: counters.1,
-        mirror: mirrored,
+        mirror: mirror.map(|it| it.counters),
         connections,
         queues,
     })

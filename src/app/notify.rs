@@ -29,7 +29,8 @@ pub struct Notify {
 }
 
 impl Notify {
-    /// A notifier that asks the driver through `looks`, and looks at what carries its commands. The watchdog's interval comes from the environment of the process.
+    /// A notifier that asks the driver through `looks`, and looks at what carries its commands. The watchdog's interval comes from the
+    /// environment of the process.
     #[must_use]
     pub fn new(looks: Looks, watchers: [Watcher; 2]) -> Self {
         let watchdog = sd_notify::watchdog_enabled();

@@ -191,7 +191,8 @@ pub enum Tier {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shutdown {
-    /// Commands in flight get their answers, and our orders are canceled and seen canceled. Without the engine that is certain only `orders.ttl` and three seconds later.
+    /// Commands in flight get their answers, and our orders are canceled and seen canceled. Without the engine that is certain only
+    /// `orders.ttl` and three seconds later.
     #[serde(with = "span")]
     pub park: Duration,
     /// Queues are emptied and the journal is sealed.

@@ -575,7 +575,7 @@ impl Channel {
     }
 
     /// Whether it says something again and again while its market is open. The others may rightly be silent for days: of them it is
-    /// a fault when no acknowledgement or no first snapshot comes.
+    /// a fault when no acknowledgement or no first snapshot comes, or, of trades, a silence.
     #[must_use]
     pub const fn is_steady(self) -> bool {
         match self {

@@ -57,6 +57,17 @@ fn tokens() -> Api {
     })
 }
 
+/// Tokens, and what a probe reads; nothing else is asked for.
+fn probed() -> Api {
+    Api::new(|endpoint, _| {
+        Some(match endpoint {
+            "GetWebSocketsToken" => r#"{"error":[],"result":{"token":"T0"}}"#.to_owned(),
+            "OpenOrders" => r#"{"error":[],"result":{"open":{}}}"#.to_owned(),
+            other => panic!("{other} called"),
+        })
+    })
+}
+
 impl Edge {
     fn start(server: &Server, api: Api, room: usize) -> Self {
         Self::at(&server.address, api, room)
@@ -794,14 +805,7 @@ async fn silence_shuts_order_entry_and_only_harmless_probes_open_it() {
         (request["method"] == "cancel_order").then(|| accepted(request))
     })
     .await;
-    let api = Api::new(|endpoint, _| {
-        Some(match endpoint {
-            "GetWebSocketsToken" => r#"{"error":[],"result":{"token":"T0"}}"#.to_owned(),
-            "OpenOrders" => r#"{"error":[],"result":{"open":{}}}"#.to_owned(),
-            other => panic!("{other} called"),
-        })
-    });
-    let mut edge = Edge::start(&server, api, 64);
+    let mut edge = Edge::start(&server, probed(), 64);
     edge.up().await;
     edge.submit(1, "a").await;
     assert_eq!(edge.outcome().await, (1, Answer::Unanswered));
@@ -842,14 +846,7 @@ async fn a_probe_whose_ping_is_not_answered_leaves_order_entry_shut() {
         }
     })
     .await;
-    let api = Api::new(|endpoint, _| {
-        Some(match endpoint {
-            "GetWebSocketsToken" => r#"{"error":[],"result":{"token":"T0"}}"#.to_owned(),
-            "OpenOrders" => r#"{"error":[],"result":{"open":{}}}"#.to_owned(),
-            other => panic!("{other} called"),
-        })
-    });
-    let mut edge = Edge::start(&server, api, 64);
+    let mut edge = Edge::start(&server, probed(), 64);
     edge.up().await;
     mute.store(true, SeqCst);
     let before = pings.load(SeqCst);
